@@ -1,0 +1,75 @@
+"""The shape of a ViT, and the shapes that were published."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import RequestError
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Everything that fixes a backbone's parameters and its numbers.
+
+    `pos_offset` and `pos_antialias` are the two published ways of resizing position embeddings: by a scale
+    factor of (h + 0.1) / M without antialiasing (models without registers), or to the target size, with an
+    offset of 0 and antialiasing (models with registers). Outputs differ, so the choice belongs to the model.
+
+    Raises RequestError where the values contradict each other.
+    """
+
+    width: int = 384
+    depth: int = 12
+    heads: int = 6
+    patch: int = 14
+    image_size: int = 518
+    """Side in pixels of the square picture whose patch grid the stored position embedding has."""
+    registers: int = 0
+    ffn: Literal["mlp", "swiglu"] = "mlp"
+    pos_offset: float = 0.1
+    pos_antialias: bool = False
+    mlp_ratio: float = 4.0
+    channels: int = 3
+    layer_scale: float = 1e-5
+    """Initial value of LayerScale; the reference trains with 1e-5."""
+
+    def __post_init__(self):
+        for name in ("width", "depth", "heads", "patch", "image_size", "channels"):
+            if getattr(self, name) < 1:
+                raise RequestError(f"ViTConfig.{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.width % self.heads:
+            raise RequestError(f"ViTConfig: width {self.width} is not a multiple of the {self.heads} heads.")
+        if self.image_size % self.patch:
+            raise RequestError(f"ViTConfig: image_size {self.image_size} is not a multiple of patch {self.patch}.")
+        if self.registers < 0:
+            raise RequestError(f"ViTConfig.registers is {self.registers}; it must be 0 or more.")
+        if self.ffn not in ("mlp", "swiglu"):
+            raise RequestError(f"ViTConfig.ffn is {self.ffn!r}; choose 'mlp' or 'swiglu'.")
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of the stored position embedding (M in the reference)."""
+        return self.image_size // self.patch
+
+    @property
+    def hidden(self) -> int:
+        """Width of the feed-forward's hidden layer; SwiGLU takes two thirds of it, rounded up to 8 (as published)."""
+        full = int(self.width * self.mlp_ratio)
+        return full if self.ffn == "mlp" else (int(full * 2 / 3) + 7) // 8 * 8
+
+
+def _published(registers: int) -> dict[str, ViTConfig]:
+    resize = {"pos_offset": 0.0, "pos_antialias": True} if registers else {}
+    shapes = {
+        "small": {"width": 384, "depth": 12, "heads": 6},
+        "base": {"width": 768, "depth": 12, "heads": 12},
+        "large": {"width": 1024, "depth": 24, "heads": 16},
+        "giant": {"width": 1536, "depth": 40, "heads": 24, "ffn": "swiglu"},
+    }
+    suffix = "-reg" if registers else ""
+    return {
+        f"dinov2-{size}{suffix}": ViTConfig(registers=registers, **shape | resize) for size, shape in shapes.items()
+    }
+
+
+BACKBONES = _published(0) | _published(4)
+"""The published backbones by the names `load_model` takes (Oquab et al. 2023, table 17; Darcet et al. 2023)."""

@@ -1,0 +1,31 @@
+"""Everything this project raises for a cause outside it: a user, a file, a network.
+
+    DinoError
+    ├── ImageError      a picture that cannot be read, or not as a picture
+    ├── ModelError      a model name, file or set of weights that cannot be used
+    │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
+    └── RequestError    an argument outside its range: a size, a layer, a threshold (also a ValueError)
+
+A message says what was given, what is allowed and what to do. The app shows the text of a `DinoError` to
+the visitor; any other exception is our own fault and surfaces with its traceback.
+"""
+
+
+class DinoError(Exception):
+    """Base of all errors whose text is meant for the person who caused them."""
+
+
+class ImageError(DinoError):
+    """A picture cannot be read, or is too large to be read safely."""
+
+
+class ModelError(DinoError):
+    """A model cannot be found, or its weights do not fit."""
+
+
+class HubError(ModelError):
+    """The model hub does not answer, refuses, or sent something else than it promised."""
+
+
+class RequestError(DinoError, ValueError):
+    """An argument is outside its range."""
