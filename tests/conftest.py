@@ -1,0 +1,43 @@
+"""What every test shares: no network beyond this machine, GPU tests where there is a GPU, no silent skips in CI."""
+
+import os
+import socket
+
+import pytest
+import torch
+
+NO_GPU = "needs a CUDA device"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=NO_GPU))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """With CI set, a skip for any reason but a missing GPU fails the run."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None or exitstatus not in (0, pytest.ExitCode.OK):
+        return
+    reasons = [(report.nodeid, str(report.longrepr)) for report in reporter.stats.get("skipped", [])]
+    unexpected = [f"{name}: {reason}" for name, reason in reasons if NO_GPU not in reason]
+    if unexpected:
+        reporter.write_line("Unexpected skips:\n  " + "\n  ".join(unexpected), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Any connection to another machine fails at once, so that no test depends on one unnoticed."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in _LOOPBACK:
+            raise ConnectionRefusedError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
