@@ -1,0 +1,63 @@
+"""What one token attends to, per head, in one layer.
+
+A heads, T tokens (cls, registers, patches), E width of a head, h w patch grid.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.errors import RequestError
+from core.features import Geometry, preprocess
+from core.vit import VisionTransformer
+
+Query = Literal["cls"] | tuple[Literal["register"], int] | tuple[int, int]
+"""`"cls"`, `("register", i)`, or a patch (row, column)."""
+
+
+@dataclass(frozen=True)
+class AttentionCapture:
+    """Queries and keys [A, T, E] float32 of one layer for one picture: any token's attention without a new forward."""
+
+    queries: Tensor
+    keys: Tensor
+    geometry: Geometry
+    registers: int
+    layer: int
+
+    def weights(self, query: Query = "cls") -> Tensor:
+        """The share of its attention that a token gives to each patch, [A, h, w].
+
+        A head's shares sum to less than 1: the rest goes to cls and the registers.
+        """
+        token = self._token(query)
+        scores = self.keys @ self.queries[:, token].unsqueeze(-1) * self.queries.shape[-1] ** -0.5  # [A, T, 1]
+        shares = scores.squeeze(-1).softmax(dim=-1)[:, 1 + self.registers :]
+        return shares.unflatten(1, (self.geometry.rows, self.geometry.columns))
+
+    def _token(self, query: Query) -> int:
+        rows, columns = self.geometry.rows, self.geometry.columns
+        if query == "cls":
+            return 0
+        if isinstance(query, tuple) and query[0] == "register" and 0 <= query[1] < self.registers:
+            return 1 + query[1]
+        if isinstance(query, tuple) and query[0] != "register" and 0 <= query[0] < rows and 0 <= query[1] < columns:
+            return 1 + self.registers + query[0] * columns + query[1]
+        raise RequestError(
+            f"There is no token {query!r}; ask for 'cls', ('register', 0 to {self.registers - 1}), "
+            f"or a patch (row 0 to {rows - 1}, column 0 to {columns - 1})."
+        )
+
+
+@torch.inference_mode()
+def capture_attention(
+    model: VisionTransformer, image: Image.Image, size: int = 518, layer: int = -1
+) -> AttentionCapture:
+    """The queries and keys of one block for a picture, prepared as `core.extract` prepares it; one forward in float32."""
+    pixels, geometry = preprocess(image, size, model.config.patch)
+    qkv, packing = model.capture(pixels.unsqueeze(0).to(model.pos_embed.device), layer)
+    queries, keys, _ = packing.split(qkv)[0][0].float().cpu().permute(1, 2, 0, 3).clone()  # [A, T, E] each
+    return AttentionCapture(queries, keys, geometry, model.config.registers, layer % model.config.depth)

@@ -1,0 +1,212 @@
+"""Patch features as colours: principal components shared by all pictures that are looked at together.
+
+h w patch grid, N patches of all maps together, D width, K components.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.analysis.maps import as_list, border, stack, unstack
+from core.errors import RequestError
+from core.features import FeatureMap, Origin
+
+CLIP = (1.0, 99.0)
+"""Percentiles of a component's values that become 0 and 1, so that a few outlier patches do not wash out the rest."""
+CLEAR = 0.1
+"""Difference between border and inside, in standard deviations, from which the first component is oriented by it."""
+
+
+@dataclass(frozen=True)
+class PcaBasis:
+    """Directions in feature space and the range of values along each: what makes colours comparable.
+
+    `mean` [D], `directions` [K, D] orthonormal, `low` and `high` [K], `explained` [K] shares of the variance,
+    and the origin of the features they were found in.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    low: Tensor
+    high: Tensor
+    explained: Tensor
+    origin: Origin = Origin()
+
+    def project(self, patches: Tensor) -> Tensor:
+        """Coordinates [..., K] of patch features [..., D], unclipped."""
+        return (patches.float() - self.mean) @ self.directions.T
+
+    def apply(self, maps: FeatureMap | Sequence[FeatureMap], *, any_origin: bool = False) -> list[Tensor]:
+        """The maps in this basis, [h, w, K] in 0..1 each.
+
+        Raises RequestError where a map is from another model, weights or layer, unless `any_origin`.
+        """
+        listed = as_list(maps)
+        if listed[0].patches.shape[-1] != self.mean.shape[0]:
+            raise RequestError(
+                f"This basis is for features of width {len(self.mean)}, the map has {listed[0].patches.shape[-1]}; "
+                "use the model it was made with."
+            )
+        for feature_map in listed:
+            if not any_origin and _kind(feature_map.origin) != _kind(self.origin):
+                raise RequestError(
+                    f"This basis was made with {_told(self.origin)}, the map with {_told(feature_map.origin)}; "
+                    "colours would mean nothing. Extract the features in the same way, or make a new basis."
+                )
+        return unstack(self._scaled(self.project(stack(listed))), listed)
+
+    def save(self, path: str | Path) -> None:
+        """Write the basis as safetensors with its origin in the metadata."""
+        save_file(
+            {name: getattr(self, name).contiguous() for name in _TENSORS},
+            path,
+            {"origin": json.dumps(asdict(self.origin)), "kind": "pca basis"},
+        )
+
+    @staticmethod
+    def load(path: str | Path) -> "PcaBasis":
+        """A basis that `save` wrote. RequestError where the file is something else."""
+        try:
+            with safe_open(path, "pt") as file:
+                origin = Origin(**json.loads((file.metadata() or {})["origin"]))
+                return PcaBasis(**{name: file.get_tensor(name) for name in _TENSORS}, origin=origin)
+        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+            raise RequestError(
+                f"{path} is not a saved PCA basis ({error}); save one from the PCA view first."
+            ) from error
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        span = (self.high - self.low).clamp(min=torch.finfo(values.dtype).tiny)
+        return ((values - self.low) / span).clamp(0, 1)
+
+
+_TENSORS = ("mean", "directions", "low", "high", "explained")
+
+
+@dataclass(frozen=True)
+class JointPca:
+    """Components of several maps in one basis: `images` [h, w, K] in 0..1 each, background 0 where there is a mask."""
+
+    images: list[Tensor]
+    basis: PcaBasis
+    masks: list[Tensor] | None = None
+    """[h, w] bool: the patches the basis was found in, where not all."""
+
+    @property
+    def explained(self) -> Tensor:
+        """Share of the variance along each component, [K]."""
+        return self.basis.explained
+
+
+def joint_pca(
+    maps: FeatureMap | Sequence[FeatureMap],
+    components: int = 3,
+    foreground: Sequence[Tensor] | Literal["auto"] | None = None,
+    *,
+    clip: tuple[float, float] = CLIP,
+) -> JointPca:
+    """Principal components of the patches of all maps together, as images.
+
+    One stage by default. With `foreground` (a mask [h, w] bool for each map, or "auto": the first component
+    above its Otsu threshold) the components are those of the foreground patches alone and the background is 0:
+    Oquab et al. 2023, figure 1. `clip`: the percentiles that become 0 and 1.
+
+    Every direction has a sign of its own accord: the first component is larger inside pictures than on their
+    borders where that is clear, any other direction has a positive sum of cubed coordinates. So colours stay
+    when the computation is repeated, the pictures are reordered, or a similar one is added.
+
+    >>> from core.features import Geometry
+    >>> half = torch.zeros(2, 2, 4); half[:, 1, 0] = 1
+    >>> result = joint_pca(FeatureMap(half, torch.zeros(4), Geometry(28, 28, 2, 2, 14)), components=1)
+    >>> result.images[0][..., 0].tolist(), round(result.explained.item(), 3)
+    ([[0.0, 1.0], [0.0, 1.0]], 1.0)
+    """
+    listed = as_list(maps)
+    width = listed[0].patches.shape[-1]
+    if not 1 <= components <= width:
+        raise RequestError(f"components is {components}; choose 1 to {width}, the width of these features.")
+    if not 0 <= clip[0] < clip[1] <= 100:
+        raise RequestError(f"clip is {clip}; choose percentiles with 0 ≤ low < high ≤ 100.")
+    patches, origin = stack(listed), listed[0].origin
+    edges = torch.cat([border(*feature_map.grid).flatten() for feature_map in listed])
+    if foreground is None:
+        basis = _fit(patches, edges, components, clip, origin)
+        return JointPca(unstack(basis._scaled(basis.project(patches)), listed), basis)
+    masks = _first_component_masks(patches, edges, origin, listed) if foreground == "auto" else list(foreground)
+    flat = _flat_masks(masks, listed)
+    basis = _fit(patches[flat], edges[flat], components, clip, origin)
+    colours = basis._scaled(basis.project(patches)) * flat.unsqueeze(1)
+    return JointPca(unstack(colours, listed), basis, masks)
+
+
+def first_component(maps: Sequence[FeatureMap]) -> list[Tensor]:
+    """Coordinates of every patch along the first component, [h, w] each, larger inside than on the border."""
+    patches = stack(maps)
+    edges = torch.cat([border(*feature_map.grid).flatten() for feature_map in maps])
+    return unstack(_fit(patches, edges, 1, CLIP, Origin()).project(patches)[:, 0], maps)
+
+
+def _fit(patches: Tensor, edges: Tensor, components: int, clip: tuple[float, float], origin: Origin) -> PcaBasis:
+    """A basis for patches [N, D], of which `edges` [N] bool lie on their picture's border."""
+    mean = patches.mean(dim=0)
+    centred = patches - mean
+    # the eigenvectors of D×D are cheaper than a decomposition of N×D, and float64 there keeps re-runs equal
+    variances, vectors = torch.linalg.eigh((centred.T @ centred).double())
+    top = vectors[:, -components:].flip(1).float()
+    values = centred @ top
+    signs = _signs(top, values, edges)
+    directions, values = (top * signs).T.contiguous(), values * signs
+    low, high = (
+        torch.quantile(values, torch.tensor(clip) / 100, dim=0) if len(values) < 2**24 else values.aminmax(dim=0)
+    )
+    total = variances.clamp(min=0).sum()
+    explained = (variances[-components:].flip(0).clamp(min=0) / total.clamp(min=1e-30)).float()
+    return PcaBasis(mean, directions, low, high, explained, origin)
+
+
+def _signs(directions: Tensor, values: Tensor, edges: Tensor) -> Tensor:
+    """+1 or −1 for each column of `directions` [D, K] with coordinates `values` [N, K]."""
+    signs = torch.where(directions.pow(3).sum(dim=0) < 0, -1.0, 1.0)
+    if edges.any() and not edges.all():
+        difference = values[~edges, 0].mean() - values[edges, 0].mean()
+        if difference.abs() > CLEAR * values[:, 0].std():
+            signs[0] = difference.sign()
+    return signs
+
+
+def _first_component_masks(patches: Tensor, edges: Tensor, origin: Origin, maps: list[FeatureMap]) -> list[Tensor]:
+    from core.analysis.threshold import otsu
+
+    values = _fit(patches, edges, 1, CLIP, origin).project(patches)[:, 0]
+    return unstack(values > otsu(values).threshold, maps)
+
+
+def _flat_masks(masks: Sequence[Tensor], maps: list[FeatureMap]) -> Tensor:
+    """[N] bool. RequestError where the masks do not fit the maps, or leave nothing."""
+    shapes = [tuple(mask.shape) for mask in masks]
+    grids = [feature_map.grid for feature_map in maps]
+    if shapes != grids:
+        raise RequestError(
+            f"Masks of shapes {shapes} came for maps of grids {grids}; give one [h, w] mask for each map."
+        )
+    flat = torch.cat([mask.flatten().bool() for mask in masks])
+    if flat.sum() < 2:
+        raise RequestError("The masks leave fewer than two foreground patches; lower the threshold or use one stage.")
+    return flat
+
+
+def _kind(origin: Origin) -> tuple[str, str, int]:
+    """What must agree for features to be comparable; the size of the picture may differ."""
+    return origin.model, origin.weights, origin.layer
+
+
+def _told(origin: Origin) -> str:
+    weights = f" ({origin.weights[:8]})" if origin.weights else ""
+    return f"{origin.model or 'an unnamed model'}{weights}, layer {origin.layer}"

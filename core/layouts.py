@@ -1,0 +1,190 @@
+"""The ways in which DINOv2 weights are stored, and the way from each to ours.
+
+official        published names, as torch.hub's `.pth` files hold them: our own names
+wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints
+Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from core.config import ViTConfig
+from core.errors import ModelError
+
+HEAD_WIDTH = 64
+"""Width of an attention head in every published backbone; the weights alone do not tell it."""
+
+State = dict[str, Tensor]
+
+_TO_OURS = [
+    (r"^embeddings\.(cls_token|mask_token|register_tokens)$", r"\1"),
+    (r"^embeddings\.position_embeddings$", "pos_embed"),
+    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+    (r"^layernorm\.", "norm."),
+    (r"^encoder\.layer\.(\d+)\.(norm[12])\.", r"blocks.\1.\2."),
+    (r"^encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1$", r"blocks.\1.ls\2.gamma"),
+    (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.(fc[12])\.", r"blocks.\1.mlp.\2."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_in\.", r"blocks.\1.mlp.w12."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_out\.", r"blocks.\1.mlp.w3."),
+]
+_QKV = re.compile(r"^encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$")
+_PARTS = ("query", "key", "value")
+
+
+def to_ours(state: Mapping[str, Tensor]) -> State:
+    """The backbone's weights under our names, from any of the stored ways; heads and training state are left out."""
+    for wrapper in ("teacher", "model", "state_dict"):
+        if isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    backbone = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    state = {key.removeprefix("dinov2."): value for key, value in (backbone or state).items()}
+    if "embeddings.cls_token" in state:
+        return _from_hugging_face(state)
+    return dict(state)
+
+
+def _from_hugging_face(state: Mapping[str, Tensor]) -> State:
+    ours: State = {}
+    separate: dict[tuple[str, str], dict[str, Tensor]] = {}
+    for key, value in state.items():
+        match = _QKV.match(key)
+        if match:
+            separate.setdefault((match[1], match[3]), {})[match[2]] = value
+            continue
+        for pattern, replacement in _TO_OURS:
+            renamed, count = re.subn(pattern, replacement, key)
+            if count:
+                key = renamed
+                break
+        ours[key] = value
+    for (block, kind), parts in separate.items():
+        missing = [part for part in _PARTS if part not in parts]
+        if missing:
+            raise ModelError(
+                f"Block {block} lacks its attention {', '.join(missing)} ({kind}); the file is incomplete."
+            )
+        ours[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat([parts[part] for part in _PARTS])
+    return ours
+
+
+def to_hugging_face(state: Mapping[str, Tensor]) -> State:
+    """Our weights under the names that published Hugging Face repositories use."""
+    theirs: State = {}
+    for key, value in state.items():
+        match = re.match(r"^blocks\.(\d+)\.attn\.qkv\.(weight|bias)$", key)
+        if match:
+            for part, rows in zip(_PARTS, value.chunk(3), strict=True):
+                name = f"encoder.layer.{match[1]}.attention.attention.{part}.{match[2]}"
+                theirs[name] = rows.clone()  # a file refuses tensors that share memory
+        else:
+            theirs[_hugging_face_name(key)] = value.contiguous()
+    return theirs
+
+
+def _hugging_face_name(key: str) -> str:
+    if key == "pos_embed":
+        return "embeddings.position_embeddings"
+    if key in ("cls_token", "mask_token", "register_tokens"):
+        return f"embeddings.{key}"
+    for ours, theirs in (
+        (r"^patch_embed\.proj\.", "embeddings.patch_embeddings.projection."),
+        (r"^norm\.", "layernorm."),
+        (r"^blocks\.(\d+)\.attn\.proj\.", r"encoder.layer.\1.attention.output.dense."),
+        (r"^blocks\.(\d+)\.ls([12])\.gamma$", r"encoder.layer.\1.layer_scale\2.lambda1"),
+        (r"^blocks\.(\d+)\.mlp\.w12\.", r"encoder.layer.\1.mlp.weights_in."),
+        (r"^blocks\.(\d+)\.mlp\.w3\.", r"encoder.layer.\1.mlp.weights_out."),
+        (r"^blocks\.(\d+)\.", r"encoder.layer.\1."),
+    ):
+        renamed, count = re.subn(ours, theirs, key)
+        if count:
+            return renamed
+    raise ModelError(f"{key} has no counterpart in the Hugging Face layout.")
+
+
+def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
+    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in narrower models.
+
+    Raises ModelError where the weights are not those of a DINOv2 ViT.
+    """
+    needed = ("patch_embed.proj.weight", "pos_embed", "blocks.0.norm1.weight")
+    missing = [key for key in needed if key not in state]
+    if missing:
+        found = ", ".join(list(state)[:5]) or "nothing"
+        raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(missing)} missing (found {found} …).")
+    width, channels, patch, _ = state["patch_embed.proj.weight"].shape
+    grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
+    registers = state["register_tokens"].shape[1] if "register_tokens" in state else 0
+    swiglu = "blocks.0.mlp.w12.weight" in state
+    hidden = state["blocks.0.mlp.w3.weight" if swiglu else "blocks.0.mlp.fc2.weight"].shape[1]
+    return ViTConfig(
+        width=width,
+        depth=1 + max(int(key.split(".")[1]) for key in state if key.startswith("blocks.")),
+        heads=width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else 3,
+        patch=patch,
+        image_size=grid * patch,
+        registers=registers,
+        ffn="swiglu" if swiglu else "mlp",
+        pos_offset=0.0 if registers else 0.1,
+        pos_antialias=bool(registers),
+        mlp_ratio=4.0 if swiglu else hidden / width,
+        channels=channels,
+    )
+
+
+def config_from_hugging_face(values: Mapping) -> ViTConfig:
+    """The shape a `config.json` of a Dinov2 or Dinov2WithRegisters model describes.
+
+    Position embeddings are resized as transformers does: to the target size, with antialiasing where there are
+    registers. Facebook's models without registers were trained with an offset of 0.1 instead; `load_model` keeps
+    to that for the published names.
+    """
+    kind = values.get("model_type")
+    if kind not in ("dinov2", "dinov2_with_registers"):
+        raise ModelError(
+            f"config.json describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened."
+        )
+    registers = values.get("num_register_tokens", 4) if kind == "dinov2_with_registers" else 0
+    return ViTConfig(
+        width=values.get("hidden_size", 768),
+        depth=values.get("num_hidden_layers", 12),
+        heads=values.get("num_attention_heads", 12),
+        patch=values.get("patch_size", 16),
+        image_size=values.get("image_size", 224),
+        registers=registers,
+        ffn="swiglu" if values.get("use_swiglu_ffn") else "mlp",
+        pos_offset=values.get("pos_offset", 0.0),
+        pos_antialias=values.get("pos_antialias", bool(registers)),
+        mlp_ratio=float(values.get("mlp_ratio", 4)),
+        channels=values.get("num_channels", 3),
+    )
+
+
+def config_to_hugging_face(config: ViTConfig) -> dict:
+    """A `config.json` for transformers; our two settings of position embeddings ride along under their own names."""
+    kind = "dinov2_with_registers" if config.registers else "dinov2"
+    architecture = "Dinov2WithRegistersModel" if config.registers else "Dinov2Model"
+    registers = {"num_register_tokens": config.registers} if config.registers else {}
+    ratio = int(config.mlp_ratio) if config.mlp_ratio == int(config.mlp_ratio) else config.mlp_ratio
+    return registers | {
+        "architectures": [architecture],
+        "model_type": kind,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "mlp_ratio": ratio,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-6,
+        "image_size": config.image_size,
+        "patch_size": config.patch,
+        "num_channels": config.channels,
+        "qkv_bias": True,
+        "layerscale_value": 1.0,
+        "use_swiglu_ffn": config.ffn == "swiglu",
+        "dtype": "float32",
+        "pos_offset": config.pos_offset,
+        "pos_antialias": config.pos_antialias,
+    }
