@@ -150,7 +150,7 @@ def _download(described: _Description, path: Path, repository: str, tell: Progre
     if described.size and done >= described.size:
         done = 0
     own = described.url.startswith(_endpoint())
-    headers = (_headers() if own else {}) | ({"Range": f"bytes={done}-"} if done else {})
+    headers = (_headers() if own else {"Accept-Encoding": "identity"}) | ({"Range": f"bytes={done}-"} if done else {})
     timeout = httpx.Timeout(STALL_AFTER)
     try:
         with httpx.stream("GET", described.url, headers=headers, follow_redirects=True, timeout=timeout) as response:
@@ -158,7 +158,7 @@ def _download(described: _Description, path: Path, repository: str, tell: Progre
             if response.status_code != httpx.codes.PARTIAL_CONTENT:
                 done = 0
             with partial.open("ab" if done else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_raw():
                     file.write(chunk)
                     done += len(chunk)
                     tell(done, described.size)

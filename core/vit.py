@@ -179,7 +179,7 @@ class VisionTransformer(nn.Module):
         front = [self.cls_token + position[:, :1]]
         if config.registers:
             front.append(self.register_tokens)
-        front = torch.cat(front, dim=1).expand(len(pixels), -1, -1)
+        front = torch.cat(front, dim=1).expand(pixels.shape[0], -1, -1)
         return torch.cat([front.to(patches.dtype), patches + position[:, 1:]], dim=1)
 
     def _tokens(self, x: Tensor, packing: Packing) -> list[Tokens]:

@@ -20,6 +20,7 @@ from core.errors import RequestError
 from core.features import FeatureMap, Geometry
 
 Method = Literal["pca", "cut"]
+METHODS: tuple[Method, ...] = ("pca", "cut")
 DEFAULT: Method = "pca"
 CLIP = (0.01, 0.99)
 AFFINITY = 0.2
@@ -72,7 +73,7 @@ def foreground(
     elif method == "cut":
         raw = [_normalised_cut(feature_map) for feature_map in listed]
     else:
-        raise RequestError(f"method is {method!r}; choose 'pca' or 'cut'.")
+        raise RequestError(f"method is {method!r}; choose from {', '.join(METHODS)}.")
     # the components share one axis over all maps, the cuts have each their own
     groups = [list(range(len(raw)))] if method == "pca" else [[index] for index in range(len(raw))]
     scores: list[Tensor] = list(raw)

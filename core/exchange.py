@@ -1,0 +1,147 @@
+"""Models for other programs: the Hugging Face layout, and ONNX.
+
+`python -m core.exchange --model NAME --to huggingface --out FOLDER`
+`python -m core.exchange --model NAME --to onnx --out FILE.onnx --size 518 518`
+"""
+
+import json
+import logging
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core import layouts
+from core.errors import DinoError, RequestError
+from core.vit import VisionTransformer
+from core.weights import load_model
+
+TOLERANCE = 1e-3
+"""Largest difference from torch, relative to the outputs' spread, with which an ONNX file is kept."""
+
+
+class ExportError(DinoError):
+    """An exported model could not be made, or does not compute what ours does."""
+
+
+def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
+    """A folder that transformers' `from_pretrained` opens: `config.json` and `model.safetensors`.
+
+    transformers resizes position embeddings without the offset of 0.1 that models without registers are
+    published with, so there outputs agree at the model's own picture size only.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise RequestError(f"{folder} is not empty; give a new folder, so that nothing is overwritten.")
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    save_file(layouts.to_hugging_face(state), partial / "model.safetensors", {"format": "pt"})
+    (partial / "config.json").write_text(json.dumps(layouts.config_to_hugging_face(model.config), indent=2) + "\n")
+    if folder.exists():
+        folder.rmdir()
+    os.replace(partial, folder)
+    return folder
+
+
+class _Fixed(nn.Module):
+    """A model for one picture size: pixels [B, 3, H, W] → cls [B, D], patches [B, N, D]."""
+
+    def __init__(self, model: VisionTransformer, height: int, width: int):
+        super().__init__()
+        self.model = model
+        rows, columns = height // model.config.patch, width // model.config.patch
+        self.register_buffer("position", model.position_embedding(rows, columns).detach())
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        self.model.position_embedding = lambda rows, columns: self.position
+        tokens = self.model(pixels)
+        return tokens.cls, tokens.patches
+
+
+def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] = (518, 518)) -> Path:
+    """An ONNX file for pictures of `size` (height, width): `pixels` [B, 3, H, W] → `cls` [B, D], `patches` [B, N, D].
+
+    The position embedding is baked in for that size; the batch may be of any size. The file is kept only if
+    onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
+    patch, ExportError where the packages are missing or the outputs differ.
+    """
+    height, width = size
+    if height % model.config.patch or width % model.config.patch or min(size) < model.config.patch:
+        raise RequestError(f"size {height}×{width}: both sides must be multiples of the patch, {model.config.patch}.")
+    try:
+        import onnx  # noqa: F401  torch's exporter needs it, and says so less clearly
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ExportError(
+            f"ONNX export needs {error.name}: python -m pip install onnx onnxscript onnxruntime"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.stem}.part.onnx")
+    fixed = _Fixed(_detached_copy(model), height, width).eval()
+    example = torch.randn(2, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of torchvision, which nothing here needs
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                fixed, (example,), partial, input_names=["pixels"], output_names=["cls", "patches"],
+                dynamic_shapes={"pixels": {0: batch}}, dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+        _compare(fixed, onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"]), example)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _detached_copy(model: VisionTransformer) -> VisionTransformer:
+    copied = VisionTransformer(model.config)
+    copied.load_state_dict({name: tensor.detach().float().cpu() for name, tensor in model.state_dict().items()})
+    return copied.requires_grad_(False).eval()
+
+
+@torch.inference_mode()
+def _compare(fixed: nn.Module, session, example: Tensor) -> None:
+    """ExportError unless onnxruntime gives torch's outputs, for the example's batch and for a single picture."""
+    for pixels in (example, example[:1]):
+        outputs = session.run(None, {"pixels": pixels.numpy()})
+        for name, ours, theirs in zip(("cls", "patches"), fixed(pixels), outputs, strict=True):
+            difference = (ours - torch.from_numpy(theirs)).abs().max() / ours.std().clamp(min=1e-6)
+            if not difference < TOLERANCE:
+                raise ExportError(
+                    f"The ONNX model's {name} differ from torch's by {difference:.1e} of their spread "
+                    f"(allowed: {TOLERANCE:g}); the file was not kept. Try another version of onnxruntime."
+                )
+
+
+def main(model: str, to: Literal["huggingface", "onnx"], out: Path, size: tuple[int, int] = (518, 518)) -> None:
+    """Export a model for other programs.
+
+    Args:
+        model: a name or path, as core.load_model takes it
+        to: huggingface writes a folder for transformers, onnx a file for any ONNX runtime
+        out: the folder or file to write
+        size: height and width in pixels of the pictures an ONNX model will take
+    """
+    loaded = load_model(model, device="cpu")
+    written = to_hugging_face(loaded, out) if to == "huggingface" else to_onnx(loaded, out, size)
+    print(f"Wrote {written}")
+
+
+if __name__ == "__main__":
+    import sys
+
+    import tyro
+
+    try:
+        tyro.cli(main)
+    except DinoError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,123 @@
+"""transformers and ONNX compute with our weights what we compute, and we with theirs."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import core
+from core import layouts
+from core.exchange import ExportError, to_hugging_face, to_onnx
+from tests import data
+
+SIZES = [(70, 70), (126, 98), (42, 56)]
+EXACT = {"rtol": 0.0, "atol": 1e-5}
+
+
+def their_config(name):
+    from transformers import Dinov2Config, Dinov2WithRegistersConfig
+
+    kind = Dinov2WithRegistersConfig if name == "registers" else Dinov2Config
+    return kind(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=3, image_size=70, patch_size=14,
+        use_swiglu_ffn=name == "swiglu", **({"num_register_tokens": 4} if name == "registers" else {}),
+    )  # fmt: skip
+
+
+def their_model(name):
+    from transformers import AutoModel
+
+    torch.manual_seed(0)
+    model = AutoModel.from_config(their_config(name)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.2)
+    return model
+
+
+@torch.no_grad()
+def assert_equal_outputs(ours, theirs, sizes=SIZES):
+    for height, width in sizes:
+        pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(1))
+        hidden = theirs(pixel_values=pixels).last_hidden_state
+        tokens = ours(pixels)
+        everything = torch.cat([tokens.cls.unsqueeze(1), tokens.registers, tokens.patches], dim=1)
+        torch.testing.assert_close(everything, hidden, **EXACT)
+
+
+@pytest.mark.parametrize("name", ["plain", "registers", "swiglu"])
+def test_their_models_load_and_compute_the_same(name, tmp_path):
+    theirs = their_model(name)
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = core.load_model(tmp_path / "theirs", device="cpu")
+    assert_equal_outputs(ours, theirs)
+
+
+@pytest.mark.parametrize("name", data.NAMES)
+def test_our_models_load_there_and_compute_the_same(name, tmp_path):
+    from transformers import AutoModel
+
+    ours = data.model(name)
+    if not ours.config.registers:  # transformers has no offset: equal at every size without ours
+        ours = _with_config(ours, pos_offset=0.0)
+    folder = to_hugging_face(ours, tmp_path / "ours")
+    theirs, report = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    assert_equal_outputs(ours, theirs.eval())
+
+
+def test_an_exported_folder_comes_back_with_its_own_convention(tmp_path):
+    ours = data.model("vit_plain")
+    again = core.load_model(to_hugging_face(ours, tmp_path / "ours"), device="cpu")
+    assert again.config == ours.config
+    for key, value in ours.state_dict().items():
+        assert torch.equal(again.state_dict()[key], value), key
+
+
+def test_names_go_there_and_back():
+    for name in data.NAMES:
+        state = data.model(name).state_dict()
+        back = layouts.to_ours(layouts.to_hugging_face(state))
+        assert back.keys() == state.keys() and all(torch.equal(back[key], state[key]) for key in state)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    with pytest.raises(core.RequestError, match="not empty"):
+        to_hugging_face(data.model("vit_plain"), tmp_path / "mine")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", data.NAMES)
+def test_onnx_computes_the_same_for_any_batch(name, tmp_path):
+    import onnxruntime
+
+    model = data.model(name)
+    path = to_onnx(model, tmp_path / "model.onnx", (70, 98))
+    pixels = torch.randn(3, 3, 70, 98, generator=torch.Generator().manual_seed(2))
+    cls, patches = onnxruntime.InferenceSession(path).run(None, {"pixels": pixels.numpy()})
+    with torch.no_grad():
+        tokens = model(pixels)
+    torch.testing.assert_close(torch.from_numpy(cls), tokens.cls, rtol=0, atol=1e-4)
+    torch.testing.assert_close(torch.from_numpy(patches), tokens.patches, rtol=0, atol=1e-4)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.slow
+def test_an_onnx_file_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.exchange.TOLERANCE", 0.0)
+    with pytest.raises(ExportError, match="was not kept"):
+        to_onnx(data.model("vit_plain"), tmp_path / "model.onnx", (70, 70))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_size_between_patches_is_refused(tmp_path):
+    with pytest.raises(core.RequestError, match="multiples of the patch"):
+        to_onnx(data.model("vit_plain"), tmp_path / "model.onnx", (70, 71))
+
+
+def _with_config(model, **changes):
+    made = core.VisionTransformer(dataclasses.replace(model.config, **changes)).eval()
+    made.load_state_dict(model.state_dict())
+    return made
