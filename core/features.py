@@ -1,11 +1,10 @@
 """Picture → feature map: one preprocessing for everything, and a geometry that leads back to the picture.
 
-P patch side, h w patch grid, D width, R registers. Positions on the picture are (x, y) in continuous pixels of
-the original (pixel i covers [i, i+1)); positions on the grid are (row, column).
+P patch side, h w patch grid, D width, R registers.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,65 +13,15 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import RequestError
+from core.geometry import Geometry, plan_grid
 from core.precision import Precision, inference
 from core.vit import Tokens, VisionTransformer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-LARGEST_SIZE = 4096
-"""Longest input side in pixels: 85,000 patches, whose attention a machine of today still computes."""
-BATCH_TOKENS = 16_384
-"""Tokens computed at once: enough to fill a GPU, and 100 MB of activations for ViT-S."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where the patches of a grid lie on the original picture.
-
-    The longer side is covered exactly; the picture is scaled by one factor, so patches are square on it. Along
-    the shorter side the grid is centred and may leave out, or stick out by, a quarter of a patch at either edge
-    (more only where the picture is thinner than one patch).
-
-    >>> g = Geometry(height=427, width=640, rows=25, columns=37, patch=14)
-    >>> g.patch_at(*g.center(3, 8))
-    (3, 8)
-    """
-
-    height: int
-    width: int
-    rows: int
-    columns: int
-    patch: int
-
-    @property
-    def stride(self) -> float:
-        """Side of one patch in pixels of the original."""
-        return max(self.height, self.width) / max(self.rows, self.columns)
-
-    @property
-    def covered(self) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the grid on the original, in pixels; a little outside it where padded."""
-        left = (self.width - self.columns * self.stride) / 2
-        top = (self.height - self.rows * self.stride) / 2
-        return left, top, left + self.columns * self.stride, top + self.rows * self.stride
-
-    def patch_at(self, x: float, y: float) -> tuple[int, int]:
-        """(row, column) of the patch under a position; the nearest one for positions no patch covers."""
-        left, top, _, _ = self.covered
-        row = min(max(math.floor((y - top) / self.stride), 0), self.rows - 1)
-        column = min(max(math.floor((x - left) / self.stride), 0), self.columns - 1)
-        return row, column
-
-    def center(self, row: int, column: int) -> tuple[float, float]:
-        """(x, y) of a patch's middle on the original."""
-        left, top, _, _ = self.covered
-        return left + (column + 0.5) * self.stride, top + (row + 0.5) * self.stride
-
-    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of a patch on the original, clipped to the picture."""
-        x, y = self.center(row, column)
-        half = self.stride / 2
-        return max(x - half, 0.0), max(y - half, 0.0), min(x + half, self.width), min(y + half, self.height)
+BATCH_PATCHES = {"cpu": 4096, "cuda": 16_384}
+"""Patches computed at once. A processor gains nothing from more, and the first result comes sooner; 16,384 fill a
+GPU and take 100 MB of activations for ViT-S."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +36,7 @@ class Origin:
     size: int = 518
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureMap:
     """What a model says of one picture: encode once, ask often. All tensors are float32 on the CPU."""
 
@@ -108,34 +57,36 @@ class FeatureMap:
         return tuple(self.patches.shape[:2])
 
 
-def plan_grid(height: int, width: int, size: int, patch: int) -> Geometry:
-    """The patch grid for a picture whose longer side shall be about `size` pixels: the nearest multiple of `patch`."""
-    if not patch <= size <= LARGEST_SIZE:
-        raise RequestError(f"size is {size}; choose from {patch} (one patch) to {LARGEST_SIZE} pixels.")
-    longest = round(size / patch)
-    stride = max(height, width) / longest
-    rows, columns = (max(round(side / stride), 1) for side in (height, width))
-    return Geometry(height, width, rows, columns, patch)
-
-
 def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geometry]:
     """Pixels [3, H, W] float32, ImageNet-normalised, H and W multiples of `patch`, and where they come from.
 
-    `image` is RGB (`core.load_image`). Bicubic with antialiasing, as the reference evaluates; edge pixels are
-    repeated where the grid sticks out.
+    `image` is RGB (`core.load_image`), or RequestError is raised. Bicubic with antialiasing, as the reference
+    evaluates; edge pixels are repeated where the grid sticks out.
     """
+    if not isinstance(image, Image.Image) or image.mode != "RGB":
+        given = f"a {image.mode} picture" if isinstance(image, Image.Image) else type(image).__name__
+        raise RequestError(f"Features are taken of RGB pictures, this is {given}; pass it through core.load_image.")
     geometry = plan_grid(image.height, image.width, size, patch)
-    left, top, right, bottom = geometry.covered
-    margin_x, margin_y = (max(math.ceil(-edge), 0) for edge in (left, top))
-    if margin_x or margin_y:
-        padded = np.pad(np.asarray(image), ((margin_y, margin_y), (margin_x, margin_x), (0, 0)), mode="edge")
-        image = Image.fromarray(padded)
-    box = (left + margin_x, top + margin_y, min(right + margin_x, image.width), min(bottom + margin_y, image.height))
-    box = (max(box[0], 0.0), max(box[1], 0.0), box[2], box[3])  # against the last bit of rounding
-    resized = image.resize((geometry.columns * patch, geometry.rows * patch), Image.Resampling.BICUBIC, box=box)
-    scaled = np.asarray(resized, dtype=np.float32) / 255
+    scaled = np.asarray(_resample(image, geometry), dtype=np.float32) / 255
     normalised = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
     return torch.from_numpy(normalised).permute(2, 0, 1).contiguous(), geometry
+
+
+def _resample(image: Image.Image, geometry: Geometry) -> Image.Image:
+    """What the grid covers of the picture, at `geometry.patch` pixels a patch."""
+    width, height = geometry.columns * geometry.patch, geometry.rows * geometry.patch
+    left, top, right, bottom = geometry.covered
+    if left < 0 or top < 0:
+        # the longer side first, which is covered exactly: what has to be padded is small then
+        size = (width, image.height) if top < 0 else (image.width, height)
+        image = image.resize(size, Image.Resampling.BICUBIC)
+        margin = math.ceil(-min(left, top))
+        pad_y, pad_x = (margin, 0) if top < 0 else (0, margin)
+        padded = np.pad(np.asarray(image), ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="edge")
+        image = Image.fromarray(padded)
+        left, right = (left + pad_x, right + pad_x) if pad_x else (0, width)
+        top, bottom = (top + pad_y, bottom + pad_y) if pad_y else (0, height)
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
 
 
 def extract(
@@ -153,22 +104,70 @@ def extract(
     multiplies it faster, "float32" gives the reference's numbers to 1e-5. Pictures of different shapes share
     packed passes. Raises RequestError on a size or layer the model does not have.
     """
-    if isinstance(image, Image.Image):
-        return extract(model, [image], size, layer=layer, precision=precision)[0]
+    single = isinstance(image, Image.Image)
+    prepared = (preprocess(picture, size, model.config.patch) for picture in ([image] if single else image))
+    maps = list(extract_stream(model, prepared, size, layer=layer, precision=precision))
+    return maps[0] if single else maps
+
+
+def extract_stream(
+    model: VisionTransformer,
+    prepared: Iterable[tuple[Tensor, Geometry]],
+    size: int = 518,
+    *,
+    layer: int = -1,
+    precision: Precision = "auto",
+) -> Iterator[FeatureMap]:
+    """The feature maps of any number of pictures, in order: `extract` for collections larger than memory.
+
+    `prepared` is what `preprocess` gives for each at `size`, perhaps from other threads. It is read as the maps
+    are asked for, one batch of BATCH_PATCHES ahead, and nothing is kept of what was handed out.
+    """
     depth = model.config.depth
     if not -depth <= layer < depth:
         raise RequestError(f"layer is {layer}; this model has blocks 0 to {depth - 1} (or -{depth} to -1).")
     source = getattr(model, "source", None)
     origin = Origin(source.name if source else "", source.sha256 if source else "", layer % depth - depth, size)
-    prepared = [preprocess(picture, size, model.config.patch) for picture in image]
-    maps: list[FeatureMap | None] = [None] * len(prepared)
-    for batch in _batches([geometry for _, geometry in prepared]):
-        pixels = [torch.stack([prepared[i][0] for i in group]) for group in batch]
-        for group, tokens, norms in zip(batch, *_forward(model, pixels, layer, precision), strict=True):
-            for place, index in enumerate(group):
-                one = Tokens(*(part[place] for part in tokens))
-                maps[index] = _feature_map(prepared[index][1], one, norms[place], origin)
-    return maps
+    return (
+        feature_map
+        for batch in _batches(prepared, batch_patches(model))
+        for feature_map in _feature_maps(model, batch, origin, precision)
+    )
+
+
+def batch_patches(model: VisionTransformer) -> int:
+    """Patches that are computed at once where the model is."""
+    return BATCH_PATCHES.get(model.pos_embed.device.type, max(BATCH_PATCHES.values()))
+
+
+def _batches(prepared: Iterable[tuple[Tensor, Geometry]], limit: int) -> Iterator[list[tuple[Tensor, Geometry]]]:
+    """Consecutive pictures of at most `limit` patches together, or single ones of more."""
+    batch, patches = [], 0
+    for pixels, geometry in prepared:
+        more = geometry.rows * geometry.columns
+        if batch and patches + more > limit:
+            yield batch
+            batch, patches = [], 0
+        batch.append((pixels, geometry))
+        patches += more
+    if batch:
+        yield batch
+
+
+def _feature_maps(
+    model: VisionTransformer, batch: list[tuple[Tensor, Geometry]], origin: Origin, precision: Precision
+) -> list[FeatureMap]:
+    """The feature maps of one packed pass, in the order of the batch."""
+    groups: dict[torch.Size, list[int]] = {}
+    for index, (pixels, _) in enumerate(batch):
+        groups.setdefault(pixels.shape, []).append(index)
+    stacked = [torch.stack([batch[index][0] for index in group]) for group in groups.values()]
+    maps: dict[int, FeatureMap] = {}
+    for group, tokens, norms in zip(groups.values(), *_forward(model, stacked, origin.layer, precision), strict=True):
+        for place, index in enumerate(group):
+            one = Tokens(*(part[place] for part in tokens))
+            maps[index] = _feature_map(batch[index][1], one, norms[place], origin)
+    return [maps[index] for index in range(len(batch))]
 
 
 def _forward(
@@ -194,21 +193,3 @@ def _feature_map(geometry: Geometry, tokens: Tokens, norms: Tensor, origin: Orig
         norms=norms.unflatten(0, grid).clone(),
         origin=origin,
     )
-
-
-def _batches(geometries: list[Geometry]) -> list[list[list[int]]]:
-    """Picture numbers, grouped by equal grid within batches of at most BATCH_TOKENS tokens."""
-    order = sorted(range(len(geometries)), key=lambda i: (geometries[i].rows, geometries[i].columns))
-    batches: list[list[list[int]]] = []
-    room, last = 0, None
-    for index in order:
-        grid = geometries[index].rows, geometries[index].columns
-        tokens = math.prod(grid)
-        if not batches or tokens > room:
-            batches.append([])
-            room, last = BATCH_TOKENS, None
-        if grid != last:
-            batches[-1].append([])
-        batches[-1][-1].append(index)
-        room, last = room - tokens, grid
-    return batches

@@ -1,0 +1,227 @@
+"""Pictures → files of their features, from the command line: `python -m core.export --help`.
+
+Threads decode and resize what comes next while the model computes; pictures pass through, they are never all held.
+"""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+import tyro
+from torch import Tensor
+from tqdm import tqdm
+
+from core.errors import DinoError, ImageError, RequestError
+from core.feature_files import FeatureFolder, Number, Settings, Which
+from core.features import FeatureMap, batch_patches, extract_stream, preprocess
+from core.geometry import Geometry, plan_grid
+from core.image import load_image
+from core.listing import Picture, find_pictures
+from core.precision import Precision
+from core.vit import VisionTransformer
+from core.weights import load_model
+
+Prepared = tuple[Tensor, Geometry]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write the features of pictures to files: what a DINOv2 says of every patch, and of the whole.
+
+    IMAGES are picture files, folders (searched all the way down) and lists of either (@list.txt, a path a line).
+
+        python -m core.export photos --model dinov2-small --out features
+        python -m core.export @list.txt --model dinov2-base-reg --out features --features cls --format parquet
+
+    Running the same command again goes on where it stopped: pictures whose features are there, made with the same
+    model, layer, size and so on, are skipped. The exit status is 1 only if there is nothing to show at the end.
+    """
+
+    images: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[IMAGES ...]")] = ()
+    """Picture files, folders, or @list.txt."""
+    out: Path
+    """Folder to write to; it is made if it is not there, and mirrors the folders that were given."""
+    model: str = "embedded"
+    """embedded, untrained, dinov2-{small,base,large,giant} with or without -reg, hf:owner/name, or a path."""
+    list: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A file that names one picture or folder a line; the same as @FILE."""
+    features: Which = "both"
+    """What to write: the patches, the cls token, or both."""
+    layer: int = -1
+    """Block after which the features are taken, from 0, or from the end with -1 for the last."""
+    size: int = 518
+    """Longer side in pixels at which pictures are shown to the model, rounded to its patches."""
+    format: Literal["safetensors", "parquet"] = "safetensors"
+    """One safetensors file a picture, or one table features.parquet for all."""
+    dtype: Number = "float16"
+    """Number format in the files; float16 keeps three digits in half the space."""
+    alpha: Literal["white", "black"] = "white"
+    """What to put behind transparent parts."""
+    precision: Precision = "auto"
+    """What to compute in; auto is bfloat16 where the processor is faster with it."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """cpu, cuda, mps; the fastest that is there by default."""
+    threads: int = min(8, os.cpu_count() or 1)
+    """Pictures decoded side by side."""
+
+
+class Store(Protocol):
+    """Where features go. Whatever was written stays valid at every moment, `kill -9` included."""
+
+    def pending(self, pictures: Sequence[Picture]) -> list[Picture]: ...
+
+    def write(self, picture: Picture, feature_map: FeatureMap) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+@dataclass
+class Report:
+    """What came of an export."""
+
+    kept: int = 0
+    """Pictures whose features were there already."""
+    written: int = 0
+    refused: list[str] = field(default_factory=list)
+    """A sentence for each picture or folder that could not be used."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status: 0, 1 where there is nothing to show, 2 or 130 where it was cut short."""
+    options = tyro.cli(Export, prog="python -m core.export", args=arguments)
+    report = Report()
+    try:
+        run(options, report)
+    except DinoError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        _print_refused(report)
+        print(
+            f"\nStopped after {report.written} pictures; their features are in {options.out}. "
+            "Run the same command again to go on from here.",
+            file=sys.stderr,
+        )
+        return 130
+    except OSError as error:  # a full disk, a folder that may not be written to
+        _print_refused(report)
+        print(
+            f"Error: {error}. {report.written} pictures were done before, and what is in {options.out} is whole. "
+            "Put it right and run the same command again.",
+            file=sys.stderr,
+        )
+        return 2 if report.written + report.kept else 1
+    _print_refused(report)
+    there = f" ({report.kept} were there already)" if report.kept else ""
+    print(f"Wrote the features of {report.written} pictures to {options.out}{there}.")
+    return 0 if report.written + report.kept else 1
+
+
+def run(options: Export, report: Report) -> None:
+    """Export as `options` say, noting in `report` what happens, so that it is known after an interruption too.
+
+    Raises DinoError where a model, a list file, a size or a layer cannot be used, or no pictures are given.
+    """
+    names = [*options.images, *([f"@{options.list}"] if options.list else [])]
+    pictures, report.refused = find_pictures(names)
+    if not pictures:
+        raise RequestError(" ".join(report.refused) or "No pictures are given; name files, folders or @list.txt.")
+    model = load_model(options.model, options.device)
+    plan_grid(1, 1, options.size, model.config.patch)
+    if options.threads < 1:
+        raise RequestError(f"threads is {options.threads}; it must be at least 1.")
+    store = _store(options, model)
+    todo = store.pending(pictures)
+    report.kept = len(pictures) - len(todo)
+    try:
+        _export(model, todo, store, options, report)
+    except BaseException:
+        store.pause()
+        raise
+    store.finish()
+
+
+def _store(options: Export, model: VisionTransformer) -> Store:
+    depth = model.config.depth
+    if not -depth <= options.layer < depth:
+        raise RequestError(f"layer is {options.layer}; this model has blocks 0 to {depth - 1} (or -{depth} to -1).")
+    settings = Settings(
+        weights=model.source.sha256 or model.source.name,
+        layer=options.layer % depth - depth,
+        size=options.size,
+        features=options.features,
+        dtype=options.dtype,
+        alpha=options.alpha,
+        precision=options.precision,
+    )
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{str(options.out)!r} cannot be made a folder ({error.strerror}); name another.") from error
+    if options.format == "safetensors":
+        return FeatureFolder(options.out, settings)
+    # here, since whoever writes single files can do without pyarrow
+    from core.feature_table import FeatureTable
+
+    return FeatureTable(options.out, settings, model.config.width, model.source.name)
+
+
+def _export(model: VisionTransformer, todo: list[Picture], store: Store, options: Export, report: Report) -> None:
+    def prepare(picture: Picture) -> Prepared:
+        return preprocess(load_image(picture.path, alpha=options.alpha), options.size, model.config.patch)
+
+    read: deque[Picture] = deque()
+    # as many as a batch takes should be ready when the model has finished one
+    batch = batch_patches(model) // (options.size // model.config.patch) ** 2
+    # a log file gets a line now and then, a terminal a moving bar
+    pause = 0.1 if sys.stderr.isatty() else 10
+    with tqdm(total=len(todo), unit=" images", mininterval=pause, maxinterval=pause, disable=not todo) as bar:
+
+        def readable() -> Iterator[Prepared]:
+            for picture, prepared in _ahead(prepare, todo, options.threads, 2 * options.threads + batch):
+                error = prepared.exception()
+                if isinstance(error, ImageError):
+                    report.refused.append(str(error))
+                    bar.update()
+                else:
+                    read.append(picture)
+                    yield prepared.result()
+
+        stream = extract_stream(model, readable(), options.size, layer=options.layer, precision=options.precision)
+        for feature_map in stream:
+            store.write(read.popleft(), feature_map)
+            report.written += 1
+            bar.update()
+
+
+def _ahead(
+    prepare: Callable[[Picture], Prepared], pictures: Sequence[Picture], threads: int, most: int
+) -> Iterator[tuple[Picture, Future]]:
+    """Every picture with what `prepare` makes of it, in order; up to `most` are under way or ready at a time."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    waiting: deque[tuple[Picture, Future]] = deque()
+    try:
+        for picture in pictures:
+            waiting.append((picture, pool.submit(prepare, picture)))
+            if len(waiting) >= most:
+                yield waiting.popleft()
+        yield from waiting
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _print_refused(report: Report) -> None:
+    if report.refused:
+        print(f"\n{len(report.refused)} could not be used:", file=sys.stderr)
+        print(*(f"  {reason}" for reason in report.refused), sep="\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Who may know whom, and how a file may look: the arrows and sizes of the style guide, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = [name for name in ("core", "train", "app") if (ROOT / name).is_dir()]
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+CHAIN = ("core.errors", "core.config", "core.layers", "core.vit", "core.features", "core.analysis")
+"""From the bottom up; each may know what is before it, by whatever way."""
+FORBIDDEN_NAMES = {"utils", "misc", "common", "helpers", "legacy"}
+HEAVY = ("gradio", "train", "app", "xformers", "transformers", "umap", "sklearn", "skimage", "scipy", "faiss", "plotly")
+
+
+def imports_of(module):
+    """Modules that a file imports anywhere in it, inside functions too; for this project's own, down to the file."""
+    path = FILES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            names = {f"{origin}.{alias.name}" for alias in node.names}
+            found |= {name if name in FILES else origin for name in names}
+    return found
+
+
+IMPORTS = {module: imports_of(module) for module in FILES}
+
+
+def reached_from(module):
+    """This project's modules that a module imports, directly or through others."""
+    reached, waiting = set(), [module]
+    while waiting:
+        for name in IMPORTS.get(waiting.pop(), ()):
+            if name in FILES and name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    return reached
+
+
+def inside(name, package):
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_the_imports_are_seen():
+    """Or every other test here would pass on nothing."""
+    assert "core.features" in IMPORTS["core"]
+    assert "core.vit" in reached_from("core.features")
+    assert "torch" in IMPORTS["core.vit"]
+    assert "core.feature_table" in IMPORTS["core.export"], "imported inside a function"
+    assert "core.runs" in IMPORTS["core.weights"], "imported as `from core import runs`"
+
+
+@pytest.mark.parametrize(
+    ("package", "unknown"), [("core", "train"), ("core", "app"), ("app", "train"), ("train", "app")]
+)
+def test_packages_know_only_core(package, unknown):
+    known = [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        for name in names
+        if inside(module, package) and inside(name, unknown)
+    ]
+    assert known == []
+
+
+@pytest.mark.parametrize("place", range(len(CHAIN)), ids=CHAIN)
+def test_core_has_one_direction(place):
+    upwards = [
+        f"{module} reaches {name}"
+        for module in FILES
+        if inside(module, CHAIN[place])
+        for name in reached_from(module)
+        if any(inside(name, above) for above in CHAIN[place + 1 :])
+    ]
+    assert upwards == []
+
+
+def test_core_has_no_circles():
+    assert [module for module in FILES if inside(module, "core") and module in reached_from(module)] == []
+
+
+def test_modules_of_core_do_not_import_the_whole_package():
+    """`import core` inside it would make a module depend on all the others, and on their order."""
+    assert [m for m in FILES if m.startswith("core.") and m != "core.__main__" and "core" in IMPORTS[m]] == []
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_files_are_short(module):
+    lines = len(FILES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= 350, f"{lines} lines; split it by concern"
+
+
+def test_files_are_named_for_what_they_hold():
+    assert [module for module in FILES if FORBIDDEN_NAMES & set(module.split("."))] == []
+
+
+def test_importing_core_is_quiet_and_light():
+    program = f"import sys, core; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [], "loaded by `import core`"
+    assert result.stderr == ""
