@@ -6,21 +6,46 @@ import torch
 from torch import Tensor
 
 from core.errors import RequestError
-from core.features import FeatureMap
+from core.features import FeatureMap, Origin
 
 
 def as_list(maps: FeatureMap | Sequence[FeatureMap]) -> list[FeatureMap]:
-    """The maps as a list of at least one, all finite and of one width; RequestError otherwise."""
+    """The maps as a list of at least one, none empty, all finite and of one model and layer; RequestError otherwise.
+
+    Maps of pictures taken at different sizes may be mixed: they live in the same space.
+    """
     listed = [maps] if isinstance(maps, FeatureMap) else list(maps)
     if not listed:
         raise RequestError("No feature map was given; extract at least one picture's features first.")
+    for number, feature_map in enumerate(listed):
+        shape = tuple(feature_map.patches.shape)
+        if len(shape) != 3 or not all(shape):
+            raise RequestError(f"Feature map {number} has shape {shape}; it must be [h, w, D], none of them 0.")
     widths = {feature_map.patches.shape[-1] for feature_map in listed}
     if len(widths) > 1:
         raise RequestError(f"Feature maps of widths {sorted(widths)} cannot be mixed; use one model for all pictures.")
+    first = listed[0].origin
     for number, feature_map in enumerate(listed):
-        if not feature_map.patches.isfinite().all():
+        if same_space(feature_map.origin) != same_space(first):
+            raise RequestError(
+                f"Feature map {number} was made with {told(feature_map.origin)}, the first with {told(first)}; "
+                "use one model and layer for all pictures."
+            )
+        patches = feature_map.patches  # the sum first: ten times as fast, and finite for all but broken maps
+        if not patches.sum().isfinite() and not patches.isfinite().all():
             raise RequestError(f"Feature map {number} holds NaN or infinite values; recompute it in float32.")
     return listed
+
+
+def same_space(origin: Origin) -> tuple[str, int]:
+    """What must agree for features to be comparable; the size of the picture, or the model's nickname, may differ."""
+    return origin.weights or origin.model, origin.layer
+
+
+def told(origin: Origin) -> str:
+    """An origin in words, for messages."""
+    weights = f" ({origin.weights[:8]})" if origin.weights else ""
+    return f"{origin.model or 'an unnamed model'}{weights}, layer {origin.layer}"
 
 
 def stack(maps: Sequence[FeatureMap]) -> Tensor:

@@ -43,6 +43,10 @@ def norms(maps: FeatureMap | Sequence[FeatureMap]) -> Norms:
     found = [feature_map.norms for feature_map in listed]
     if any(one is None for one in found):
         raise RequestError("These feature maps carry no norms; make them with core.extract.")
+    if not all(
+        one.isfinite().all() and one.shape == feature_map.grid for one, feature_map in zip(found, listed, strict=True)
+    ):
+        raise RequestError("Norms hold NaN or infinite values, or are not [h, w]; recompute them in float32.")
     every = torch.cat([one.flatten() for one in found])
     median = every.median().item()
     return Norms(found, median, every.max().item(), [one > OUTLIER * median for one in found])

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.analysis.maps import as_list, border, stack, unstack
+from core.analysis.maps import as_list, border, same_space, stack, told, unstack
+from core.analysis.threshold import otsu
 from core.errors import RequestError
 from core.features import FeatureMap, Origin
 
@@ -24,11 +26,15 @@ CLEAR = 0.1
 """Difference between border and inside, in standard deviations, from which the first component is oriented by it."""
 
 
-@dataclass(frozen=True)
+EMPTY = 1e-6
+"""Share of the variance below which a component is float32's rounding noise, which clipping would blow up."""
+
+
+@dataclass(frozen=True, eq=False)
 class PcaBasis:
     """Directions in feature space and the range of values along each: what makes colours comparable.
 
-    `mean` [D], `directions` [K, D] orthonormal, `low` and `high` [K], `explained` [K] shares of the variance,
+    `mean` [D], `directions` [K, D] orthonormal (0 where the features vary in fewer than K), `low` and `high` [K], `explained` [K] shares of the variance,
     and the origin of the features they were found in.
     """
 
@@ -55,9 +61,9 @@ class PcaBasis:
                 "use the model it was made with."
             )
         for feature_map in listed:
-            if not any_origin and _kind(feature_map.origin) != _kind(self.origin):
+            if not any_origin and same_space(feature_map.origin) != same_space(self.origin):
                 raise RequestError(
-                    f"This basis was made with {_told(self.origin)}, the map with {_told(feature_map.origin)}; "
+                    f"This basis was made with {told(self.origin)}, the map with {told(feature_map.origin)}; "
                     "colours would mean nothing. Extract the features in the same way, or make a new basis."
                 )
         return unstack(self._scaled(self.project(stack(listed))), listed)
@@ -76,21 +82,29 @@ class PcaBasis:
         try:
             with safe_open(path, "pt") as file:
                 origin = Origin(**json.loads((file.metadata() or {})["origin"]))
-                return PcaBasis(**{name: file.get_tensor(name) for name in _TENSORS}, origin=origin)
+                basis = PcaBasis(**{name: file.get_tensor(name) for name in _TENSORS}, origin=origin)
         except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
             raise RequestError(
                 f"{path} is not a saved PCA basis ({error}); save one from the PCA view first."
             ) from error
+        count, width = basis.directions.shape if basis.directions.ndim == 2 else (-1, -1)
+        shapes = [tuple(getattr(basis, name).shape) for name in _TENSORS]
+        if shapes != [(width,), (count, width), (count,), (count,), (count,)]:
+            raise RequestError(f"{path} holds tensors of shapes {shapes}, which make no basis; save it again.")
+        if not all(getattr(basis, name).isfinite().all() for name in _TENSORS):
+            raise RequestError(f"{path} holds NaN or infinite values; save the basis again.")
+        return basis
 
     def _scaled(self, values: Tensor) -> Tensor:
-        span = (self.high - self.low).clamp(min=torch.finfo(values.dtype).tiny)
-        return ((values - self.low) / span).clamp(0, 1)
+        span = self.high - self.low
+        shares = ((values - self.low) / torch.where(span > 0, span, 1.0)).clamp(0, 1)
+        return torch.where(span > 0, shares, 0.5)  # nothing to tell apart: the middle, not one side
 
 
 _TENSORS = ("mean", "directions", "low", "high", "explained")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JointPca:
     """Components of several maps in one basis: `images` [h, w, K] in 0..1 each, background 0 where there is a mask."""
 
@@ -115,7 +129,7 @@ def joint_pca(
     """Principal components of the patches of all maps together, as images.
 
     One stage by default. With `foreground` (a mask [h, w] bool for each map, or "auto": the first component
-    above its Otsu threshold) the components are those of the foreground patches alone and the background is 0:
+    above its Otsu threshold, or everything where that finds no object) the components are those of the foreground patches alone and the background is 0:
     Oquab et al. 2023, figure 1. `clip`: the percentiles that become 0 and 1.
 
     Every direction has a sign of its own accord: the first component is larger inside pictures than on their
@@ -157,18 +171,40 @@ def _fit(patches: Tensor, edges: Tensor, components: int, clip: tuple[float, flo
     """A basis for patches [N, D], of which `edges` [N] bool lie on their picture's border."""
     mean = patches.mean(dim=0)
     centred = patches - mean
-    # the eigenvectors of D×D are cheaper than a decomposition of N×D, and float64 there keeps re-runs equal
-    variances, vectors = torch.linalg.eigh((centred.T @ centred).double())
-    top = vectors[:, -components:].flip(1).float()
+    covariance = centred.T @ centred
+    variances, vectors = leading_eigenvectors(covariance, components)
+    total = covariance.diagonal().sum()
+    # constant pictures keep the rounding error of their mean as variance
+    rounding = len(patches) * len(mean) * (torch.finfo(mean.dtype).eps * mean.abs().max()) ** 2
+    empty = variances <= torch.maximum(EMPTY * total, rounding)
+    variances[empty] = 0
+    top = vectors * ~empty
     values = centred @ top
     signs = _signs(top, values, edges)
     directions, values = (top * signs).T.contiguous(), values * signs
     low, high = (
         torch.quantile(values, torch.tensor(clip) / 100, dim=0) if len(values) < 2**24 else values.aminmax(dim=0)
     )
-    total = variances.clamp(min=0).sum()
-    explained = (variances[-components:].flip(0).clamp(min=0) / total.clamp(min=1e-30)).float()
-    return PcaBasis(mean, directions, low, high, explained, origin)
+    return PcaBasis(mean, directions, low, high, variances / total.clamp(min=1e-30), origin)
+
+
+def leading_eigenvectors(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The greatest eigenvalues [K] (negative ones as 0), falling, and eigenvectors [D, K] of a symmetric [D, D]."""
+    width = len(matrix)
+    if width > 16 * count and matrix.any():
+        from scipy.sparse.linalg import ArpackNoConvergence, eigsh  # 0.1 s to import, wanted only here
+
+        # Lanczos' iteration wants 2 ms at D = 384; all eigenvectors take 20 to 100. A fixed start keeps re-runs equal.
+        start = np.random.default_rng(0).standard_normal(width).astype(np.float32)
+        try:
+            values, vectors = eigsh(matrix.numpy(), k=count, which="LA", v0=start)
+        except ArpackNoConvergence:
+            pass  # nearly equal variances: the slow way finds them all the same
+        else:
+            order = values.argsort()[::-1]
+            return torch.from_numpy(values[order].clip(min=0)), torch.from_numpy(vectors[:, order])
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return values[-count:].flip(0).clamp(min=0).float(), vectors[:, -count:].flip(1).float()
 
 
 def _signs(directions: Tensor, values: Tensor, edges: Tensor) -> Tensor:
@@ -176,16 +212,16 @@ def _signs(directions: Tensor, values: Tensor, edges: Tensor) -> Tensor:
     signs = torch.where(directions.pow(3).sum(dim=0) < 0, -1.0, 1.0)
     if edges.any() and not edges.all():
         difference = values[~edges, 0].mean() - values[edges, 0].mean()
-        if difference.abs() > CLEAR * values[:, 0].std():
+        if difference.abs() > CLEAR * values[:, 0].std():  # never for a component without variance
             signs[0] = difference.sign()
     return signs
 
 
 def _first_component_masks(patches: Tensor, edges: Tensor, origin: Origin, maps: list[FeatureMap]) -> list[Tensor]:
-    from core.analysis.threshold import otsu
-
-    values = _fit(patches, edges, 1, CLIP, origin).project(patches)[:, 0]
-    return unstack(values > otsu(values).threshold, maps)
+    basis = _fit(patches, edges, 1, CLIP, origin)
+    values = basis.project(patches)[:, 0].clamp(basis.low, basis.high)  # a few artefacts would draw the threshold
+    found = values > otsu(values).threshold
+    return unstack(found if found.sum() > 1 else torch.ones_like(found), maps)
 
 
 def _flat_masks(masks: Sequence[Tensor], maps: list[FeatureMap]) -> Tensor:
@@ -197,16 +233,6 @@ def _flat_masks(masks: Sequence[Tensor], maps: list[FeatureMap]) -> Tensor:
             f"Masks of shapes {shapes} came for maps of grids {grids}; give one [h, w] mask for each map."
         )
     flat = torch.cat([mask.flatten().bool() for mask in masks])
-    if flat.sum() < 2:
+    if flat.sum() < min(2, len(flat)):
         raise RequestError("The masks leave fewer than two foreground patches; lower the threshold or use one stage.")
     return flat
-
-
-def _kind(origin: Origin) -> tuple[str, str, int]:
-    """What must agree for features to be comparable; the size of the picture may differ."""
-    return origin.model, origin.weights, origin.layer
-
-
-def _told(origin: Origin) -> str:
-    weights = f" ({origin.weights[:8]})" if origin.weights else ""
-    return f"{origin.model or 'an unnamed model'}{weights}, layer {origin.layer}"

@@ -28,11 +28,14 @@ def colourise(
     """Values [..., ] as colours [..., 3] uint8, `low` and below the darkest, `high` and above the brightest.
 
     The bounds default to the least and greatest value; where they coincide everything is the darkest colour.
+    Raises RequestError for values that are empty or not finite, and for a palette that is not there.
 
     >>> colourise(np.array([0.0, 1.0]), "viridis").tolist()
     [[68, 1, 84], [253, 231, 37]]
     """
     array = np.asarray(values, dtype=np.float32)
+    if not array.size or not np.isfinite(array).all():
+        raise RequestError(f"Values of shape {array.shape} are empty or hold NaN or infinity; give finite numbers.")
     low = float(array.min()) if low is None else low
     high = float(array.max()) if high is None else high
     share = np.clip((array - low) / (high - low), 0, 1) if high > low else np.zeros_like(array)

