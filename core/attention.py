@@ -92,12 +92,17 @@ def attention_weights(qkv: Tensor, packing: Packing, queries: Tensor) -> list[Te
 
 def _sdpa(qkv: Tensor, packing: Packing) -> Tensor:
     # on CPUs, torch's fused kernel takes 1.5 times as long in bfloat16 as the products written out; in float32 it wins
-    mix = _products if qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16 else F.scaled_dot_product_attention
+    written_out = qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16 and not _needs_gradient(qkv)
+    mix = _products if written_out else F.scaled_dot_product_attention
     mixed = []
     for group in packing.split(qkv):
         q, k, v = group.permute(2, 0, 3, 1, 4)  # [b, A, T, E] each
         mixed.append(mix(q, k, v).transpose(1, 2).flatten(0, 1).flatten(1))
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+
+
+def _needs_gradient(tensor: Tensor) -> bool:
+    return torch.is_grad_enabled() and tensor.requires_grad
 
 
 def _products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

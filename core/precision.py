@@ -59,13 +59,18 @@ _lock = threading.Lock()
 
 
 def _twin(model: VisionTransformer) -> VisionTransformer:
-    state = tuple((parameter.data_ptr(), parameter._version) for parameter in model.parameters())
+    state = tuple((parameter.data_ptr(), _version(parameter)) for parameter in model.parameters())
     with _lock:
         known, twin = _twins.get(model, (None, None))
         if known != state:
             twin = _make_twin(model)
             _twins[model] = state, twin
     return twin
+
+
+def _version(parameter: Tensor) -> int:
+    """How often it was changed in place; tensors made in inference mode do not count."""
+    return 0 if parameter.is_inference() else parameter._version
 
 
 @torch.no_grad()
