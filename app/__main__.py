@@ -1,0 +1,97 @@
+"""`python -m app`: serve Dinoscope on this machine."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """The command line, parsed. Exits with a message on a wrong one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Dinoscope: see what DINOv2's patch features know, on your own pictures."
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=7860, help="the next free one is taken where it is in use (%(default)s)"
+    )
+    parser.add_argument(
+        "--model",
+        default="embedded",
+        help="embedded, untrained, dinov2-small (-base, -large, -giant, each also with -reg), "
+        "hf:owner/name, or the path of a run folder or a file of weights (default: %(default)s)",
+    )
+    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
+    parser.add_argument(
+        "--max-upload-mb",
+        type=float,
+        default=25,
+        metavar="N",
+        help="largest file a visitor may add (default: %(default)s)",
+    )
+    options = parser.parse_args(words)
+    if options.auth is not None:
+        user, colon, password = options.auth.partition(":")
+        if not (user and colon and password):
+            parser.error("--auth is a name and a password with a colon between them, such as --auth ada:secret")
+        options.auth = (user, password)
+    if not 0 < options.port < 65536:
+        parser.error(f"--port is {options.port}; choose one from 1 to 65535")
+    if options.max_upload_mb <= 0:
+        parser.error(f"--max-upload-mb is {options.max_upload_mb:g}; it must be more than 0")
+    return options
+
+
+def main(words: list[str] | None = None) -> int:
+    """Serve until interrupted; the exit status."""
+    options = arguments(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpcore", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+    # side by side: the model is on its way while Gradio is imported and the page is put together
+    with ThreadPoolExecutor(1, thread_name_prefix="first-view") as beside:
+        engine = beside.submit(start_engine, options.model)
+        from app.quickstart import import_gradio
+
+        import_gradio()
+        from app.build import serve
+        from core import DinoError
+
+        try:
+            serve(options, engine.result())
+        except DinoError as error:
+            print(f"python -m app: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+def start_engine(model: str):
+    """An engine whose model is being loaded and which will then look at the first pictures, before anyone asks."""
+    from app.engine import Engine
+
+    engine = Engine(model)
+    threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True).start()
+    return engine
+
+
+def warm_up(engine) -> None:
+    """Compute the view the page opens with. What goes wrong is shown to whoever opens the page."""
+    from app.handlers import open_tray, show
+    from app.session import Settings
+    from core import DinoError
+
+    try:
+        loaded = engine.models.get(engine.models.default)
+        show(engine, open_tray(engine, "first view"), loaded, Settings())
+    except DinoError as error:
+        logging.getLogger(__name__).warning("The first view: %s", error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

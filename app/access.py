@@ -1,0 +1,46 @@
+"""Which models a visitor may ask for: those with a name for everybody, files and repositories only for the owner."""
+
+from dataclasses import dataclass
+
+from core import BACKBONES, ModelError
+
+NAMED = ("embedded", "untrained", *BACKBONES)
+"""Names that lead to the same, known weights whoever asks."""
+_PROXIED = ("x-forwarded-for", "forwarded", "x-real-ip")
+
+
+@dataclass(frozen=True)
+class Access:
+    """A server's rule. Own paths read the server's disk and own repositories fill it, so strangers get neither."""
+
+    loopback: bool
+    """Only this machine can reach the server, and no tunnel is open."""
+    password: bool
+    """Visitors had to log in."""
+    default: str = "embedded"
+    """The model the owner started the server with, which everybody may see."""
+
+    @property
+    def own(self) -> bool:
+        return self.loopback or self.password
+
+    @property
+    def reason(self) -> str:
+        """One line for the page."""
+        if self.own:
+            return "A run folder, a file of weights, or hf:owner/name may be given too."
+        return "Own paths are off: this server can be reached by others and asks for no password (--auth)."
+
+    def check(self, name: str, headers: dict[str, str] | None = None) -> None:
+        """ModelError unless this visitor may load the model of that name.
+
+        A request that came through a proxy is a stranger's even on a server that listens on loopback only.
+        """
+        if name in NAMED or name == self.default or self.password:
+            return
+        forwarded = any(header in (headers or {}) for header in _PROXIED)
+        if not self.loopback or forwarded:
+            raise ModelError(
+                "Own paths and repositories can be loaded only where the app runs on one's own machine, or behind a "
+                f"password (--auth). Choose one of: {', '.join(NAMED)}."
+            )

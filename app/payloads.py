@@ -1,0 +1,89 @@
+"""What is painted, in the form the browser's components take."""
+
+import io
+from collections.abc import Sequence
+
+import gradio as gr
+from PIL import Image
+
+from app import handlers, stage
+from app.compact import base64_of
+from app.engine import Engine, Item
+from app.handlers import Screen
+from app.models import Loaded
+from app.session import Settings, Tray
+
+
+def empty_stage() -> gr.HTML:
+    """No picture; the stage then says what to do."""
+    return gr.HTML(pictures=stage.pictures_prop([]), features={}, view={}, busy=False)
+
+
+def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
+    """The stage with whatever changed since the browser was last sent something."""
+    encoded, painted, sent = screen.encoded, screen.painted, screen.sent
+    props = {"busy": False}
+    if screen.new_pictures:
+        geometries = [feature_map.geometry for feature_map in encoded.maps]
+        props["pictures"] = _pictures(engine, encoded.ids, encoded.names, encoded.items, geometries)
+    if screen.new_features:
+        props["features"] = engine.painted.recall(
+            ("features", sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
+        )
+    if screen.new_view:
+        props["view"] = engine.painted.recall(
+            ("view", sent.view),
+            lambda: stage.view_prop(
+                settings.view.lower(),
+                dict(zip(encoded.ids, painted.layers, strict=True)),
+                aligned=painted.aligned,
+                smooth=settings.view != "Segments",
+                caption=painted.caption,
+                legend=painted.legend,
+                threshold=screen.histogram and screen.histogram["threshold"],
+                invert=settings.invert,
+            ),
+        )
+    return gr.HTML(**props)
+
+
+def photographs(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> gr.HTML:
+    """The stage of a page just opened, on which the photographs wait for the first view."""
+    items = engine.items(tray)
+    ids, names = [picture.id for picture in tray.chosen], [picture.name for picture in tray.chosen]
+    geometries = engine.geometries(model, items, settings.size)
+    return gr.HTML(pictures=_pictures(engine, ids, names, items, geometries), busy=True)
+
+
+def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
+    """The tray with its pictures as they are now."""
+    items = [
+        {
+            "id": picture.id,
+            "name": picture.name,
+            "thumb": engine.painted.recall(
+                ("thumb", picture.digest), lambda picture=picture: _uri(handlers.thumbnail(engine, tray, picture))
+            ),
+            "selected": picture.id in tray.selected,
+        }
+        for picture in tray.pictures
+    ]
+    return gr.HTML(items=items)
+
+
+def _pictures(
+    engine: Engine, ids: Sequence[str], names: Sequence[str], items: Sequence[Item], geometries: list
+) -> dict:
+    key = tuple(zip(ids, names, (item.digest for item in items), geometries, strict=True))
+
+    def make() -> dict:
+        images = [item.image for item in items]
+        return stage.pictures_prop(list(map(stage.StagePicture, ids, names, images, geometries)))
+
+    return engine.painted.recall(("pictures", key), make)
+
+
+def _uri(image: Image.Image) -> str:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64_of(stream.getvalue())}"

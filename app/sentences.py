@@ -1,0 +1,37 @@
+"""Sentences with numbers and names in them."""
+
+import html
+import re
+
+from app.models import Loaded
+from app.session import Settings
+from core.weights import ModelSource
+
+
+def status(model: Loaded, settings: Settings) -> str:
+    """Resolution, device and the last forward pass, for the bar."""
+    return f"{settings.size} px · {model.device} · last forward {duration(model.last_ms)}"
+
+
+def chip(source: ModelSource) -> str:
+    """What the model is, how large, and by whom it was trained, on one line."""
+    return f"{source.title} · {source.parameters / 1e6:.0f} M parameters · trained by {source.trained_by}"
+
+
+def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
+    """How far the loading of a model is: the share downloaded and the time still to wait, where these are known."""
+    done, total = fetched
+    if not total:
+        return f"Loading {plain(name)} … {seconds:.0f} s"
+    still = f", about {duration(1000 * seconds * (total - done) / done)} still" if done else ""
+    return f"Loading {plain(name)} … {done / 2**20:.0f} of {total / 2**20:.0f} MB{still}"
+
+
+def plain(text: str) -> str:
+    """Text as Markdown that means nothing but itself: names of files may hold anything."""
+    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", html.escape(text))
+
+
+def duration(ms: float) -> str:
+    """Milliseconds as people say them: 420 ms, 2.3 s, 14 s."""
+    return f"{ms:.0f} ms" if ms < 950 else f"{ms / 1000:.1f} s" if ms < 9500 else f"{ms / 1000:.0f} s"

@@ -1,0 +1,78 @@
+"""What stands between Gradio's server and the browser: a free port, and no word of another host."""
+
+import ipaddress
+import re
+import socket
+
+from core import RequestError
+
+_FOREIGN = re.compile(rb"<meta[^>]*(?:og:|twitter:)[^>]*>\s*")
+PORTS_TRIED = 20
+
+
+class OwnHostOnly:
+    """ASGI middleware: the page's advertisements for Gradio, which name other hosts, are left out; a policy forbids
+    the browser to fetch anything from elsewhere, should a component try.
+    """
+
+    POLICY = (
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
+        b"connect-src 'self' data: blob:; worker-src 'self' blob:; frame-ancestors *"
+    )
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or "." in scope["path"] or scope["path"].startswith("/gradio_api"):
+            await self.app(scope, receive, send)
+            return
+        started: dict = {}
+        body = bytearray()
+
+        async def filtered(message):
+            if message["type"] == "http.response.start":
+                started.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            page = _FOREIGN.sub(b"", bytes(body))
+            kept = [(name, value) for name, value in started["headers"] if name.lower() != b"content-length"]
+            extra = [(b"content-length", str(len(page)).encode()), (b"content-security-policy", self.POLICY)]
+            await send(started | {"headers": kept + extra})
+            await send({"type": "http.response.body", "body": page})
+
+        # compressed pages could not be read here; the server compresses again on the way out
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
+        await self.app(scope | {"headers": headers}, receive, filtered)
+
+
+def free_port(host: str, wanted: int) -> int:
+    """`wanted`, or the next port that nobody listens on. RequestError where the address or all of them are taken."""
+    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        except socket.gaierror as error:
+            raise RequestError(f"--host {host!r} is not an address of this machine ({error}).") from None
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if isinstance(error, PermissionError):
+                    raise RequestError(f"--port {port} needs rights this user lacks; choose one above 1023.") from None
+                continue
+        return port
+    raise RequestError(f"Ports {wanted} to {wanted + PORTS_TRIED - 1} on {host} are all taken; choose another --port.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

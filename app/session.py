@@ -1,0 +1,147 @@
+"""What one visitor's page is about: small values and keys, never pixels or features.
+
+Each of these lives in a `gr.State` of its own, so that two events in flight at once (an upload while a model
+loads) do not write over each other's half.
+"""
+
+from dataclasses import dataclass, replace
+
+from core.errors import RequestError
+
+LARGEST_SELECTION = 8
+"""Pictures analysed together: eight at 518 px are 11,000 tokens, a few seconds on two cores."""
+LARGEST_TRAY = 24
+SOFT_EDGE = 0.04
+"""Width of the ramp about the foreground threshold from transparent to opaque, so that edges are not jagged."""
+
+VIEWS = ("PCA", "Foreground", "Attention", "Norms", "Segments")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One entry of the tray. `digest` is the SHA-256 of its file, under which everything else is kept."""
+
+    id: str
+    name: str
+    digest: str
+    sample: bool = False
+    """Whether it is one of the gallery's, which every visitor shares."""
+
+
+@dataclass(frozen=True)
+class Tray:
+    """A visitor's pictures in order, and which of them are looked at."""
+
+    visitor: str = ""
+    pictures: tuple[Picture, ...] = ()
+    selected: tuple[str, ...] = ()
+    counter: int = 0
+    """Ids are never used twice, so that the browser cannot mix up two pictures."""
+
+    @property
+    def chosen(self) -> tuple[Picture, ...]:
+        return tuple(picture for picture in self.pictures if picture.id in self.selected)
+
+    def find(self, identity: str) -> Picture:
+        """The picture of that id; RequestError where this tray has none, whoever else might."""
+        for picture in self.pictures:
+            if picture.id == identity:
+                return picture
+        raise RequestError(f"There is no picture {str(identity)[:40]!r} in your tray; it may have been removed.")
+
+    def add(self, name: str, digest: str, *, sample: bool = False, select: bool = True) -> "Tray":
+        """The tray with one picture more, selected where there is room. The same file is not added twice."""
+        known = next((picture for picture in self.pictures if picture.digest == digest), None)
+        if known is not None:
+            return self.select(known.id, True) if select and len(self.selected) < LARGEST_SELECTION else self
+        if len(self.pictures) >= LARGEST_TRAY:
+            raise RequestError(f"The tray holds {LARGEST_TRAY} pictures; remove one before adding {name!r}.")
+        picture = Picture(f"p{self.counter}", name, digest, sample)
+        chosen = (picture.id,) if select and len(self.selected) < LARGEST_SELECTION else ()
+        return replace(
+            self,
+            pictures=(*self.pictures, picture),
+            selected=(*self.selected, *chosen),
+            counter=self.counter + 1,
+        )
+
+    def remove(self, identity: str) -> "Tray":
+        gone = self.find(identity)
+        return replace(
+            self,
+            pictures=tuple(picture for picture in self.pictures if picture is not gone),
+            selected=tuple(other for other in self.selected if other != identity),
+        )
+
+    def select(self, identity: str, selected: bool) -> "Tray":
+        """With one picture looked at or not; RequestError beyond the eighth."""
+        self.find(identity)
+        others = tuple(other for other in self.selected if other != identity)
+        if not selected:
+            return replace(self, selected=others)
+        if len(others) >= LARGEST_SELECTION:
+            raise RequestError(f"{LARGEST_SELECTION} pictures are compared at most; unselect one first.")
+        return replace(self, selected=(*others, identity))
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The patch a visitor has pinned: the middle of it, in pixels of one picture."""
+
+    picture: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the Explore tab by name, in the units the page shows."""
+
+    view: str = "PCA"
+    size: int = 518
+    """Longer side in pixels."""
+    block: int = 0
+    """The block after which features are taken, counted from 1 as the page does; 0 is the last."""
+    stages: str = "One stage"
+    low: float = 1.0
+    high: float = 99.0
+    """Percentiles at which PCA colours are clipped."""
+    red: int = 1
+    green: int = 2
+    blue: int = 3
+    """Which component, counted from 1, is shown as which colour."""
+    flip: bool = False
+    """Whether the three colours are inverted."""
+    method: str = "pca"
+    """Of `core.analysis.foreground`: by the first principal component or by a normalised cut."""
+    invert: bool = False
+    threshold: float | None = None
+    """Foreground threshold in 0..1; None is Otsu's."""
+    asking: str = "cls"
+    """Whose attention: cls, register 1.., or the pinned patch."""
+    head: str = "mean"
+    """"mean" or the number of a head, counted from 1."""
+    segments: int = 6
+    grouping: str = "kmeans"
+
+    def __post_init__(self):
+        if self.view not in VIEWS:
+            raise RequestError(f"view is {self.view!r}; choose from {', '.join(VIEWS)}.")
+        if not 0 <= self.low < self.high <= 100:
+            raise RequestError(f"Percentiles {self.low} to {self.high}: choose 0 ≤ low < high ≤ 100.")
+
+    def layer(self, depth: int) -> int:
+        """The block counted from the end, as `core.extract` takes it; the last where this model has fewer."""
+        return self.block - 1 - depth if 0 < self.block <= depth else -1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a visitor's browser already holds, so that it is not sent again."""
+
+    pictures: tuple = ()
+    features: tuple = ()
+    view: tuple = ()
+
+
+NOTHING_SENT = Sent()

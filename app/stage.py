@@ -1,0 +1,174 @@
+"""What the browser draws itself: the stage with the pictures, the tray, the threshold; and what is sent to each.
+
+A component's JavaScript (`static/`) keeps its own DOM and reads its props; Python changes them one by one, as in
+`gr.HTML(view=view_prop(...))`, and props that are left out are neither sent again nor drawn anew.
+
+- stage: props `pictures`, `features`, `view`, and `busy` (bool: a thin bar runs over it). An empty `pictures_prop([])`
+  shows what to do. `.select` has the event data {"picture", "row", "col"} of the patch pinned last, {} when cleared.
+- tray: prop `items`, a list of {"id", "name", "thumb" (address or data URI), "selected"}. `.select` gives
+  {"id", "selected"}, `.delete` {"id"}.
+- threshold: prop `histogram`, {"counts", "edges", "threshold", "otsu" (optional), "invert"}. Whenever it is set or
+  dragged, the stage's foreground follows in the browser. `.change` gives {"threshold": t} on release, or
+  {"threshold": None} where the visitor goes back to Otsu's. The switch for `invert` is a checkbox of the page.
+- `page_head()` goes into `launch(head=...)`: paste and drop anywhere, keys, light and dark. The page's own buttons
+  call `window.dinoscope.toggleShade()` and find their files input in `#add-files`, their view radio in `#view`,
+  their help button in `#help`.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from app.compact import base64_of, compact
+from core import RequestError
+from core.features import FeatureMap, Geometry
+
+STATIC = Path(__file__).parent / "static"
+DISPLAY_SIDE = 1024
+"""Longer side of the copies that are sent: sharp on a screen where two pictures stand side by side."""
+KINDS = ("pca", "foreground", "attention", "norms", "segments")
+
+
+@dataclass(frozen=True)
+class StagePicture:
+    """One picture on the stage. `id` is unique in a visitor's tray, `name` may hold anything, HTML too."""
+
+    id: str
+    name: str
+    image: Image.Image
+    """RGB, the original."""
+    geometry: Geometry
+
+
+def pictures_prop(pictures: Sequence[StagePicture]) -> dict:
+    """{"pictures": [{id, name, width, height, rows, columns, covered, uri}, ...]}.
+
+    `width` and `height` are the original's, in pixels; `covered` is left, top, right, bottom of the patch grid as
+    fractions of the picture (a little outside 0..1 where it was padded); `uri` a JPEG of at most DISPLAY_SIDE.
+    """
+    return {"pictures": [_picture(picture) for picture in pictures]}
+
+
+def features_prop(ids: Sequence[str], maps: Sequence[FeatureMap], dims: int = 64) -> dict:
+    """{"dims", "scales", "error", "grids": {id: {rows, columns, data}}}, `data` int8 [h, w, k] in base64.
+
+    See `compact` for what the numbers mean; `dims` is the least number of dimensions.
+    """
+    if not maps:
+        return {"dims": 0, "scales": [], "error": 0.0, "grids": {}}
+    small = compact(maps, dims)
+    grids = {
+        identity: {"rows": grid.shape[0], "columns": grid.shape[1], "data": base64_of(grid.numpy().tobytes())}
+        for identity, grid in zip(ids, small.grids, strict=True)
+    }
+    return {"dims": len(small.scales), "scales": small.scales.tolist(), "error": small.error, "grids": grids}
+
+
+def view_prop(
+    kind: str,
+    layers: Mapping[str, np.ndarray],
+    *,
+    aligned: str = "grid",
+    smooth: bool = True,
+    caption: str = "",
+    legend: dict | None = None,
+    threshold: float | None = None,
+    invert: bool = False,
+) -> dict:
+    """What is painted over the originals, each layer as a PNG.
+
+    `layers`: uint8 by picture id, [h, w, 3 | 4] colours or [h, w] grey scores (for "foreground", 0..255 standing
+    for 0..1). `aligned`: whether a layer covers the patch "grid" or exactly the "picture". `smooth`: how the stage
+    draws it at first. `legend`: {"palette", "low", "high"} for a scale with its two ends, or {"entries":
+    [[colour, label], ...]}. `threshold` and `invert` hold for "foreground" until the threshold component speaks.
+    Raises RequestError on another kind or alignment.
+    """
+    if kind not in KINDS:
+        raise RequestError(f"kind is {kind!r}; choose from {', '.join(KINDS)}.")
+    if aligned not in ("grid", "picture"):
+        raise RequestError(f"aligned is {aligned!r}; choose 'grid' or 'picture'.")
+    return {
+        "kind": kind,
+        "aligned": aligned,
+        "smooth": smooth,
+        "caption": caption,
+        "legend": legend or {},
+        "threshold": 0.5 if threshold is None else threshold,
+        "invert": invert,
+        "layers": {identity: _uri(Image.fromarray(layer), "PNG") for identity, layer in layers.items()},
+    }
+
+
+def stage_component(elem_id: str = "stage") -> gr.HTML:
+    """The pictures under the view, with everything a pointer can ask them."""
+    return _component("stage", elem_id, pictures={"pictures": []}, features={}, view={}, busy=False)
+
+
+def tray_component(elem_id: str = "tray") -> gr.HTML:
+    """The visitor's pictures as thumbnails that can be selected and removed."""
+    return _component("tray", elem_id, items=[])
+
+
+def threshold_component(elem_id: str = "threshold") -> gr.HTML:
+    """A histogram with a threshold to drag."""
+    return _component("threshold", elem_id, histogram={})
+
+
+def page_head() -> str:
+    """What belongs to the whole page, as a script for its head."""
+    return f"<script>{_source('page')}</script>"
+
+
+def _component(name: str, elem_id: str, **props) -> gr.HTML:
+    # the template stays empty: Gradio then never touches the DOM that the script builds
+    return gr.HTML(
+        html_template="",
+        js_on_load=_source(*_PARTS[name]),
+        apply_default_css=False,
+        container=False,
+        padding=False,
+        elem_id=elem_id,
+        elem_classes=["dino-component"],
+        **props,
+    )
+
+
+_PARTS = {
+    "stage": ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "stage"),
+    "tray": ("tray",),
+    "threshold": ("threshold",),
+}
+
+
+def _source(*names: str) -> str:
+    """The files as one script: their functions see one another and nothing else does."""
+    return "\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in names)
+
+
+def _picture(picture: StagePicture) -> dict:
+    geometry = picture.geometry
+    left, top, right, bottom = geometry.covered
+    width, height = geometry.width, geometry.height
+    small = picture.image.convert("RGB")
+    small.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)
+    return {
+        "id": picture.id,
+        "name": picture.name,
+        "width": width,
+        "height": height,
+        "rows": geometry.rows,
+        "columns": geometry.columns,
+        "covered": [left / width, top / height, right / width, bottom / height],
+        "uri": _uri(small, "JPEG", quality=88),
+    }
+
+
+def _uri(image: Image.Image, kind: str, **options) -> str:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64_of(stream.getvalue())}"

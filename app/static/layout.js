@@ -1,0 +1,38 @@
+// Where pictures of given aspects (width / height) go: rows of equal height, as large as the room allows.
+
+// -> {rows: [[index, ...], ...], heights: [px per row]}. `extra` px below each picture hold its caption.
+function justified(aspects, width, height, gap, extra) {
+  let best = { worth: -Infinity, rows: [], heights: [] };
+  for (let breaks = 0; breaks < 1 << Math.max(aspects.length - 1, 0); breaks++) {
+    const rows = brokenInto(aspects.length, breaks);
+    const natural = rows.map((row) => (width - gap * (row.length - 1)) / row.reduce((sum, i) => sum + aspects[i], 0));
+    const room = height - extra * rows.length;
+    const scale = Math.min(1, Math.max(room, 60 * rows.length) / natural.reduce((a, b) => a + b, 0));
+    const heights = natural.map((tall) => tall * scale);
+    // the sum of 1 / area: a large picture does not make up for a tiny one
+    const areas = rows.flatMap((row, r) => row.map((i) => aspects[i] * heights[r] ** 2));
+    const worth = areas.reduce((sum, area) => sum - 1 / area, 0);
+    if (worth > best.worth) best = { worth, rows, heights };
+  }
+  return best;
+}
+
+// Pictures in order, a new row after picture i where bit i of `breaks` is set.
+function brokenInto(count, breaks) {
+  const rows = [];
+  for (let i = 0; i < count; i++) {
+    if (i === 0 || (breaks >> (i - 1)) & 1) rows.push([]);
+    rows[rows.length - 1].push(i);
+  }
+  return rows;
+}
+
+// One picture as large as possible, the others in a thin row below it.
+function enlarged(aspects, chosen, width, height, gap, extra) {
+  const others = aspects.map((_, i) => i).filter((i) => i !== chosen);
+  if (!others.length) return justified(aspects, width, height, gap, extra);
+  const sum = others.reduce((total, i) => total + aspects[i], 0);
+  const thin = Math.min(height * 0.16, (width - gap * (others.length - 1)) / sum);
+  const tall = Math.min(height - thin - gap - 2 * extra, width / aspects[chosen]);
+  return { rows: [[chosen], others], heights: [Math.max(tall, 120), thin] };
+}

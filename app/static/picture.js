@@ -1,0 +1,154 @@
+// The DOM of one picture: twice the photograph, the second under the view and the heat map, marks on both.
+
+function make(tag, className, attributes = {}, ...children) {
+  const built = document.createElement(tag);
+  if (className) built.className = className;
+  for (const [name, value] of Object.entries(attributes)) built.setAttribute(name, value);
+  built.append(...children);
+  return built;
+}
+
+const ICONS = {
+  enlarge: "M9 3H3v6 M15 3h6v6 M9 21H3v-6 M15 21h6v-6",
+  save: "M12 3v12 M7 10l5 5 5-5 M4 20h16",
+};
+
+function iconButton(icon, label) {
+  const button = make("button", "dino-icon", { type: "button", "aria-label": label, title: label });
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[icon]);
+  svg.append(path);
+  button.append(svg);
+  return button;
+}
+
+// -> {info, figure, frames, ...}. `info` is one entry of the pictures prop, `image` its decoded photograph.
+function buildPicture(info, image) {
+  const plain = buildFrame(info, image);
+  const painted = buildFrame(info, image.cloneNode());
+  const view = make("canvas", "dino-view", { "aria-hidden": "true" });
+  const heat = make("canvas", "dino-heat", { "aria-hidden": "true" });
+  painted.frame.insertBefore(view, painted.marks);
+  painted.frame.insertBefore(heat, painted.marks);
+  placeOver(heat, info.covered);
+  plain.frame.classList.add("dino-plain");
+  plain.frame.setAttribute("aria-hidden", "true");
+  painted.frame.setAttribute("tabindex", "0");
+  painted.frame.setAttribute("role", "application");
+  painted.frame.setAttribute("aria-roledescription", "picture");
+  painted.frame.setAttribute(
+    "aria-label",
+    `${info.name}. Arrow keys move over the patches, Enter keeps the question, Escape clears it.`,
+  );
+  const enlarge = iconButton("enlarge", `Enlarge ${info.name}`);
+  const save = iconButton("save", `Save ${info.name} as shown (PNG)`);
+  const name = make("span", "dino-name", { title: info.name });
+  name.textContent = info.name;
+  const figure = make("figure", "dino-picture");
+  figure.append(
+    make("div", "dino-pair", {}, plain.frame, painted.frame),
+    make("figcaption", "", {}, name, enlarge, save),
+  );
+  return {
+    info,
+    figure,
+    frames: [plain.frame, painted.frame],
+    frame: painted.frame,
+    layers: [plain.marks, painted.marks],
+    image,
+    view,
+    heat,
+    enlarge,
+    save,
+    layer: null,
+    size: { width: 0, height: 0 }, // px on the page
+    heatPixels: null,
+  };
+}
+
+function buildFrame(info, image) {
+  image.className = "dino-photograph";
+  image.alt = info.name;
+  image.draggable = false;
+  const marks = make("div", "dino-marks", { "aria-hidden": "true" });
+  return { frame: make("div", "dino-frame", {}, image, marks), marks };
+}
+
+// Let an element cover a rectangle given as fractions of the picture.
+function placeOver(node, [left, top, right, bottom]) {
+  node.style.left = `${left * 100}%`;
+  node.style.top = `${top * 100}%`;
+  node.style.width = `${(right - left) * 100}%`;
+  node.style.height = `${(bottom - top) * 100}%`;
+}
+
+// Fractions of the picture that a patch covers, and back from a fraction to the patch.
+function patchBox(info, row, col) {
+  const [left, top, right, bottom] = info.covered;
+  const wide = (right - left) / info.columns;
+  const tall = (bottom - top) / info.rows;
+  return [left + col * wide, top + row * tall, left + (col + 1) * wide, top + (row + 1) * tall];
+}
+
+function patchAt(info, x, y) {
+  const [left, top, right, bottom] = info.covered;
+  const col = Math.floor(((x - left) / (right - left)) * info.columns);
+  const row = Math.floor(((y - top) / (bottom - top)) * info.rows);
+  return { row: Math.min(Math.max(row, 0), info.rows - 1), col: Math.min(Math.max(col, 0), info.columns - 1) };
+}
+
+// Draw outlines of the patches that ask, and a ring with its cosine around the best match.
+function showMarks(picture, marks, cursor, best) {
+  const nodes = [];
+  for (const mark of marks) {
+    const box = make("div", mark.sign > 0 ? "dino-asked" : "dino-asked dino-minus");
+    placeOver(box, patchBox(picture.info, mark.row, mark.col));
+    nodes.push(box);
+  }
+  if (cursor) {
+    const box = make("div", "dino-cursor");
+    placeOver(box, patchBox(picture.info, cursor.row, cursor.col));
+    nodes.push(box);
+    if (cursor.cosine !== undefined) nodes.unshift(numberAt(picture, cursor, "dino-number", cursor.cosine, marks));
+  }
+  if (best) {
+    const others = cursor ? [...marks, cursor] : marks;
+    nodes.unshift(numberAt(picture, best, "dino-number dino-ring", best.cosine, others));
+  }
+  picture.layers[1].replaceChildren(...nodes);
+  picture.layers[0].replaceChildren(...nodes.map((node) => node.cloneNode(true)));
+}
+
+const LABEL = { near: 10, far: 62, half: 15 }; // px: where beside a patch its number stands
+
+// The number stands to the right of its patch unless the picture ends there, or one of `others` would be hidden.
+function numberAt(picture, patch, className, cosine, others) {
+  const node = make("div", className);
+  const [x, y] = middle(picture.info, patch);
+  node.style.left = `clamp(14px, ${x * 100}%, 100% - 14px)`; // the ring is whole at an edge, too
+  node.style.top = `clamp(14px, ${y * 100}%, 100% - 14px)`;
+  const { width, height } = picture.size;
+  const hides = others.some((other) => {
+    const [otherX, otherY] = middle(picture.info, other);
+    const away = (otherX - x) * width;
+    return away > LABEL.near && away < LABEL.far && Math.abs(otherY - y) * height < LABEL.half;
+  });
+  const [before, after] = [x * width, (1 - x) * width]; // the room at either side
+  if (after < LABEL.far ? before > after : hides && before > LABEL.far) node.classList.add("dino-leftwards");
+  const label = make("span");
+  label.textContent = shownCosine(cosine);
+  node.append(label);
+  return node;
+}
+
+function middle(info, { row, col }) {
+  const [left, top, right, bottom] = patchBox(info, row, col);
+  return [(left + right) / 2, (top + bottom) / 2].map((part) => Math.min(Math.max(part, 0), 1));
+}
+
+function shownCosine(cosine) {
+  return Math.min(cosine, 1).toFixed(2).replace("-", "−");
+}

@@ -1,0 +1,118 @@
+// The pointer, a finger and the keyboard as questions: which patch is pointed at, which are held.
+// A mark is {picture, row, col, x, y, sign}; x and y are fractions of the picture, so that it outlives a change of grid.
+
+const TOUCH_SLOP = 8; // px a finger may move in a tap
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+// -> {held, hover, listen, undo, clear, renew}.
+// `changed(kind)` is called after every change: "hover", "keys" or "held".
+function createQuestion(changed) {
+  const question = { held: [], hover: null };
+  let finger = null;
+  let before = []; // what was held before the last click, which may turn out to be half of a double click
+
+  function markAt(info, x, y) {
+    return { picture: info.id, ...patchAt(info, x, y), x, y, sign: 1 };
+  }
+
+  function markUnder(picture, frame, event) {
+    const box = frame.getBoundingClientRect();
+    return markAt(picture.info, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  }
+
+  function same(a, b) {
+    return a.picture === b.picture && a.row === b.row && a.col === b.col;
+  }
+
+  function point(mark, kind = "hover") {
+    const old = question.hover;
+    if (mark === old || (mark && old && same(mark, old))) return;
+    question.hover = mark;
+    changed(kind);
+  }
+
+  // Hold a patch: alone, or with `how` "add" or "subtract". A patch that is held already is let go.
+  function hold(mark, how) {
+    const others = question.held.filter((held) => !same(held, mark));
+    const known = others.length < question.held.length;
+    if (how === "subtract" && !others.some((held) => held.sign > 0)) return; // nothing to subtract from
+    if (!how) question.held = known && !others.length ? [] : [mark];
+    else question.held = known ? others : [...others, { ...mark, sign: how === "add" ? 1 : -1 }];
+    if (!question.held.some((held) => held.sign > 0)) question.held = [];
+    changed("held");
+  }
+
+  function modifier(event) {
+    return event.shiftKey ? "add" : event.altKey || event.ctrlKey ? "subtract" : "";
+  }
+
+  function move(picture, event, key) {
+    const { info } = picture;
+    const here = [question.hover, ...question.held].find((mark) => mark?.picture === info.id);
+    const [down, right] = ARROWS[key].map((step) => step * (event.shiftKey ? 5 : 1));
+    const row = here ? Math.min(Math.max(here.row + down, 0), info.rows - 1) : info.rows >> 1;
+    const col = here ? Math.min(Math.max(here.col + right, 0), info.columns - 1) : info.columns >> 1;
+    const [left, top, beyond, below] = patchBox(info, row, col);
+    point({ picture: info.id, row, col, x: (left + beyond) / 2, y: (top + below) / 2, sign: 1 }, "keys");
+  }
+
+  function listen(picture, frame) {
+    frame.addEventListener("pointermove", (event) => {
+      point(markUnder(picture, frame, event));
+    });
+    frame.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "mouse") return;
+      finger = { x: event.clientX, y: event.clientY };
+      point(markUnder(picture, frame, event));
+    });
+    frame.addEventListener("pointerup", (event) => {
+      if (!finger) return;
+      const moved = Math.hypot(event.clientX - finger.x, event.clientY - finger.y) > TOUCH_SLOP;
+      finger = null;
+      if (moved) hold(markUnder(picture, frame, event), ""); // a tap ends in a click, which holds too
+    });
+    for (const name of ["pointercancel", "pointerleave"]) {
+      frame.addEventListener(name, () => {
+        finger = null;
+        point(null);
+      });
+    }
+    frame.addEventListener("click", (event) => {
+      if (event.detail > 1) return;
+      before = question.held;
+      hold(markUnder(picture, frame, event), modifier(event));
+    });
+    frame.addEventListener("keydown", (event) => {
+      if (event.target !== frame) return;
+      if (event.key in ARROWS) move(picture, event, event.key);
+      else if ((event.key === "Enter" || event.key === " ") && question.hover) hold(question.hover, modifier(event));
+      else return;
+      event.preventDefault();
+    });
+    frame.addEventListener("blur", () => point(null));
+  }
+
+  question.listen = (picture) => picture.frames.forEach((frame) => listen(picture, frame));
+  question.undo = () => {
+    question.held = before;
+    changed("held");
+  };
+  question.clear = () => {
+    if (!question.held.length) return false;
+    question.held = [];
+    changed("held");
+    return true;
+  };
+  // Other pictures or another grid: keep the marks where they lie, drop those whose picture is gone.
+  question.renew = (pictures) => {
+    const infos = new Map(pictures.map((picture) => [picture.info.id, picture.info]));
+    const before = question.held.length;
+    const kept = (mark) => infos.has(mark.picture);
+    const moved = (mark) => ({ ...mark, ...patchAt(infos.get(mark.picture), mark.x, mark.y) });
+    question.held = question.held.filter(kept).map(moved);
+    if (!question.held.some((mark) => mark.sign > 0)) question.held = [];
+    question.hover = null;
+    return question.held.length !== before;
+  };
+  return question;
+}

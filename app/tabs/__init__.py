@@ -1,0 +1,1 @@
+"""What is where on the page, and which handler answers which control. Nothing is computed here."""

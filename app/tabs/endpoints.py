@@ -1,0 +1,58 @@
+"""The endpoints for programs, with their types.
+
+Widgets that nobody sees carry the types, so that `Client.view_api()` describes them and files travel as files.
+"""
+
+import functools
+from collections.abc import Callable
+
+import gradio as gr
+
+from app.api import Api
+from app.engine import Engine
+from app.tabs.wiring import HEAVY
+from core import DinoError
+from core.analysis.foreground import DEFAULT
+
+
+def lay_out(engine: Engine) -> None:
+    """/pca, /foreground, /attention and /similarity."""
+    api = Api(engine)
+    with gr.Column(visible=False):
+        image = gr.File(label="image", type="filepath")
+        other = gr.File(label="other image", type="filepath")
+        x, y = (gr.Number(label=f"{name}, pixels of the picture") for name in "xy")
+        size = gr.Number(518, label="longer side in pixels", precision=0)
+        layer = gr.Number(-1, label="block, counted from the end", precision=0)
+        head = gr.Number(0, label="head from 1, or 0 for the mean", precision=0)
+        method = gr.Textbox(DEFAULT, label="method: pca or cut")
+        picture = gr.Image(label="picture", format="png", type="pil")
+        numbers = gr.JSON(label="numbers")
+        ask = gr.Button()
+    offers = {
+        api.pca: [image, size, layer],
+        api.foreground: [image, size, layer, method],
+        api.attention: [image, size, layer, head],
+        api.similarity: [image, x, y, other, size, layer],
+    }
+    for function, widgets in offers.items():
+        ask.click(
+            _reporting(function),
+            widgets,
+            [picture, numbers],
+            api_name=function.__name__,
+            api_description=function.__doc__,
+            show_progress="hidden",
+            **HEAVY,
+        )
+
+
+def _reporting(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def endpoint(*arguments):
+        try:
+            return function(*arguments)
+        except DinoError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    return endpoint

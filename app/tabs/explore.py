@@ -1,0 +1,50 @@
+"""The Explore tab: the stage, the view that is painted on it, and the controls beside it."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.session import VIEWS
+from app.stage import stage_component
+from app.tabs import controls
+from app.tabs.controls import Controls
+from app.words import LESSONS, SEE, TRY
+
+
+@dataclass(frozen=True)
+class Explore:
+    view: gr.Radio
+    stage: gr.HTML
+    facts: gr.Markdown
+    lesson: gr.Markdown
+    program: gr.Code
+    controls: Controls
+    downloads: dict[str, gr.Button]
+    file: gr.DownloadButton
+
+
+def lay_out(depth: int = 12) -> Explore:
+    """The tab's widgets."""
+    gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
+    view = gr.Radio(list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view")
+    with gr.Row(elem_id="explore"):
+        with gr.Column(scale=5, min_width=320, elem_id="picture-side"):
+            stage = stage_component(elem_id="stage")
+            facts = gr.Markdown(elem_id="facts")
+        with gr.Column(scale=1, min_width=280, elem_id="control-side"):
+            beside = controls.lay_out(depth)
+            with gr.Accordion("Take away", open=False, elem_id="downloads"):
+                buttons = {
+                    kind: gr.Button(label, size="sm", elem_id=f"download-{kind}")
+                    for kind, label in (
+                        ("png", "Pictures (PNG)"),
+                        ("npz", "Numbers (.npz)"),
+                        ("safetensors", "Numbers (.safetensors)"),
+                    )
+                }
+                file = gr.DownloadButton(visible="hidden", elem_id="download-file")
+    with gr.Accordion("What am I seeing?", open=False, elem_id="lesson"):
+        lesson = gr.Markdown(LESSONS[VIEWS[0]])
+    with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
+        program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
+    return Explore(view, stage, facts, lesson, program, beside, buttons, file)

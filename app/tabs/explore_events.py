@@ -1,0 +1,218 @@
+"""What happens on the Explore tab: every control repaints the view, and files can be taken away."""
+
+import html
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from app import downloads, handlers, payloads, sentences
+from app.engine import Engine, Stopped
+from app.models import Loaded
+from app.session import NOTHING_SENT, Pin, Sent, Settings, Tray
+from app.tabs.bar import Bar
+from app.tabs.explore import Explore
+from app.tabs.wiring import HEAVY, answer, any_of
+from app.words import LESSONS
+from core import DinoError
+
+DOWNLOAD = """(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name;
+    link.click();
+}"""
+"""Runs in the browser once a file is ready: a click on a link to it."""
+COSTLY = ("size", "block")
+"""Controls that may need a forward pass, answered when the handle is let go."""
+
+
+@dataclass(frozen=True)
+class States:
+    """What the server keeps of a visitor, each small and each written by one kind of event only."""
+
+    tray: gr.State
+    model: gr.State
+    pin: gr.State
+    threshold: gr.State
+    basis: gr.State
+    sent: gr.State
+
+
+@dataclass(frozen=True)
+class ExploreEvents:
+    """The wiring of one tab: who is asked, what is shown where, what is known of the visitor."""
+
+    engine: Engine
+    tab: Explore
+    states: States
+    bar: Bar
+
+    @property
+    def inputs(self) -> dict[str, gr.components.Component]:
+        states = {name: getattr(self.states, name) for name in ("tray", "model", "pin", "threshold", "basis")}
+        return states | {"view": self.tab.view, **self.tab.controls.settings}
+
+    def wire(self) -> None:
+        """Everything on the tab, and the Stop button of the bar."""
+        settings = self.tab.controls.settings
+        triggers = [widget.input for name, widget in settings.items() if name not in COSTLY]
+        triggers += [settings[name].release for name in COSTLY]
+        self.refresh(any_of([self.tab.view.change, *triggers]), trigger_mode="always_last")
+        answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost})
+        self._wire_view()
+        self._wire_query()
+        self._wire_downloads()
+        answer(self.bar.stop.click, self.stop, {"tray": self.states.tray}, {"stop": self.bar.stop})
+
+    def refresh(self, trigger: Callable, **options):
+        """Repaint the view after an event: `refresh(event.then)`."""
+        outputs = {
+            "stage": self.tab.stage,
+            "histogram": self.tab.controls.threshold,
+            "facts": self.tab.facts,
+            "cost": self.tab.controls.cost,
+            "program": self.tab.program,
+            "status": self.bar.status,
+            "stop": self.bar.stop,
+            "sent": self.states.sent,
+        }
+        return answer(trigger, self.paint, self.inputs | {"sent": self.states.sent}, outputs, **(HEAVY | options))
+
+    def paint(self, tray: Tray, model: str, pin, threshold, basis, sent: Sent, **values) -> Iterator[dict]:
+        """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        if not self.engine.models.request(model).done():
+            yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
+        loaded = self.engine.models.get(model)
+        settings = handlers.settings_of(values, tray, loaded, threshold)
+        idle = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
+        if not tray.chosen:
+            told = {"facts": handlers.NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings)}
+            yield idle | told | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
+            return
+        try:
+            if sent == NOTHING_SENT:
+                yield {"stage": payloads.photographs(self.engine, tray, loaded, settings)}
+                sent = Sent(handlers.features_key(tray, loaded, settings)[:2])
+            yield from self._waits(tray, loaded, settings)
+            screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
+            yield idle | self._shown(tray, loaded, settings, screen)
+        except Stopped:
+            yield idle | {"status": busy("Stopped. The picture before stays.")}
+        except DinoError:
+            yield idle | {"status": sentences.status(loaded, settings)}
+            raise
+
+    def _waits(self, tray: Tray, model: Loaded, settings: Settings) -> Iterator[dict]:
+        for sentence in handlers.encode(self.engine, tray, model, settings, self.engine.stop_signal(tray.visitor)):
+            yield {"status": busy(sentence), "stage": gr.HTML(busy=True), "stop": gr.update(visible=True)}
+
+    def _shown(self, tray: Tray, model: Loaded, settings: Settings, screen: handlers.Screen) -> dict:
+        update = {
+            "stage": payloads.stage_update(self.engine, screen, settings),
+            "facts": screen.facts,
+            "cost": handlers.cost(self.engine, tray, model, settings),
+            "program": screen.program,
+            "status": sentences.status(model, settings),
+            "sent": screen.sent,
+        }
+        return update | ({"histogram": gr.HTML(histogram=screen.histogram)} if screen.histogram else {})
+
+    def stop(self, tray: Tray) -> dict:
+        """What runs for this visitor ends at the next picture."""
+        self.engine.stop(tray.visitor)
+        return {"stop": gr.update(visible=False)}
+
+    def priced(self, tray: Tray, model: str, pin, threshold, basis, **values) -> dict | None:
+        """What the resolution under the handle would cost. Asks no model anything."""
+        future = self.engine.models.request(model)
+        if not future.done() or not tray.chosen:
+            return None
+        settings = handlers.settings_of(values, tray, future.result())
+        return {"cost": handlers.cost(self.engine, tray, future.result(), settings)}
+
+    def _wire_view(self) -> None:
+        groups = self.tab.controls.groups
+        self.tab.view.change(
+            lambda view: [LESSONS[view], *(gr.update(visible=name == view) for name in groups)],
+            self.tab.view,
+            [self.tab.lesson, *groups.values()],
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+    def _wire_query(self) -> None:
+        """The pinned patch and the dragged threshold come back from the browser."""
+        engine, states = self.engine, self.states
+
+        def pinned(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
+            data = event._data or {}
+            if "picture" not in data:
+                return {"pin": None}
+            loaded = engine.models.get(model)
+            place = str(data["picture"]), int(data["row"]), int(data["col"])
+            settings = handlers.settings_of(values, tray, loaded)
+            return {"pin": handlers.pin_at(engine, tray, loaded, settings, *place)}
+
+        def dragged(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
+            loaded = engine.models.get(model)
+            scores = handlers.scores_key(tray, loaded, handlers.settings_of(values, tray, loaded))
+            chosen = event._data["threshold"]
+            if chosen is None:
+                return {"threshold": None}
+            return {"threshold": handlers.Dragged(min(max(float(chosen), 0.0), 1.0), scores)}
+
+        pin = answer(self.tab.stage.select, pinned, self.inputs, {"pin": states.pin})
+        self.refresh(pin.then)
+        drag = answer(self.tab.controls.threshold.change, dragged, self.inputs, {"threshold": states.threshold})
+        self.refresh(drag.then)
+
+    def _wire_downloads(self) -> None:
+        tab, beside = self.tab, self.tab.controls
+        makers = {
+            tab.downloads["png"]: downloads.pictures,
+            tab.downloads["npz"]: downloads.npz,
+            tab.downloads["safetensors"]: downloads.safetensors,
+            beside.cut_out: downloads.cut_outs,
+            beside.basis_save: downloads.basis,
+        }
+        for button, make in makers.items():
+            ready = answer(button.click, self._maker(make), self.inputs, {"file": tab.file}, **HEAVY)
+            ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
+        outputs = {"basis": self.states.basis, "note": beside.basis_note, "forget": beside.basis_forget}
+        applied = answer(beside.basis_load.upload, _read_basis, {"file": beside.basis_load}, outputs)
+        self.refresh(applied.success)
+        forgotten = answer(beside.basis_forget.click, _forget_basis, {"basis": self.states.basis}, outputs)
+        self.refresh(forgotten.then)
+
+    def _maker(self, make: Callable) -> Callable:
+        def made(tray: Tray, model: str, pin: Pin | None, threshold, basis, **values) -> dict:
+            loaded = self.engine.models.get(model)
+            settings = handlers.settings_of(values, tray, loaded, threshold)
+            screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis)
+            return {"file": str(make(Path(get_upload_folder()), screen, settings, loaded))}
+
+        return made
+
+
+def _read_basis(file: str) -> dict:
+    path = Path(file)
+    try:
+        basis = handlers.read_basis(path)
+    finally:
+        path.unlink(missing_ok=True)
+    note = f"Colours come from *{sentences.plain(path.name)}*, not from these pictures."
+    return {"basis": basis, "note": note, "forget": gr.update(visible=True)}
+
+
+def _forget_basis(basis) -> dict:
+    return {"basis": None, "note": "", "forget": gr.update(visible=False)}
+
+
+def busy(sentence: str) -> str:
+    """The status line while something is computed."""
+    return f'<span class="busy" role="status">{html.escape(sentence)}</span>'

@@ -1,0 +1,96 @@
+"""Choosing another model: loaded beside the page, the old one in place until the new one is there."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import gradio as gr
+
+from app import handlers, sentences
+from app.access import Access
+from app.engine import Engine
+from app.models import Loaded
+from app.tabs.bar import OWN, Bar
+from app.tabs.controls import Controls
+from app.tabs.wiring import HEAVY, answer
+from core import DinoError
+
+POLL_S = 0.25
+
+
+def wire(
+    engine: Engine,
+    access: Access,
+    bar: Bar,
+    controls: Controls,
+    model: gr.State,
+    refresh: Callable,
+) -> Callable:
+    """Let the panel load a model for this visitor, and the view be painted anew with it.
+
+    Returns what lets an event describe the model in use: `describe(event.then)`.
+    """
+    outputs = {
+        "model": model,
+        "chip": bar.chip,
+        "banner": bar.banner,
+        "progress": bar.progress,
+        "cancel": bar.cancel,
+        "load": bar.load,
+        "block": controls.settings["block"],
+        "asking": controls.settings["asking"],
+        "head": controls.settings["head"],
+    }
+
+    def choose(current: str, choice: str, path: str, request: gr.Request) -> Iterator[dict]:
+        name = handlers.model_name(path if choice == OWN else choice)
+        access.check(name, dict(request.headers))
+        future = engine.models.request(name)
+        started = time.monotonic()
+        yield {"cancel": gr.update(visible=True), "load": gr.update(interactive=False)}
+        while not future.done():
+            yield {"progress": sentences.loading(name, engine.models.fetched(name), time.monotonic() - started)}
+            time.sleep(POLL_S)
+        idle = {"cancel": gr.update(visible=False), "load": gr.update(interactive=True)}
+        try:
+            loaded = future.result()
+        except DinoError as error:
+            kept = engine.models.get(current).source.title
+            yield idle | {"progress": f"**That did not work.** {sentences.plain(str(error))} *{kept}* stays in use."}
+            return
+        yield idle | described(loaded) | {"model": name, "progress": f"In use: {sentences.plain(loaded.source.title)}."}
+
+    inputs = {"current": model, "choice": bar.choice, "path": bar.path}
+    loading = answer(bar.load.click, choose, inputs, outputs, concurrency_id="load", concurrency_limit=8)
+    refresh(loading.then)
+    bar.cancel.click(
+        lambda: (
+            gr.update(visible=False),
+            gr.update(interactive=True),
+            "Cancelled; the model in use is the one before.",
+        ),
+        None,
+        [bar.cancel, bar.load, bar.progress],
+        cancels=[loading],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+    def describe(trigger: Callable):
+        return answer(
+            trigger, lambda current: described(engine.models.get(current)), {"current": model}, outputs, **HEAVY
+        )
+
+    return describe
+
+
+def described(model: Loaded) -> dict:
+    """What the page says of a model, and the controls made to fit it."""
+    config, source = model.model.config, model.source
+    registers = [f"register {number}" for number in range(1, config.registers + 1)]
+    return {
+        "chip": sentences.chip(source),
+        "banner": gr.update(value=source.note, visible=bool(source.note)),
+        "block": gr.update(maximum=config.depth, value=config.depth),
+        "asking": gr.update(choices=["cls", *registers, "pinned patch"], value="cls"),
+        "head": gr.update(choices=["mean", *map(str, range(1, config.heads + 1))], value="mean"),
+    }

@@ -1,0 +1,34 @@
+"""An engine with a small model, which every test of the app may ask for."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from app.engine import Engine
+from app.models import Models
+from tests.app.small import small_model
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine("small", models=Models("small", load=small_model))
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[str, Engine]]:
+    """The address of a running app with a small model, and its engine. Shared: tests use visitors of their own."""
+    from app.access import Access
+    from app.build import build, launch
+
+    engine = Engine("small", models=Models("small", load=small_model))
+    blocks = build(engine, Access(loopback=True, password=False, default="small"))
+    address = launch(blocks, "127.0.0.1", unused_port(), max_upload_mb=0.5, wait=False)
+    yield address, engine
+    blocks.close(verbose=False)
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

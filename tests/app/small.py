@@ -1,0 +1,35 @@
+"""A small model and small pictures, so that the app is tested without a second of waiting."""
+
+import io
+
+import torch
+from PIL import Image
+
+import core
+from core.weights import ModelSource
+
+SIZE = 112
+
+
+def small_model(name: str, progress=None) -> core.VisionTransformer:
+    """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens."""
+    if name.startswith("missing"):
+        raise core.ModelError(f"{name!r} is not there; choose another.")
+    config = core.ViTConfig(width=48, depth=3, heads=2, registers=2 * ("registers" in name), layer_scale=1.0)
+    model = core.VisionTransformer(config)
+    model.initialise(torch.Generator().manual_seed(len(name)))
+    count = sum(parameter.numel() for parameter in model.parameters())
+    model.source = ModelSource(name, f"Small {name}", "memory", f"sha of {name}", count, trained_by="nobody")
+    return model.eval()
+
+
+def photograph(seed: int = 0, width: int = 160, height: int = 120, kind: str = "PNG") -> bytes:
+    """The file of a picture that no other seed has: a bright disc on noise."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randint(0, 80, (height, width, 3), generator=generator, dtype=torch.uint8)
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    disc = (rows - height / 2) ** 2 + (columns - width / 2) ** 2 < (height / 3) ** 2
+    noise[disc] += torch.tensor([170, 120, 40], dtype=torch.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise.numpy()).save(stream, kind)
+    return stream.getvalue()

@@ -1,0 +1,135 @@
+"""What programs and strangers can ask of a running server."""
+
+import json
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from tests.app.small import SIZE, photograph
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    return Client(served[0], verbose=False)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "disc.png"
+    path.write_bytes(photograph(3))
+    return handle_file(str(path))
+
+
+def test_only_the_four_endpoints_are_offered_with_typed_parameters(client):
+    described = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity"}
+    parameters = {entry["parameter_name"]: entry for entry in described["/similarity"]["parameters"]}
+    assert list(parameters) == ["image", "x", "y", "other", "size", "layer"]
+    assert parameters["image"]["python_type"]["type"] == "filepath"
+    assert parameters["size"]["parameter_default"] == 518 and not parameters["x"]["parameter_has_default"]
+    assert "longer side in pixels" in described["/pca"]["description"]
+
+
+@pytest.mark.parametrize("name", ["/pca", "/foreground", "/attention"])
+def test_a_picture_and_its_numbers(client, file, name):
+    picture, numbers = client.predict(image=file, size=SIZE, api_name=name)
+    with Image.open(picture) as image:
+        assert image.size == (160, 120)
+    rows, columns = numbers["grid"]
+    assert (rows, columns) == (6, 8) and numbers["model"] == "small"
+    values = np.array(numbers["values"])
+    assert values.shape[:2] == (6, 8) and values.min() >= 0 and values.max() <= 1
+    if name == "/pca":
+        assert len(numbers["explained"]) == values.shape[2] == 3
+    if name == "/foreground":
+        assert 0 < numbers["threshold"] < 1 and sum(numbers["counts"]) == 48
+
+
+def test_a_patch_is_most_similar_to_itself(client, file):
+    _, numbers = client.predict(image=file, x=90, y=70, size=SIZE, api_name="/similarity")
+    assert numbers["best"]["cosine"] == pytest.approx(1, abs=1e-4)
+    assert abs(numbers["best"]["x"] - 90) <= 10 and abs(numbers["best"]["y"] - 70) <= 10
+
+
+def test_another_picture_can_be_searched(client, file, tmp_path):
+    (tmp_path / "other.png").write_bytes(photograph(4, 90, 150))
+    other = handle_file(str(tmp_path / "other.png"))
+    picture, numbers = client.predict(image=file, x=80, y=60, other=other, size=SIZE, api_name="/similarity")
+    assert numbers["grid"] == [8, 5]
+    with Image.open(picture) as image:
+        assert image.size == (90, 150)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"size": 3}, "size is 3"), ({"layer": 7}, "layer is 7"), ({"image": None}, "No image was sent")],
+)
+def test_a_wrong_request_says_what_is_allowed(client, file, wrong, message):
+    with pytest.raises(Exception, match=message):
+        client.predict(**({"image": file, "size": SIZE} | wrong), api_name="/pca")
+
+
+def test_a_file_that_is_no_picture_says_so(client, tmp_path):
+    (tmp_path / "notes.txt").write_text("to do: nothing")
+    with pytest.raises(Exception, match=r"notes|picture|image"):
+        client.predict(image=handle_file(str(tmp_path / "notes.txt")), api_name="/pca")
+
+
+def status_of(url: str, data: bytes | None = None, headers: dict | None = None) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../../../../etc/passwd",
+        "requirements.txt",
+        "app/build.py",
+    ],
+)
+def test_files_of_the_server_are_not_served(served, path):
+    assert status_of(f"{served[0]}/gradio_api/file={path}") in (403, 404)
+
+
+def test_a_path_on_the_server_is_not_taken_for_an_upload(client):
+    with pytest.raises(Exception, match=r"(?i)path|upload|file"):
+        client.predict(image={"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, size=SIZE, api_name="/pca")
+
+
+def test_an_upload_beyond_the_limit_is_refused(served):
+    boundary = "limit"
+    body = (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="large.png"\r\n'
+            "Content-Type: image/png\r\n\r\n"
+        ).encode()
+        + b"\0" * 600_000
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    assert status_of(f"{served[0]}/gradio_api/upload", body, headers) == 413
+
+
+def test_the_page_s_own_events_are_not_callable_by_name(served):
+    with urllib.request.urlopen(f"{served[0]}/config", timeout=10) as response:
+        dependencies = json.load(response)["dependencies"]
+    public = {entry["api_name"] for entry in dependencies if entry["api_visibility"] == "public"}
+    assert public == {"pca", "foreground", "attention", "similarity"}
+
+
+def test_the_page_names_no_other_host(served):
+    with urllib.request.urlopen(served[0], timeout=10) as response:
+        page, policy = response.read().decode(), response.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    for line in page.split("<"):
+        if line.startswith(("script", "link", "meta", "img", "iframe")):
+            assert "//" not in line.split(">")[0], line
