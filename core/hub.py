@@ -1,34 +1,37 @@
 """Files of the model hub: found in the cache, or fetched with short time-outs and checked against their hash.
 
 The hub's own client waits and retries for 23 s where a name does not resolve, and longer where a transfer
-stalls; a person at a page should hear within 5 s. So the transfer is done here, in the layout of the client's
-cache, which other programs on the machine then share.
+stalls; a person at a page should hear within 5 s. So the transfer is done here, in the layout and under the
+locks of the client's cache, which other programs on the machine then share:
+
+    HF_HUB_CACHE (HF_HOME/hub)
+    ├── .locks/models--OWNER--NAME/ETAG.lock     held while a file is fetched
+    └── models--OWNER--NAME/
+        ├── refs/REVISION                        the commit that a branch or tag meant at the download
+        ├── snapshots/COMMIT/FILE                complete and checked
+        ├── blobs/ETAG.part                      what has come of a download that was cut short
+        └── dinoscope.json                       SHA-256 of each file at its first use, compared ever after
 """
 
-import concurrent.futures
-import hashlib
 import json
 import os
 import re
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import HubError
-
-Progress = Callable[[int, int], None]
-"""Told (bytes done, bytes in all) as a download goes on."""
+from core.transfer import BusyError, Progress, RefusedError, download, file_sha256, held, within
 
 ANSWER_WITHIN = 4.5
 """Seconds until a hub that has not answered is given up, name look-up included."""
-STALL_AFTER = 4.0
-"""Seconds without a byte after which a transfer is given up; what has come is kept for the next try."""
-_CHUNK = 1 << 20
+REDIRECTS = 5
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_REVISION = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 
 
 class Fetched(NamedTuple):
@@ -47,14 +50,20 @@ class _Description(NamedTuple):
     commit: str
     etag: str
     size: int
+    """In bytes; 0 where the hub does not say."""
 
 
 def fetch(repository: str, file: str, revision: str, progress: Progress | None = None) -> Fetched:
     """A file of a repository at a revision, from the cache where it is there, which needs no network.
 
-    Its hash is recorded at the first download and compared at every later use. Raises HubError, saying what to
-    do, where the hub does not answer, refuses, or sends something else than it promised.
+    Its hash is recorded at the first use and compared at every later one. `progress` is told of a download;
+    without one, a terminal gets a bar. Raises HubError, saying what to do, where the hub does not answer,
+    refuses, or sends something else than it promised.
     """
+    if not _REPOSITORY.fullmatch(repository) or not _REVISION.fullmatch(revision):
+        raise HubError(
+            f"{repository!r} at {revision!r} is no name on the hub; write owner/name, and a branch or commit."
+        )
     folder = _cache() / f"models--{repository.replace('/', '--')}"
     cached = _from_cache(folder, file, revision)
     if cached is not None:
@@ -62,15 +71,18 @@ def fetch(repository: str, file: str, revision: str, progress: Progress | None =
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise HubError(f"{repository} is not in the cache and HF_HUB_OFFLINE is set; unset it, {_by_hand(repository)}")
     described = _describe(repository, file, revision)
-    path = folder / "snapshots" / described.commit / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _shown(progress, f"{repository}/{file}") as tell:
-        digest = _download(described, path, repository, tell)
-    record = _record(folder)
-    _write(folder / "dinoscope.json", json.dumps(record | {f"{described.commit}/{file}": digest}, indent=1))
-    if not _COMMIT.fullmatch(revision):
-        _write(folder / "refs" / revision, described.commit)
-    return Fetched(path, described.commit, digest)
+    try:
+        with _shown(progress, f"{repository}/{file}") as tell:
+            digest = _obtain(described, folder, repository, file, tell)
+        _remember(folder, f"{described.commit}/{file}", digest)
+        if not _COMMIT.fullmatch(revision):
+            _write(folder / "refs" / revision, described.commit)
+    except OSError as error:
+        raise HubError(
+            f"{repository}/{file} cannot be kept in {folder} ({error.strerror or error}); make room there, or point "
+            "HF_HOME to a folder that can be written to."
+        ) from error
+    return Fetched(folder / "snapshots" / described.commit / file, described.commit, digest)
 
 
 def _from_cache(folder: Path, file: str, revision: str) -> Fetched | None:
@@ -79,9 +91,15 @@ def _from_cache(folder: Path, file: str, revision: str) -> Fetched | None:
     path = folder / "snapshots" / commit / file
     if not path.is_file():
         return None
-    digest = _sha256(path)
+    digest = file_sha256(path)
     known = _record(folder).get(f"{commit}/{file}")
-    if known is not None and known != digest:
+    if known is None:
+        stored_as = path.resolve().name  # other programs keep a large file under its hash, and link to it
+        known = stored_as if _SHA256.fullmatch(stored_as) else digest
+        if known == digest:
+            with suppress(OSError):  # a cache that is shared read-only cannot be noted in
+                _remember(folder, f"{commit}/{file}", digest)
+    if known != digest:
         raise HubError(f"{path} is not the file that was downloaded (its hash changed); delete it to fetch it again.")
     return Fetched(path, commit, digest)
 
@@ -91,37 +109,47 @@ def _describe(repository: str, file: str, revision: str) -> _Description:
     import httpx  # here: a model that is on disk needs no network
 
     url = f"{_endpoint()}/{repository}/resolve/{revision}/{file}"
-
-    def ask() -> httpx.Response:
-        return httpx.head(url, headers=_headers(), follow_redirects=False, timeout=ANSWER_WITHIN)
-
-    # a thread of its own, since looking up a name cannot be timed out; a daemon, so that it holds up no exit
-    answer: concurrent.futures.Future = concurrent.futures.Future()
-    threading.Thread(target=_settle, args=(answer, ask), daemon=True).start()
     try:
-        response = answer.result(timeout=ANSWER_WITHIN)
-    except (concurrent.futures.TimeoutError, httpx.HTTPError) as error:
-        reason = str(error) or "no answer"
+        response, headers = within(ANSWER_WITHIN, lambda: _head(url))
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
         raise HubError(
             f"{_endpoint()} cannot be reached ({reason}); try again later, {_by_hand(repository)}"
         ) from error
     _refuse(response, repository, file, revision)
-    size = response.headers.get("x-linked-size") or response.headers.get("content-length") or "0"
+    commit = headers.get("x-repo-commit", "")
+    if not _COMMIT.fullmatch(commit):
+        raise HubError(
+            f"{_endpoint()} does not answer as a model hub does (no commit); check HF_ENDPOINT and whether the "
+            f"network asks you to sign in first, {_by_hand(repository)}"
+        )
+    size = headers.get("x-linked-size") or (response.headers.get("content-length") if response.is_success else None)
+    etag = headers.get("x-linked-etag") or headers.get("etag") or ""
+    location = response.headers.get("location")
     return _Description(
-        url=str(response.url.join(response.headers["location"])) if "location" in response.headers else url,
-        commit=response.headers.get("x-repo-commit", revision),
-        etag=(response.headers.get("x-linked-etag") or response.headers.get("etag") or "")
-        .removeprefix("W/")
-        .strip('"'),
-        size=int(size),
+        url=str(response.url.join(location) if location else response.url),
+        commit=commit,
+        etag=re.sub(r"[^\w.-]", "", etag.removeprefix("W/")),
+        size=int(size) if size and size.isdecimal() else 0,
     )
 
 
-def _settle(answer: concurrent.futures.Future, ask: Callable) -> None:
-    try:
-        answer.set_result(ask())
-    except Exception as error:  # handed to whoever waits for the answer
-        answer.set_exception(error)
+def _head(url: str):
+    """The hub's answer and all headers on the way to it; redirects within the hub (renamed models) are followed.
+
+    The redirect to the storage, on another host, is not: the headers before it describe the file.
+    """
+    import httpx
+
+    headers: dict[str, str] = {}
+    for _ in range(REDIRECTS):
+        response = httpx.head(url, headers=_headers(), follow_redirects=False, timeout=ANSWER_WITHIN)
+        headers |= response.headers
+        location = response.headers.get("location")
+        if not location or not httpx.URL(location).is_relative_url or location.startswith("//"):
+            return response, headers
+        url = str(response.url.join(location))
+    raise httpx.TooManyRedirects(f"more than {REDIRECTS} redirects")
 
 
 def _refuse(response, repository: str, file: str, revision: str) -> None:
@@ -141,43 +169,51 @@ def _refuse(response, repository: str, file: str, revision: str) -> None:
     raise HubError(f"{_endpoint()} answered {status} for {repository}; try again later, {_by_hand(repository)}")
 
 
-def _download(described: _Description, path: Path, repository: str, tell: Progress) -> str:
-    """Fetch to `path`, going on where an earlier try ended; the SHA-256. Nothing incomplete gets the final name."""
+def _obtain(described: _Description, folder: Path, repository: str, file: str, tell: Progress) -> str:
+    """Put the file into its snapshot, complete and checked; its SHA-256."""
     import httpx
 
-    partial = path.with_name(f"{path.name}.incomplete")
-    done = partial.stat().st_size if partial.exists() else 0
-    if described.size and done >= described.size:
-        done = 0
-    own = described.url.startswith(_endpoint())
-    headers = (_headers() if own else {"Accept-Encoding": "identity"}) | ({"Range": f"bytes={done}-"} if done else {})
-    timeout = httpx.Timeout(STALL_AFTER)
+    path = folder / "snapshots" / described.commit / file
+    partial = folder / "blobs" / f"{described.etag or described.commit}.part"
+    lock = folder.parent / ".locks" / folder.name / f"{described.etag or described.commit}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with httpx.stream("GET", described.url, headers=headers, follow_redirects=True, timeout=timeout) as response:
-            _refuse(response, repository, path.name, described.commit)
-            if response.status_code != httpx.codes.PARTIAL_CONTENT:
-                done = 0
-            with partial.open("ab" if done else "wb") as file:
-                for chunk in response.iter_raw():
-                    file.write(chunk)
-                    done += len(chunk)
-                    tell(done, described.size)
-    except httpx.HTTPError as error:
+        with held(lock, partial, described.size, tell):
+            if path.is_file():  # whoever held it before has fetched it
+                return file_sha256(path)
+            # the token is for the hub alone, not for the storage it sends us to
+            own = httpx.URL(described.url).host == httpx.URL(_endpoint()).host
+            done = download(described.url, _headers(token=own), partial, described.size, tell)
+            return _accept(described, partial, done, path, repository)
+    except RefusedError as error:
+        _refuse(error.response, repository, file, described.commit)
+        raise HubError(f"{described.url} {error}; try again later, {_by_hand(repository)}") from error
+    except (httpx.HTTPError, TimeoutError, BusyError) as error:
+        done = partial.stat().st_size if partial.exists() else 0
         raise HubError(
-            f"The download of {repository}/{path.name} stopped after {done / 1e6:.1f} of {described.size / 1e6:.1f} MB "
+            f"The download of {repository}/{file} stopped after {done / 1e6:.1f} of {described.size / 1e6:.1f} MB "
             f"({str(error) or type(error).__name__}); try again to go on from there, {_by_hand(repository)}"
         ) from error
-    if described.size and done != described.size:
+
+
+def _accept(described: _Description, partial: Path, done: int, path: Path, repository: str) -> str:
+    """Give a downloaded file its name if it is what was promised; its SHA-256. Raises HubError."""
+    if described.size and done < described.size:
         raise HubError(
-            f"{repository}/{path.name} came with {done:,} instead of {described.size:,} bytes; try again to go on from there."
+            f"{repository}/{path.name} came with {done:,} instead of {described.size:,} bytes; try again to go on "
+            "from there."
         )
-    digest = _sha256(partial)
-    if _SHA256.fullmatch(described.etag) and digest != described.etag:
+    digest = file_sha256(partial)
+    wrong_size = described.size and done > described.size
+    if wrong_size or (_SHA256.fullmatch(described.etag) and digest != described.etag):
         partial.unlink()
         raise HubError(
-            f"{repository}/{path.name} is damaged: its SHA-256 is {digest[:12]}…, the hub promised {described.etag[:12]}…. "
-            "It was deleted; try again."
+            f"{repository}/{path.name} is damaged: {done:,} bytes with SHA-256 {digest[:12]}… came, the hub promised "
+            f"{described.size:,} with {described.etag[:12]}…. It was deleted; try again."
         )
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(partial, path)
     return digest
 
@@ -204,19 +240,15 @@ def _record(folder: Path) -> dict[str, str]:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
+def _remember(folder: Path, file: str, digest: str) -> None:
+    _write(folder / "dinoscope.json", json.dumps(_record(folder) | {file: digest}, indent=1))
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     partial.write_text(text)
     os.replace(partial, path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _by_hand(repository: str) -> str:
@@ -229,13 +261,12 @@ def _endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
-def _headers() -> dict[str, str]:
-    token = os.environ.get("HF_TOKEN")
-    return {"User-Agent": "dinoscope", "Accept-Encoding": "identity"} | (
-        {"Authorization": f"Bearer {token}"} if token else {}
-    )
+def _headers(token: bool = True) -> dict[str, str]:
+    secret = os.environ.get("HF_TOKEN") if token else None
+    authorised = {"Authorization": f"Bearer {secret}"} if secret else {}
+    return {"User-Agent": "dinoscope", "Accept-Encoding": "identity"} | authorised
 
 
 def _cache() -> Path:
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()

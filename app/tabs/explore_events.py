@@ -59,7 +59,12 @@ class ExploreEvents:
     def wire(self) -> None:
         """Everything on the tab, and the Stop button of the bar."""
         settings = self.tab.controls.settings
-        triggers = [widget.input for name, widget in settings.items() if name not in COSTLY]
+        # a dropdown tells its input twice, on the choice and on leaving it
+        triggers = [
+            widget.change if isinstance(widget, gr.Dropdown) else widget.input
+            for name, widget in settings.items()
+            if name not in COSTLY
+        ]
         triggers += [settings[name].release for name in COSTLY]
         self.refresh(any_of([self.tab.view.change, *triggers]), trigger_mode="always_last")
         answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost})
