@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import RequestError
+from core.layers import Mlp
 from core.vit import VisionTransformer
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,11 @@ def _make_twin(model: VisionTransformer) -> VisionTransformer:
         for part in (block.attn, block.mlp):
             for name, linear in list(part.named_children()):
                 setattr(part, name, _to_bfloat16(linear))
+        if isinstance(block.mlp, Mlp) and isinstance(block.mlp.fc1, _PackedLinear):
+            block.mlp.fc1.activation = "gelu"
+            block.mlp = nn.Sequential(block.mlp.fc1, block.mlp.fc2)
+    # the twin's weights never change, so a grid's position embedding is resized once
+    twin.position_embedding = functools.lru_cache(maxsize=16)(twin.position_embedding)
     return twin
 
 
@@ -106,9 +112,11 @@ class _PackedLinear(nn.Module):
         super().__init__()
         self.bias = linear.bias
         self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), PACKED_FOR_ROWS)
+        self.activation = "none"
+        """What is computed along with it: "none" or "gelu"."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, self.activation, [], "none")
 
 
 @functools.cache
