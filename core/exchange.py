@@ -9,6 +9,8 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +23,10 @@ from core.errors import DinoError, RequestError
 from core.vit import VisionTransformer
 from core.weights import load_model
 
+log = logging.getLogger(__name__)
+
+ONNX_BYTES = 2**31
+"""What one protobuf file can hold."""
 TOLERANCE = 1e-3
 """Largest difference from torch, relative to the outputs' spread, with which an ONNX file is kept."""
 
@@ -32,11 +38,17 @@ class ExportError(DinoError):
 def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     """A folder that transformers' `from_pretrained` opens: `config.json` and `model.safetensors`.
 
-    transformers resizes position embeddings without the offset of 0.1 that models without registers are
-    published with, so there outputs agree at the model's own picture size only.
+    Outputs there equal ours at every size for models with registers. transformers (looked at in 5.23) resizes
+    position embeddings without the offset of 0.1 that models without registers are published with; of those,
+    outputs agree at the model's own picture size only, which is logged.
     """
     if folder.exists() and any(folder.iterdir()):
         raise RequestError(f"{folder} is not empty; give a new folder, so that nothing is overwritten.")
+    if model.config.pos_offset or model.config.pos_antialias != bool(model.config.registers):
+        side = model.config.image_size
+        log.warning(
+            "transformers resizes position embeddings differently: outputs equal ours at %d×%d only.", side, side
+        )
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -57,9 +69,9 @@ class _Fixed(nn.Module):
         self.model = model
         rows, columns = height // model.config.patch, width // model.config.patch
         self.register_buffer("position", model.position_embedding(rows, columns).detach())
+        model.position_embedding = lambda rows, columns: self.position
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        self.model.position_embedding = lambda rows, columns: self.position
         tokens = self.model(pixels)
         return tokens.cls, tokens.patches
 
@@ -69,7 +81,7 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] = (518, 
 
     The position embedding is baked in for that size; the batch may be of any size. The file is kept only if
     onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
-    patch, ExportError where the packages are missing or the outputs differ.
+    patch, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
     height, width = size
     if height % model.config.patch or width % model.config.patch or min(size) < model.config.patch:
@@ -82,14 +94,16 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] = (518, 
         raise ExportError(
             f"ONNX export needs {error.name}: python -m pip install onnx onnxscript onnxruntime"
         ) from error
+    weight = 4 * sum(parameter.numel() for parameter in model.parameters())
+    if weight >= ONNX_BYTES:
+        raise ExportError(f"The model weighs {weight / 2**30:.1f} GiB, an ONNX file holds 2; export a smaller model.")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.stem}.part.onnx")
     fixed = _Fixed(_detached_copy(model), height, width).eval()
     example = torch.randn(2, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
     batch = torch.export.Dim("batch", min=1, max=4096)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of torchvision, which nothing here needs
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet("torch.onnx"):  # it warns of torchvision, which nothing here needs
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 fixed, (example,), partial, input_names=["pixels"], output_names=["cls", "patches"],
@@ -100,6 +114,18 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] = (518, 
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Only errors of that logger, for a while."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _detached_copy(model: VisionTransformer) -> VisionTransformer:

@@ -212,7 +212,7 @@ def _accept(described: _Description, partial: Path, done: int, path: Path, repos
             f"{repository}/{path.name} is damaged: {done:,} bytes with SHA-256 {digest[:12]}… came, the hub promised "
             f"{described.size:,} with {described.etag[:12]}…. It was deleted; try again."
         )
-    with partial.open("rb") as file:
+    with partial.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
     return digest

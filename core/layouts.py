@@ -1,12 +1,15 @@
 """The ways in which DINOv2 weights are stored, and the way from each to ours.
 
 official        published names, as torch.hub's `.pth` files hold them: our own names
-wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints
+wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints, whose blocks
+                may be numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the reference)
 Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart
 """
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -33,18 +36,31 @@ _TO_OURS = [
 ]
 _QKV = re.compile(r"^encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$")
 _PARTS = ("query", "key", "value")
+_BLOCK = re.compile(r"^blocks\.(\d+)\.")
+_CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
 
 
 def to_ours(state: Mapping[str, Tensor]) -> State:
-    """The backbone's weights under our names, from any of the stored ways; heads and training state are left out."""
+    """The backbone's weights under our names, from any of the stored ways; heads and training state are left out.
+
+    Raises ModelError where there is something else than tensors by name.
+    """
     for wrapper in ("teacher", "model", "state_dict"):
-        if isinstance(state.get(wrapper), Mapping):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        raise ModelError(f"These are not weights by name but a {type(state).__name__}; save the model's state_dict.")
     backbone = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
     state = {key.removeprefix("dinov2."): value for key, value in (backbone or state).items()}
     if "embeddings.cls_token" in state:
-        return _from_hugging_face(state)
-    return dict(state)
+        state = _from_hugging_face(state)
+    strange = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise ModelError(
+            f"{', '.join(strange[:5])}: no tensors. The weights must be all there is, or stand below 'teacher' or "
+            "'model'; save the backbone's state_dict."
+        )
+    return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in state.items()}
 
 
 def _from_hugging_face(state: Mapping[str, Tensor]) -> State:
@@ -106,23 +122,24 @@ def _hugging_face_name(key: str) -> str:
 
 
 def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
-    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in narrower models.
+    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in other models.
 
     Raises ModelError where the weights are not those of a DINOv2 ViT.
     """
-    needed = ("patch_embed.proj.weight", "pos_embed", "blocks.0.norm1.weight")
-    missing = [key for key in needed if key not in state]
+    swiglu = "blocks.0.mlp.w12.weight" in state
+    last = "blocks.0.mlp.w3.weight" if swiglu else "blocks.0.mlp.fc2.weight"
+    needed = {"patch_embed.proj.weight": 4, "pos_embed": 3, last: 2}
+    missing = [key for key, dims in needed.items() if key not in state or state[key].ndim != dims]
     if missing:
         found = ", ".join(list(state)[:5]) or "nothing"
         raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(missing)} missing (found {found} …).")
     width, channels, patch, _ = state["patch_embed.proj.weight"].shape
     grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
     registers = state["register_tokens"].shape[1] if "register_tokens" in state else 0
-    swiglu = "blocks.0.mlp.w12.weight" in state
-    hidden = state["blocks.0.mlp.w3.weight" if swiglu else "blocks.0.mlp.fc2.weight"].shape[1]
+    hidden = state[last].shape[1]
     return ViTConfig(
         width=width,
-        depth=1 + max(int(key.split(".")[1]) for key in state if key.startswith("blocks.")),
+        depth=1 + max(int(match[1]) for match in map(_BLOCK.match, state) if match),
         heads=width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else 3,
         patch=patch,
         image_size=grid * patch,
@@ -133,6 +150,20 @@ def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
         mlp_ratio=4.0 if swiglu else hidden / width,
         channels=channels,
     )
+
+
+def read_hugging_face_config(path: Path) -> tuple[ViTConfig, bool]:
+    """The shape in a `config.json`, and whether it says itself how position embeddings are resized.
+
+    Raises ModelError where it is damaged or describes another kind of model.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it holds no object")
+        return config_from_hugging_face(values), "pos_offset" in values
+    except (ValueError, TypeError, OSError) as error:
+        raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
 
 
 def config_from_hugging_face(values: Mapping) -> ViTConfig:
@@ -147,6 +178,9 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
         raise ModelError(
             f"config.json describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened."
         )
+    for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
+        if values.get(key, only) != only:
+            raise ModelError(f"config.json sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
     registers = values.get("num_register_tokens", 4) if kind == "dinov2_with_registers" else 0
     return ViTConfig(
         width=values.get("hidden_size", 768),

@@ -32,10 +32,13 @@ def save_backbone(model: VisionTransformer, path: Path, notes: dict[str, str] | 
     partial = path.with_name(f"{path.name}.part")
     metadata = (notes or {}) | {_CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)), "format": "pt"}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, partial, metadata)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        save_file(state, partial, metadata)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 
@@ -55,5 +58,5 @@ def stored_config(path: Path) -> ViTConfig | None:
         return None
     try:
         return ViTConfig(**json.loads(text))
-    except (TypeError, json.JSONDecodeError) as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(f"{path} describes its model in a way this version does not know ({error}).") from error

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,10 +86,9 @@ def _pieces(url: str, headers: dict[str, str]) -> Iterator:
 
     def hand_over(item) -> None:
         while not left.is_set():
-            try:
-                return pieces.put(item, timeout=_LOOK_AGAIN)
-            except queue.Full:
-                continue
+            with suppress(queue.Full):
+                pieces.put(item, timeout=_LOOK_AGAIN)
+                return
 
     def read() -> None:
         try:

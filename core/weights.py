@@ -4,22 +4,22 @@ Weights are read without running any code in them, and strictly: each missing or
 """
 
 import hashlib
-import json
 import logging
 import pickle
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from core import layouts, runs
 from core.config import BACKBONES, ViTConfig
 from core.device import default_device
-from core.errors import ModelError
-from core.hub import Progress, fetch
+from core.errors import ModelError, RequestError
+from core.hub import fetch
+from core.transfer import Progress, file_sha256
 from core.vit import VisionTransformer
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,10 @@ PUBLISHED = {
     "dinov2-base": Repository("facebook/dinov2-base", "f9e44c814b77203eaa57a6bdbbd535f21ede1415"),
     "dinov2-large": Repository("facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c"),
     "dinov2-giant": Repository("facebook/dinov2-giant", "611a9d42f2335e0f921f1e313ad3c1b7178d206d"),
-    # `main` is pinned at the first download: the commit that is current then is recorded and kept to
-    "dinov2-small-reg": Repository("facebook/dinov2-with-registers-small", "main"),
+    "dinov2-small-reg": Repository("facebook/dinov2-with-registers-small", "0d9846e56b43a21fa46d7f3f5070f0506a5795a9"),
     "dinov2-base-reg": Repository("facebook/dinov2-with-registers-base", "a1d738ccfa7ae170945f210395d99dde8adb1805"),
     "dinov2-large-reg": Repository("facebook/dinov2-with-registers-large", "e4c89a4e05589de9b3e188688a303d0f3c04d0f3"),
-    "dinov2-giant-reg": Repository("facebook/dinov2-with-registers-giant", "main"),
+    "dinov2-giant-reg": Repository("facebook/dinov2-with-registers-giant", "8d0d49f77fb8b5dd78842496ff14afe7dd4d85cb"),
 }
 
 UNTRAINED_NOTE = (
@@ -75,7 +74,17 @@ UNTRAINED_NOTE = (
 )
 
 
-def load_model(name: str | Path, device: str | torch.device | None = None, progress: Progress | None = None):
+ASSUMED_CONVENTION = (
+    "Its description does not say how position embeddings are resized; this is done as transformers does. For a copy "
+    "of a model that Meta published without registers, load it by its name (dinov2-small …) instead: at other picture "
+    "sizes than its own, features differ slightly."
+)
+ASSUMED_HEADS = "The file does not say how many attention heads the model has; {heads} were assumed."
+
+
+def load_model(
+    name: str | Path, device: str | torch.device | None = None, progress: Progress | None = None
+) -> VisionTransformer:
     """The model of that name in eval mode, float32, on `device` (CUDA where there is one), with its `.source`.
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
@@ -143,7 +152,7 @@ def _published(name: str, progress: Progress | None) -> VisionTransformer:
     file = fetch(repository.name, "model.safetensors", repository.revision, progress)
     size = name.split("-")[1]
     title = f"DINOv2 ViT-{size[0].upper() if size != 'giant' else 'g'}/14{' with registers' if '-reg' in name else ''}"
-    model = _build(_read(file.path), BACKBONES[name], str(file.path))
+    model = _build(_weights(file.path), BACKBONES[name], str(file.path))
     model.source = ModelSource(
         name, title, repository.name, file.sha256, _count(model), "Meta AI", "Apache-2.0", file.revision
     )
@@ -154,13 +163,24 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     repository, _, revision = name.removeprefix("hf:").partition("@")
     if repository.count("/") != 1:
         raise ModelError(f"{name!r} names no repository; write hf:owner/name, or hf:owner/name@revision.")
-    described = fetch(repository, "config.json", revision or "main", None)
-    config = layouts.config_from_hugging_face(json.loads(described.path.read_text(encoding="utf-8")))
+    described = fetch(repository, "config.json", revision or "main", progress)
+    config, note = _hugging_face_config(described.path)
+    for published, (owner_and_name, _) in PUBLISHED.items():
+        if repository == owner_and_name:  # it was trained with the convention that its description leaves out
+            config, note = BACKBONES[published], ""
     file = fetch(repository, "model.safetensors", described.revision, progress)
-    model = _build(_read(file.path), config, name)
+    model = _build(_weights(file.path), config, name)
     owner = repository.split("/")[0]
-    model.source = ModelSource(name, repository, repository, file.sha256, _count(model), owner, revision=file.revision)
+    model.source = ModelSource(
+        name, repository, repository, file.sha256, _count(model), owner, revision=file.revision, note=note
+    )
     return model
+
+
+def _hugging_face_config(path: Path) -> tuple[ViTConfig, str]:
+    """The shape that a `config.json` describes, and a note on what had to be assumed."""
+    config, complete = layouts.read_hugging_face_config(path)
+    return config, "" if complete or config.registers else ASSUMED_CONVENTION
 
 
 def _from_path(name: str, path: Path) -> VisionTransformer:
@@ -173,20 +193,40 @@ def _from_path(name: str, path: Path) -> VisionTransformer:
         return _from_file(name, path)
     described, weights = path / "config.json", path / "model.safetensors"
     if weights.is_file() and described.is_file():
-        config = layouts.config_from_hugging_face(json.loads(described.read_text(encoding="utf-8")))
-        return _from_file(name, weights, config)
+        config, note = _hugging_face_config(described)
+        return _from_file(name, weights, config, note=note)
     return _from_file(name, runs.find_backbone(path))
 
 
 def _from_file(name: str, path: Path, config: ViTConfig | None = None, **credits: str) -> VisionTransformer:
-    state = _read(path)
+    state = _weights(path)
     if config is None and path.suffix == ".safetensors":
         config = runs.stored_config(path)
-    model = _build(state, config or layouts.infer_config(layouts.to_ours(state)), str(path))
+    if config is None:
+        config = _inferred(state, path)
+        if config.width % layouts.HEAD_WIDTH:
+            credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
+    model = _build(state, config, str(path))
     title = f"ViT {model.config.width}×{model.config.depth}/{model.config.patch}"
     model.source = ModelSource(name, f"{title} from {path.parent.name}/{path.name}", str(path), file_sha256(path),
                                _count(model), **credits)  # fmt: skip
     return model
+
+
+def _inferred(state: layouts.State, path: Path) -> ViTConfig:
+    try:
+        return layouts.infer_config(state)
+    except (ModelError, RequestError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _weights(path: Path) -> layouts.State:
+    """The backbone's weights in a file, under our names."""
+    stored = _read(path)
+    try:
+        return layouts.to_ours(stored)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def _read(path: Path) -> dict:
@@ -194,21 +234,22 @@ def _read(path: Path) -> dict:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # torch's older format, no zip archive, cannot be mapped
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path} holds more than tensors; opening it could run code. Save its state_dict alone, or convert it "
-            "to safetensors where you trust it."
+            f"{path} is damaged, or holds more than tensors, so that opening it could run code. Download it anew; or "
+            "save its state_dict alone, or as safetensors, where you trust it."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except Exception as error:  # on rubbish, torch's reader lets out whatever it runs into, KeyError among others
         raise ModelError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}); download it anew."
+            f"{path} cannot be read as weights ({(str(error) or type(error).__name__).splitlines()[0]}); check that "
+            "it may be read, or download it anew."
         ) from error
 
 
-def _build(stored: dict, config: ViTConfig, where: str) -> VisionTransformer:
-    """A model of that shape with the stored weights, strictly."""
-    state = layouts.to_ours(stored)
+def _build(state: layouts.State, config: ViTConfig, where: str) -> VisionTransformer:
+    """A model of that shape with those weights, strictly."""
     with torch.device("meta"):
         model = VisionTransformer(config)
     expected = model.state_dict()
@@ -234,11 +275,6 @@ def _named(what: str, keys: set[str]) -> list[str]:
     ordered = sorted(keys)
     more = f" and {len(ordered) - NAMED_KEYS} more" if len(ordered) > NAMED_KEYS else ""
     return [f"{what} {', '.join(ordered[:NAMED_KEYS])}{more}"]
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _count(model: VisionTransformer) -> int:

@@ -12,7 +12,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub(ThreadingHTTPServer):
     """Serves `files` {"owner/name": {file: bytes}}; large files redirect to /cdn, as the real hub's storage does.
 
-    `fault` is one of: none, gated, forbidden, private, missing, silent, stall, truncate, corrupt, failing.
+    `fault` is one of: none, gated, forbidden, private, missing, silent, stall, truncate, corrupt, failing,
+    portal (a sign-in page instead of an answer). `renamed` {"old/name": "new/name"} are redirected within the hub.
     """
 
     daemon_threads = True
@@ -20,6 +21,9 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, files: dict[str, dict[str, bytes]]):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files, self.fault, self.requests = files, "none", []
+        self.renamed: dict[str, str] = {}
+        self.storage = self.url
+        """Where large files are said to lie."""
         self.delay = 0.0
         """Seconds between the chunks of a download."""
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -46,6 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
                     "missing": (404, "EntryNotFound"), "failing": (500, "")}  # fmt: skip
         if fault == "silent":
             time.sleep(30)
+        if fault == "portal":
+            return self._refuse(200, "")
+        for old, new in self.server.renamed.items():
+            if self.path.startswith(f"/{old}/"):
+                return self._redirect(307, self.path.replace(old, new, 1))
         match = re.fullmatch(r"/(?:(cdn)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
         if not match or match[2] not in self.server.files or match[4] not in self.server.files[match[2]]:
             return self._refuse(404, "EntryNotFound")
@@ -55,14 +64,15 @@ class _Handler(BaseHTTPRequestHandler):
         large = match[4].endswith(".safetensors")
         digest = hashlib.sha256(data).hexdigest() if large else hashlib.sha1(data).hexdigest()
         if large and not match[1]:
-            self.send_response(302)
-            self.send_header("Location", f"{self.server.url}/cdn{self.path}")
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("X-Linked-Etag", f'"{digest}"')
-            self.send_header("X-Linked-Size", str(len(data)))
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
+            linked = {"X-Repo-Commit": COMMIT, "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
+            return self._redirect(302, f"{self.server.storage}/cdn{self.path}", linked)
         return self._send(data, digest, body)
+
+    def _redirect(self, status: int, location: str, headers: dict[str, str] | None = None):
+        self.send_response(status)
+        for name, value in {"Location": location, "Content-Length": "0", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def _send(self, data: bytes, digest: str, body: bool):
         start = int(re.match(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))[1])

@@ -1,15 +1,19 @@
 """transformers and ONNX compute with our weights what we compute, and we with theirs."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 import core
-from core import layouts
+from core import layouts, runs
 from core.exchange import ExportError, to_hugging_face, to_onnx
 from tests import data
 
+ROOT = Path(__file__).parents[2]
 SIZES = [(70, 70), (126, 98), (42, 56)]
 EXACT = {"rtol": 0.0, "atol": 1e-5}
 
@@ -30,8 +34,8 @@ def their_model(name):
     torch.manual_seed(0)
     model = AutoModel.from_config(their_config(name)).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.2)
+        for parameter_name, parameter in model.named_parameters():
+            parameter.normal_(mean=float("lambda" in parameter_name), std=0.2)  # LayerScale of 1, so that blocks count
     return model
 
 
@@ -64,6 +68,52 @@ def test_our_models_load_there_and_compute_the_same(name, tmp_path):
     theirs, report = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
     assert_equal_outputs(ours, theirs.eval())
+
+
+@torch.no_grad()
+def test_published_convention_agrees_there_at_its_own_size_and_differs_elsewhere(tmp_path, caplog):
+    """The truth that `to_hugging_face` logs: transformers knows no offset of 0.1."""
+    from transformers import AutoModel
+
+    ours = data.model("vit_plain")
+    theirs = AutoModel.from_pretrained(to_hugging_face(ours, tmp_path / "ours")).eval()
+    assert "at 70×70 only" in caplog.text
+    assert_equal_outputs(ours, theirs, sizes=[(70, 70)])
+    pixels = torch.randn(1, 3, 126, 98, generator=torch.Generator().manual_seed(1))
+    difference = (ours(pixels).patches - theirs(pixel_values=pixels).last_hidden_state[:, 1:]).abs().max()
+    assert 1e-4 < difference < 1
+
+
+def test_the_command_writes_what_it_says(tmp_path):
+    path = runs.save_backbone(data.model("vit_registers"), tmp_path / runs.BACKBONE)
+    command = [sys.executable, "-m", "core.exchange", "--to", "huggingface"]
+    done = subprocess.run(
+        [*command, "--model", str(path), "--out", str(tmp_path / "theirs")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0 and "Wrote" in done.stdout, done.stderr
+    again = core.load_model(tmp_path / "theirs", device="cpu")
+    assert again.config == data.model("vit_registers").config
+    failed = subprocess.run(
+        [*command, "--model", "nothing", "--out", "x"], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    assert failed.returncode == 1 and failed.stderr.strip().startswith("error: There is no model 'nothing'")
+
+
+def test_missing_onnx_packages_are_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ExportError, match="pip install onnx onnxscript onnxruntime"):
+        to_onnx(data.model("vit_plain"), tmp_path / "model.onnx", (70, 70))
+
+
+def test_a_model_too_large_for_one_onnx_file_is_refused_at_once(tmp_path):
+    with torch.device("meta"):
+        giant = core.VisionTransformer(core.BACKBONES["dinov2-giant"])
+    with pytest.raises(ExportError, match=r"4\.2 GiB"):
+        to_onnx(giant, tmp_path / "giant.onnx")
 
 
 def test_an_exported_folder_comes_back_with_its_own_convention(tmp_path):

@@ -1,8 +1,11 @@
 """Downloads against a loopback hub that speaks the real protocol: what works, and what is said when it does not."""
 
 import hashlib
+import json
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,7 +29,8 @@ def hub(tmp_path, monkeypatch):
 
 
 def cached_files(tmp_path):
-    return sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    """Names of what the cache holds, empty lock files aside."""
+    return sorted(path.name for path in (tmp_path / "cache").glob("models--*/**/*") if path.is_file())
 
 
 def test_a_file_is_fetched_once_checked_and_then_needs_no_hub(hub, tmp_path):
@@ -59,10 +63,11 @@ def test_a_truncated_download_leaves_nothing_and_the_next_try_goes_on(hub, tmp_p
     hub.fault = "truncate"
     with pytest.raises(HubError, match="try again to go on from there"):
         fetch(NAME, FILE, "main")
-    assert FILE not in cached_files(tmp_path)
+    assert cached_files(tmp_path) == [f"{hashlib.sha256(WEIGHTS).hexdigest()}.part"]
     hub.fault = "none"
     assert fetch(NAME, FILE, "main").path.read_bytes() == WEIGHTS
-    assert any("Range" in headers for _, _, headers in hub.requests)
+    assert hub.requests[-1][2]["Range"] == f"bytes={len(WEIGHTS) // 2}-"
+    assert not any(name.endswith(".part") for name in cached_files(tmp_path))
 
 
 def test_a_wrong_hash_is_refused_and_deleted(hub, tmp_path):
@@ -121,6 +126,23 @@ def test_an_unreachable_hub_says_so_within_five_seconds(hub, endpoint, monkeypat
 
 
 @pytest.mark.slow
+def test_storage_whose_name_never_resolves_is_given_up_too(hub, monkeypatch):
+    hub.storage = "http://storage.invalid"
+    look_up = socket.getaddrinfo
+
+    def hanging(host, *rest, **options):
+        if "storage.invalid" in str(host):
+            time.sleep(20)
+        return look_up(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    started = time.monotonic()
+    with pytest.raises(HubError, match=r"stopped after 0.0 of 1.0 MB .*try again"):
+        fetch(NAME, FILE, "main")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.slow
 def test_a_name_that_never_resolves_is_given_up_within_five_seconds(hub, monkeypatch):
     """A resolver that hangs cannot be timed out, only left behind."""
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
@@ -136,3 +158,89 @@ def test_offline_says_so_without_asking(hub, monkeypatch):
     with pytest.raises(HubError, match="HF_HUB_OFFLINE is set"):
         fetch(NAME, FILE, "main")
     assert hub.requests == []
+
+
+def test_a_renamed_model_is_followed_and_kept_under_its_commit(hub):
+    hub.renamed["old/name"] = NAME
+    fetched = fetch("old/name", FILE, "main")
+    assert fetched.revision == COMMIT and fetched.path.read_bytes() == WEIGHTS
+
+
+def test_a_sign_in_page_is_not_taken_for_a_model(hub, tmp_path):
+    hub.fault = "portal"
+    with pytest.raises(HubError, match=r"does not answer as a model hub .*HF_ENDPOINT"):
+        fetch(NAME, FILE, "main")
+    assert cached_files(tmp_path) == []
+
+
+def test_the_token_stays_with_the_hub(hub, monkeypatch):
+    """localhost is another host than 127.0.0.1, as the real hub's storage is."""
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.storage = f"http://localhost:{hub.server_port}"
+    fetch(NAME, FILE, "main")
+    asked, fetched = hub.requests
+    assert asked[2]["Authorization"] == "Bearer hf_secret" and "Authorization" not in fetched[2]
+
+
+def test_two_who_ask_at_once_share_one_download(hub):
+    hub.delay = 0.05
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: fetch(NAME, FILE, "main"), range(2))
+    assert first == second and first.path.read_bytes() == WEIGHTS
+    assert [method for method, _, _ in hub.requests].count("GET") == 1
+
+
+def test_a_download_that_is_called_off_ends_and_is_gone_on_with(hub):
+    class Enough(Exception):
+        pass
+
+    def call_off(done, total):
+        raise Enough
+
+    hub.delay = 0.05
+    threads = threading.active_count()
+    with pytest.raises(Enough):
+        fetch(NAME, FILE, "main", call_off)
+    hub.delay = 0.0
+    assert fetch(NAME, FILE, "main").path.read_bytes() == WEIGHTS
+    assert "Range" in hub.requests[-1][2]
+    deadline = time.monotonic() + 3
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert threading.active_count() <= threads
+
+
+def test_a_file_that_another_program_fetched_is_checked_by_the_name_it_was_stored_under(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--owner--model"
+    digest = hashlib.sha256(WEIGHTS).hexdigest()
+    for part in ("blobs", "refs", f"snapshots/{COMMIT}"):
+        (folder / part).mkdir(parents=True)
+    (folder / "blobs" / digest).write_bytes(WEIGHTS)
+    (folder / "refs" / "main").write_text(COMMIT)
+    (folder / "snapshots" / COMMIT / FILE).symlink_to(folder / "blobs" / digest)
+    assert fetch(NAME, FILE, "main").sha256 == digest
+    assert json.loads((folder / "dinoscope.json").read_text()) == {f"{COMMIT}/{FILE}": digest}
+    (folder / "dinoscope.json").unlink()
+    (folder / "blobs" / digest).write_bytes(b"something else")
+    with pytest.raises(HubError, match="its hash changed"):
+        fetch(NAME, FILE, "main")
+
+
+def test_a_cache_that_cannot_be_written_to_says_where_it_is(hub, tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(HubError, match=r"cannot be kept in .*HF_HOME"):
+        fetch(NAME, FILE, "main")
+
+
+@pytest.mark.parametrize(("name", "revision"), [("../..", "main"), ("owner", "main"), (NAME, "../../x"), (NAME, "")])
+def test_names_that_lead_out_of_the_cache_are_refused(hub, name, revision):
+    with pytest.raises(HubError, match="no name on the hub"):
+        fetch(name, FILE, revision)
+    assert hub.requests == []
+
+
+def test_the_cache_is_where_the_environment_says(hub, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    assert fetch(NAME, FILE, "main").path.is_relative_to(tmp_path / "home" / "hub" / "models--owner--model")

@@ -1,5 +1,7 @@
 """Every way of naming a model, strictly and without running code."""
 
+import json
+import logging
 import os
 import pickle
 
@@ -119,15 +121,99 @@ def test_untrained_is_the_same_everywhere_and_says_what_it_is():
     assert tokens.patches.isfinite().all()
 
 
-def test_embedded_always_works_and_never_pretends():
-    source = core.load_model("embedded", device="cpu").source
-    assert source.name == "embedded" or "No trained checkpoint is shipped" in source.note
+def test_embedded_without_a_checkpoint_says_what_it_gives_instead(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("core.weights.SHIPPED", tmp_path / runs.BACKBONE)
+    with caplog.at_level(logging.WARNING):
+        source = core.load_model("embedded", device="cpu").source
+    assert source.name == "untrained" and "No trained checkpoint is shipped" in source.note
+    assert len(caplog.records) == 1
+
+
+def test_embedded_is_the_shipped_file_where_there_is_one(tmp_path, monkeypatch):
+    model = data.model("vit_plain")
+    monkeypatch.setattr("core.weights.SHIPPED", runs.save_backbone(model, tmp_path / runs.BACKBONE))
+    loaded = core.load_model("embedded", device="cpu")
+    assert_same(loaded, model)
+    assert loaded.source.name == "embedded" and loaded.source.note == ""
+
+
+def test_every_published_model_is_pinned_to_a_commit():
+    assert PUBLISHED.keys() == core.BACKBONES.keys()
+    for name, (repository, revision) in PUBLISHED.items():
+        assert ("with-registers" in repository) == name.endswith("-reg")
+        assert len(revision) == 40 and set(revision) <= set("0123456789abcdef"), name
+
+
+def test_blocks_that_training_numbered_by_chunk(tmp_path):
+    model = data.model("vit_plain")
+    chunked = {f"backbone.{key.replace('blocks.', 'blocks.0.')}": value for key, value in model.state_dict().items()}
+    torch.save({"teacher": chunked}, tmp_path / "teacher_checkpoint.pth")
+    assert_same(core.load_model(tmp_path / "teacher_checkpoint.pth", device="cpu"), model)
+
+
+def test_torchs_older_file_format(tmp_path):
+    model = data.model("vit_plain")
+    torch.save(model.state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert_same(core.load_model(tmp_path / "old.pth", device="cpu"), model)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([torch.zeros(1)], "a list"),
+        ({3: torch.zeros(1)}, "not weights by name"),
+        ({"optimizer": {"lr": 1.0}, "step": 3}, "optimizer, step: no tensors"),
+        ({"conv1.weight": torch.zeros(2, 2)}, r"not the weights of a DINOv2 ViT.*conv1\.weight"),
+        ({"patch_embed.proj.weight": torch.zeros(2, 2)}, "not the weights of a DINOv2 ViT"),
+    ],
+)
+def test_other_contents_are_named(tmp_path, content, message):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(core.ModelError, match=f"other.pth.*{message}"):
+        core.load_model(tmp_path / "other.pth")
+
+
+def test_what_had_to_be_assumed_is_said(tmp_path):
+    model = data.model("vit_plain")
+    save_file(model.state_dict(), tmp_path / "bare.safetensors")
+    assert "3 were assumed" in core.load_model(tmp_path / "bare.safetensors", device="cpu").source.note
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    save_file(layouts.to_hugging_face(model.state_dict()), folder / "model.safetensors")
+    described = layouts.config_to_hugging_face(model.config)
+    (folder / "config.json").write_text(json.dumps(described))
+    assert core.load_model(folder, device="cpu").source.note == ""
+    del described["pos_offset"]
+    (folder / "config.json").write_text(json.dumps(described))
+    loaded = core.load_model(folder, device="cpu")
+    assert loaded.config.pos_offset == 0 and "as transformers does" in loaded.source.note
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model_type": "dinov2", "hidden_size": "wide"}',
+                                  '{"model_type": "dinov2", "hidden_act": "relu"}'])  # fmt: skip
+def test_a_damaged_description_is_a_model_error(tmp_path, text):
+    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(core.ModelError, match=r"config\.json"):
+        core.load_model(tmp_path)
+
+
+def test_a_run_that_fails_to_write_leaves_the_earlier_backbone(tmp_path, monkeypatch):
+    path = runs.save_backbone(data.model("vit_plain"), tmp_path / runs.BACKBONE)
+    before = path.read_bytes()
+
+    def full(state, target, metadata):
+        target.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(runs, "save_file", full)
+    with pytest.raises(OSError, match="no space"):
+        runs.save_backbone(data.model("vit_swiglu"), path)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [runs.BACKBONE]
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    import json
-
     files = {}
     for name in ("vit_plain", "vit_registers"):
         made = data.model(name)
@@ -160,6 +246,19 @@ def test_a_published_name_asks_for_its_pinned_revision(hub):
     assert loaded.config == core.BACKBONES["dinov2-small"] and loaded.source.trained_by == "Meta AI"
     assert hub.requests[0][1] == f"/{repository.name}/resolve/{repository.revision}/model.safetensors"
     assert len(repository.revision) == 40
+
+
+def test_a_published_repository_keeps_its_convention_by_either_name(hub):
+    """Its config.json leaves out the offset of 0.1 that it was trained with."""
+    repository, config = PUBLISHED["dinov2-small"].name, core.BACKBONES["dinov2-small"]
+    described = layouts.config_to_hugging_face(config)
+    del described["pos_offset"], described["pos_antialias"]
+    with torch.device("meta"):
+        shapes = layouts.to_hugging_face(core.VisionTransformer(config).state_dict())
+    weights = save({key: torch.zeros(value.shape) for key, value in shapes.items()})
+    hub.files[repository] = {"model.safetensors": weights, "config.json": json.dumps(described).encode()}
+    loaded = core.load_model(f"hf:{repository}", device="cpu")
+    assert loaded.config == config and loaded.source.note == ""
 
 
 def test_another_kind_of_model_is_refused(hub):
