@@ -25,7 +25,7 @@ from typing import NamedTuple
 from core.errors import HubError
 from core.transfer import BusyError, Progress, RefusedError, download, file_sha256, held, within
 
-ANSWER_WITHIN = 4.5
+ANSWER_WITHIN = 4.0
 """Seconds until a hub that has not answered is given up, name look-up included."""
 REDIRECTS = 5
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -5,15 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 
 from tests.app.conftest import unused_port
-
-COLD_START_S = 6.0
-"""What a visitor waits for on two cores until the page can be used (the first view may still be on its way)."""
 
 
 def start(*words: str) -> subprocess.Popen:
@@ -40,26 +36,19 @@ def stop(process: subprocess.Popen) -> None:
 
 
 @pytest.mark.slow
-def test_it_serves_soon_on_the_next_free_port_and_ends_when_told():
+def test_it_serves_on_the_next_free_port_and_ends_when_told():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        times = []
-        for _ in range(3):  # the best of three: other work on the machine is not the app's
-            started = time.perf_counter()
-            process = start("--port", str(port), "--model", "untrained")
-            try:
-                address = address_of(process)
-                assert int(address.rsplit(":", 1)[1]) > port
-                with urllib.request.urlopen(address, timeout=10) as response:
-                    assert b"Dinoscope" in response.read()
-                times.append(time.perf_counter() - started)
-            finally:
-                stop(process)
-            if times[-1] < COLD_START_S:
-                break
-    assert min(times) < COLD_START_S, times
+        process = start("--port", str(port), "--model", "untrained")
+        try:
+            address = address_of(process)
+            assert int(address.rsplit(":", 1)[1]) > port
+            with urllib.request.urlopen(address, timeout=10) as response:
+                assert b"Dinoscope" in response.read()
+        finally:
+            stop(process)
 
 
 @pytest.mark.slow
