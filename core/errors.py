@@ -4,6 +4,7 @@
     ├── ImageError      a picture that cannot be read, or not as a picture
     ├── ModelError      a model name, file or set of weights that cannot be used
     │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
+    ├── ExportError     a model that was exported does not compute what ours does, or a package is missing
     └── RequestError    an argument outside its range: a size, a layer, a threshold (also a ValueError)
 
 A message says what was given, what is allowed and what to do. The app shows the text of a `DinoError` to
@@ -25,6 +26,10 @@ class ModelError(DinoError):
 
 class HubError(ModelError):
     """The model hub does not answer, refuses, or sent something else than it promised."""
+
+
+class ExportError(DinoError):
+    """A model cannot be exported, or does not compute there what it computes here."""
 
 
 class RequestError(DinoError, ValueError):

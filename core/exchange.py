@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core import layouts
-from core.errors import DinoError, RequestError
+from core.errors import DinoError, ExportError, RequestError
 from core.vit import VisionTransformer
 from core.weights import load_model
 
@@ -29,10 +29,6 @@ ONNX_BYTES = 2**31
 """What one protobuf file can hold."""
 TOLERANCE = 1e-3
 """Largest difference from torch, relative to the outputs' spread, with which an ONNX file is kept."""
-
-
-class ExportError(DinoError):
-    """An exported model could not be made, or does not compute what ours does."""
 
 
 def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
