@@ -55,9 +55,8 @@ class VisionTransformer(nn.Module):
                 bound = (self.config.channels * self.config.patch**2) ** -0.5
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
             elif name == "pos_embed" or parameter.ndim == 2:
-                nn.init.normal_(
-                    parameter, std=0.02, generator=generator
-                )  # truncated at ±2 in name only: 100 deviations
+                # the reference truncates at ±2, a hundred standard deviations out
+                nn.init.normal_(parameter, std=0.02, generator=generator)
 
     def forward(self, pixels: Tensor, masks: Tensor | None = None) -> Tokens:
         """Tokens after the final norm.
