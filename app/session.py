@@ -6,6 +6,7 @@ loads) do not write over each other's half.
 
 from dataclasses import dataclass, replace
 
+from core.analysis.foreground import DEFAULT
 from core.errors import RequestError
 
 LARGEST_SELECTION = 8
@@ -112,7 +113,7 @@ class Settings:
     """Which component, counted from 1, is shown as which colour."""
     flip: bool = False
     """Whether the three colours are inverted."""
-    method: str = "pca"
+    method: str = DEFAULT
     """Of `core.analysis.foreground`: by the first principal component or by a normalised cut."""
     invert: bool = False
     threshold: float | None = None
