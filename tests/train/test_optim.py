@@ -1,0 +1,52 @@
+"""Schedules and parameter groups against the reference's tables."""
+
+import json
+
+import pytest
+import torch
+
+from core import DinoError, ViTConfig
+from tests import data
+from train.optim import multipliers, parameter_groups, set_rates
+from train.schedule import Schedule
+from train.student_teacher import build
+
+TRUTH = json.loads((data.HERE / "optim.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [
+        ("lr", Schedule(0.004, 1e-6, steps=50, warmup=10)),
+        ("weight_decay", Schedule(0.04, 0.4, steps=50)),
+        ("momentum", Schedule(0.992, 1.0, steps=50)),
+        ("teacher_temp", Schedule(0.07, 0.07, steps=15, warmup=15, start=0.04)),
+    ],
+)
+def test_schedules_equal_the_reference(name, schedule):
+    values = TRUTH["schedules"][name]
+    assert [schedule(step) for step in range(len(values))] == pytest.approx(values, abs=1e-12)
+    assert schedule(10**6) == schedule.final
+
+
+def test_a_warm_up_longer_than_the_run_is_refused():
+    with pytest.raises(DinoError, match="warm-up"):
+        Schedule(1.0, 0.0, steps=5, warmup=6)
+
+
+def test_multipliers_equal_the_reference():
+    for table, depth in (("backbone_param_groups", 3), ("head_param_groups", 0)):
+        for name, row in TRUTH[table].items():
+            assert list(multipliers(name, depth, layer_decay=0.9, patch_embed_lr=0.2)) == pytest.approx(row), name
+
+
+def test_every_trained_parameter_is_in_exactly_one_group():
+    student = build(ViTConfig(width=16, depth=2, heads=2, image_size=28), 8, 8, hidden=8, bottleneck=4).student
+    groups = parameter_groups([student.backbone, student.dino_head, student.ibot_head])
+    grouped = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in student.parameters() if p.requires_grad)
+    optimiser = torch.optim.AdamW(groups)
+    set_rates(optimiser, lr=1.0, weight_decay=0.1, last_layer_lr=0.0)
+    for group in optimiser.param_groups:
+        assert group["lr"] == (0.0 if group["last_layer"] else group["lr_multiplier"])
+        assert group["weight_decay"] == pytest.approx(0.1 * group["weight_decay_multiplier"])

@@ -1,0 +1,1 @@
+"""Pretraining, distillation, curation and evaluation of the models in `core`."""

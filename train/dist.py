@@ -1,0 +1,71 @@
+"""The processes of a run: one, or many started by torchrun. Nothing here is needed by the model."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among `size` processes, and the device it computes on."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes what is written once."""
+        return self.rank == 0
+
+    def share(self, rows: int) -> slice:
+        """This process's part of `rows` rows that are divided evenly."""
+        return slice(self.rank * rows // self.size, (self.rank + 1) * rows // self.size)
+
+
+def join(device: str | None = None) -> World:
+    """Join the processes torchrun started (NCCL on CUDA, gloo on the CPU); a world of one without it."""
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if "RANK" not in os.environ:
+        return World(0, 1, torch.device(kind))
+    place = torch.device(kind, int(os.environ["LOCAL_RANK"])) if kind == "cuda" else torch.device(kind)
+    if kind == "cuda":
+        torch.cuda.set_device(place)
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", device_id=place if kind == "cuda" else None)
+    return World(dist.get_rank(), dist.get_world_size(), place)
+
+
+def leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """The rows [B, D] of all ranks, [size·B, D] in rank order, with gradients that flow back to their ranks."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return rows
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(rows.contiguous()))
+
+
+def first_row(rows: int) -> int:
+    """The number of this rank's first row among the rows of all ranks, each of which has `rows`."""
+    return dist.get_rank() * rows if dist.is_initialized() else 0
+
+
+def average(values: Tensor) -> Tensor:
+    """The mean of `values` over ranks, on every rank."""
+    if dist.is_initialized() and dist.get_world_size() > 1:
+        dist.all_reduce(values)
+        values /= dist.get_world_size()
+    return values
+
+
+def wait() -> None:
+    """Until all ranks are here."""
+    if dist.is_initialized():
+        dist.barrier()

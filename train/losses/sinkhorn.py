@@ -1,0 +1,64 @@
+"""Teacher logits → teacher targets: Sinkhorn-Knopp, or softmax with a running centre.
+
+M rows (images or masked patches, of all ranks together), K prototypes.
+"""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
+    """Targets [M, K] float32 whose rows sum to 1 and whose columns are used about equally often.
+
+    `logits` [M, K] float: this rank's rows; columns are balanced over the rows of all ranks, which may hold
+    different numbers of them, or none. Works in the log domain, where exp(60 / 0.04) does not overflow and a
+    row far below the others does not vanish. Source: Caron et al. 2020 (arXiv 2006.09882), as the reference
+    composes it (its constant factors 1/K and 1/M cancel with the last row normalisation).
+
+    >>> sinkhorn_knopp(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), temperature=0.1)
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]])
+    """
+    scaled = logits.float() / temperature
+    rows = torch.zeros(len(scaled), 1, device=scaled.device)
+    for _ in range(iterations):
+        columns = -_logsumexp_over_ranks(scaled + rows)
+        rows = -(scaled + columns).logsumexp(dim=1, keepdim=True)
+    return (scaled + columns + rows).exp()
+
+
+def _logsumexp_over_ranks(values: Tensor) -> Tensor:
+    """log Σ exp over the rows of all ranks, [1, K]."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return values.logsumexp(dim=0, keepdim=True)
+    lowest = torch.finfo(values.dtype).min
+    top = values.amax(dim=0, keepdim=True) if len(values) else values.new_full((1, values.shape[1]), lowest)
+    dist.all_reduce(top, dist.ReduceOp.MAX)
+    total = (values - top).exp().sum(dim=0, keepdim=True)
+    dist.all_reduce(total)
+    return total.log() + top
+
+
+class SoftmaxCentring(nn.Module):
+    """DINO's first way of avoiding collapse: a softmax of logits minus their running mean over images and ranks.
+
+    `centre` [1, K] float32 is part of a checkpoint. Source: Caron et al. 2021 (arXiv 2104.14294), section 3.1.
+    """
+
+    def __init__(self, prototypes: int, momentum: float = 0.9):
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(1, prototypes))
+        self.momentum = momentum
+
+    @torch.no_grad()
+    def forward(self, logits: Tensor, temperature: float) -> Tensor:
+        """Targets [M, K] float32 by the centre as it stands, which then moves towards the mean over all ranks."""
+        logits = logits.float()
+        targets = ((logits - self.centre) / temperature).softmax(dim=-1)
+        total = torch.cat([logits.sum(dim=0), logits.new_tensor([len(logits)])])
+        if dist.is_initialized():
+            dist.all_reduce(total)
+        self.centre.lerp_(total[:-1] / total[-1].clamp(min=1), 1 - self.momentum)
+        return targets

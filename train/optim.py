@@ -1,0 +1,69 @@
+"""Which learning rate and weight decay each parameter gets, and AdamW over the groups."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+
+class Multipliers(NamedTuple):
+    """Factors on the scheduled learning rate and weight decay; `last_layer` is frozen in the first epoch."""
+
+    lr: float
+    weight_decay: float
+    last_layer: bool
+
+
+def multipliers(name: str, depth: int, layer_decay: float = 1.0, patch_embed_lr: float = 1.0) -> Multipliers:
+    """The factors of one parameter, by its published name within its backbone or head.
+
+    Layer-wise decay: block i of `depth` gets layer_decay^(depth − i), what lies before the blocks one power
+    more, what lies after them none. No weight decay on biases, norms and LayerScale. Source: the reference's
+    param_groups.py; Clark et al. 2020 (arXiv 2003.10555) for layer-wise decay.
+
+    >>> multipliers("blocks.2.mlp.fc1.weight", depth=3, layer_decay=0.9)
+    Multipliers(lr=0.9, weight_decay=1.0, last_layer=False)
+    """
+    parts = name.split(".")
+    if parts[0] == "blocks":
+        power = depth - int(parts[1])
+    elif parts[0] in ("cls_token", "pos_embed", "register_tokens", "mask_token", "patch_embed"):
+        power = depth + 1
+    else:
+        power = 0
+    lr = layer_decay**power * (patch_embed_lr if parts[0] == "patch_embed" else 1.0)
+    decayed = not (name.endswith(("bias", "gamma")) or "norm" in name)
+    return Multipliers(lr, float(decayed), "last_layer" in parts)
+
+
+def parameter_groups(
+    networks: Iterable[nn.Module], layer_decay: float = 0.9, patch_embed_lr: float = 0.2
+) -> list[dict]:
+    """Groups for an optimiser: the parameters that share multipliers, each group with these under their own names.
+
+    Plain numbers, since an optimiser's groups go into checkpoints, which hold no objects of ours.
+    """
+    groups: dict[Multipliers, list[nn.Parameter]] = defaultdict(list)
+    for network in networks:
+        depth = len(network.blocks) if hasattr(network, "blocks") else 0
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                groups[multipliers(name, depth, layer_decay, patch_embed_lr)].append(parameter)
+    return [{"params": parameters} | _plain(factors) for factors, parameters in groups.items()]
+
+
+def set_rates(optimiser: torch.optim.Optimizer, lr: float, weight_decay: float, last_layer_lr: float) -> None:
+    """Give every group its share of this step's learning rate and weight decay."""
+    for group in optimiser.param_groups:
+        group["lr"] = (last_layer_lr if group["last_layer"] else lr) * group["lr_multiplier"]
+        group["weight_decay"] = weight_decay * group["weight_decay_multiplier"]
+
+
+def _plain(factors: Multipliers) -> dict[str, float | bool]:
+    return {
+        "lr_multiplier": factors.lr,
+        "weight_decay_multiplier": factors.weight_decay,
+        "last_layer": factors.last_layer,
+    }
