@@ -1,0 +1,226 @@
+"""Where images come from: a folder tree, a list file, tar shards or Parquet. Labels are never needed.
+
+Each source is a sequence of encoded images that can be read in any order, from any process, so that the order
+of a run is a matter of its seed alone. `blocks` says which neighbours are cheap to read together.
+"""
+
+import csv
+import functools
+import itertools
+import re
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from core import DinoError
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"}
+OPEN_ROW_GROUPS = 4
+"""Parquet row groups that one process keeps decoded."""
+
+
+class DataError(DinoError):
+    """A source holds no images, or cannot be read at all."""
+
+
+class Encoded(NamedTuple):
+    """One image as stored: its bytes, a name to report it by, and a label where the source has one."""
+
+    data: bytes
+    name: str
+    label: str | None
+
+
+class Source(Protocol):
+    """A sequence of encoded images."""
+
+    blocks: Sequence[range]
+    """Runs of indices that are read cheaply together; single indices where order does not matter."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Encoded: ...
+
+
+class Files:
+    """Image files; the label is the name of the folder a file lies in, below the root."""
+
+    def __init__(self, root: Path, paths: Sequence[Path]):
+        self.root, self.paths = root, paths
+        self.blocks = [range(i, i + 1) for i in range(len(paths))]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Encoded:
+        path = self.paths[index]
+        label = path.parent.name if path.parent != self.root else None
+        return Encoded(path.read_bytes(), str(path), label)
+
+
+class Tar:
+    """Images in uncompressed tar shards, found once by their headers and then read by offset.
+
+    A member `0001.jpg` takes its label from a member `0001.cls` beside it, as webdataset writes them.
+    """
+
+    def __init__(self, shards: Sequence[Path]):
+        self.shards = shards
+        self.members: list[tuple[int, str, int, int, str | None]] = []  # shard, name, offset, size, label
+        self.blocks = []
+        for number, shard in enumerate(shards):
+            first = len(self.members)
+            self.members += [(number, *member) for member in _tar_members(shard)]
+            self.blocks.append(range(first, len(self.members)))
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def read(self, index: int) -> Encoded:
+        shard, name, offset, size, label = self.members[index]
+        with self.shards[shard].open("rb") as file:
+            file.seek(offset)
+            return Encoded(file.read(size), f"{self.shards[shard]}:{name}", label)
+
+
+class Parquet:
+    """Images in the column `image` (bytes, or a struct with `bytes`), labels in `label` where there is one."""
+
+    def __init__(self, files: Sequence[Path]):
+        import pyarrow.parquet as parquet
+
+        self.files = files
+        self.groups: list[tuple[int, int]] = []  # file, row group
+        starts = [0]
+        for number, path in enumerate(files):
+            metadata = parquet.ParquetFile(path).metadata
+            if "image" not in {metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)}:
+                raise DataError(f"{path} has no column `image`; name the column that holds the encoded pictures so.")
+            for group in range(metadata.num_row_groups):
+                self.groups.append((number, group))
+                starts.append(starts[-1] + metadata.row_group(group).num_rows)
+        self.starts = np.array(starts)
+        self.blocks = [range(a, b) for a, b in itertools.pairwise(starts)]
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getstate__(self) -> dict:
+        return {key: value for key, value in self.__dict__.items() if key != "_group"}  # caches stay in their process
+
+    def read(self, index: int) -> Encoded:
+        group = int(np.searchsorted(self.starts, index, side="right")) - 1
+        row = index - int(self.starts[group])
+        images, labels = self._group(group)
+        image = images[row].as_py()
+        data = image["bytes"] if isinstance(image, dict) else image
+        label = str(labels[row].as_py()) if labels is not None else None
+        return Encoded(data or b"", f"{self.files[self.groups[group][0]]}:{index}", label)
+
+    @functools.cached_property
+    def _group(self):
+        import pyarrow.parquet as parquet
+
+        @functools.lru_cache(maxsize=OPEN_ROW_GROUPS)
+        def load(group: int):
+            number, row_group = self.groups[group]
+            file = parquet.ParquetFile(self.files[number])
+            columns = [name for name in ("image", "label") if name in file.schema_arrow.names]
+            table = file.read_row_group(row_group, columns=columns)
+            return table["image"], table["label"] if "label" in columns else None
+
+        return load
+
+
+class Joined:
+    """Several sources one after the other."""
+
+    def __init__(self, parts: Sequence[Source]):
+        self.parts = parts
+        self.starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.blocks = [
+            range(block.start + int(start), block.stop + int(start))
+            for start, part in zip(self.starts[:-1], parts, strict=True)
+            for block in part.blocks
+        ]
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def read(self, index: int) -> Encoded:
+        part = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.parts[part].read(index - int(self.starts[part]))
+
+
+def open_source(path: str | Path, *more: str | Path) -> Source:
+    """The images under one or several paths: a folder, a `.txt`/`.csv` list, `.tar` shards, `.parquet` files.
+
+    A folder that holds shards or Parquet files at its top gives those; any other gives every image below it, in
+    natural order. Raises DataError where nothing is found.
+    """
+    parts = [_open_one(Path(one)) for one in (path, *more)]
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
+def _open_one(path: Path) -> Source:
+    if not path.exists():
+        raise DataError(f"{path} does not exist; give a folder of images, a list file, .tar shards or .parquet files.")
+    if path.is_dir():
+        parquet, shards = sorted(path.glob("*.parquet"), key=_natural), sorted(path.glob("*.tar"), key=_natural)
+        if parquet or shards:
+            parts = ([Parquet(parquet)] if parquet else []) + ([Tar(shards)] if shards else [])
+            source = parts[0] if len(parts) == 1 else Joined(parts)
+        else:
+            files = (file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+            source = Files(path, sorted(files, key=_natural))
+    elif path.suffix == ".parquet":
+        source = Parquet([path])
+    elif path.suffix == ".tar":
+        source = Tar([path])
+    elif path.suffix in (".txt", ".csv", ".lst"):
+        source = Files(path.parent, _listed(path))
+    else:
+        raise DataError(f"{path} is none of: a folder, a list (.txt, .csv), tar shards (.tar), Parquet (.parquet).")
+    if not len(source):
+        raise DataError(f"{path} holds no images (looked for {', '.join(sorted(IMAGE_SUFFIXES))}, .tar and .parquet).")
+    return source
+
+
+def _listed(path: Path) -> list[Path]:
+    """The files named in the first column of a list, relative to the list's own folder."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file) if path.suffix == ".csv" else ([line.strip()] for line in file)
+        names = [row[0] for row in rows if row and row[0] and not row[0].startswith("#")]
+    return [path.parent / name for name in names]
+
+
+def _tar_members(shard: Path) -> list[tuple[str, int, int, str | None]]:
+    """(name, offset, size, label) of the images of one shard."""
+    try:
+        with tarfile.open(shard, "r:") as archive:
+            members = [member for member in archive if member.isfile()]
+            labels = {
+                member.name.removesuffix(".cls"): archive.extractfile(member)
+                .read(64)
+                .decode("ascii", "replace")
+                .strip()
+                for member in members
+                if member.name.endswith(".cls")
+            }
+    except tarfile.TarError as error:
+        raise DataError(
+            f"{shard} cannot be read as an uncompressed tar ({error}); unpack it, or pack it anew."
+        ) from error
+    return [
+        (member.name, member.offset_data, member.size, labels.get(str(Path(member.name).with_suffix(""))))
+        for member in members
+        if Path(member.name).suffix.lower() in IMAGE_SUFFIXES
+    ]
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts `img10` after `img9`."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", str(path))]
