@@ -1,0 +1,206 @@
+"""Whole runs on real photographs: it learns, a killed run continues to the bit, two processes equal one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from core import DinoError, ViTConfig, load_model
+from core.gallery import samples
+from train import checkpoint
+from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, to_json
+from train.data.augment import AugmentConfig
+from train.pretrain import main, pretrain
+
+ROOT = Path(__file__).parents[2]
+CONFIG = RunConfig(
+    model=ViTConfig(width=48, depth=2, heads=3, image_size=56, layer_scale=1.0),
+    heads=HeadConfig(dino_prototypes=64, ibot_prototypes=64, hidden=64, bottleneck=32),
+    augment=AugmentConfig(global_size=56, local_size=28, local_crops=2),
+    optim=OptimConfig(
+        steps=8, batch=8, warmup_steps=2, freeze_last_layer_steps=1, temperature_warmup_steps=4, drop_rate=0.0
+    ),
+    compute=ComputeConfig(precision="float32", workers=0),
+    log=LogConfig(every=1, save_every=2),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """The sample photographs, small, in a folder with one file that is none."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for sample in samples():
+        with Image.open(sample.path) as image:
+            image.convert("RGB").resize((128, 96)).save(folder / f"{sample.name}.png")
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    return folder
+
+
+def logged(run: Path) -> list[list[float]]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [
+        [json.loads(line)[name] for name in ("step", "dino_local", "dino_global", "ibot", "koleo")] for line in lines
+    ]
+
+
+def start(config: RunConfig, data: Path, out: Path, *, resume: bool = False, ranks: int = 1) -> subprocess.Popen:
+    """A run in processes of its own, one thread each."""
+    code = (
+        "import sys; from pathlib import Path; from train.pretrain import pretrain; from train.config import *;"
+        "pretrain(from_json(RunConfig, sys.argv[1]), [Path(sys.argv[2])], Path(sys.argv[3]), sys.argv[4] == 'resume')"
+    )
+    script = out.parent / "start.py"
+    script.write_text(code)
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    words = [sys.executable, *launch, str(script), to_json(config), str(data), str(out), "resume" if resume else "new"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors[-3000:]
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_bit(photographs, tmp_path):
+    """Killed at several moments, also while a checkpoint is being written: the same log and weights in the end."""
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=24, drop_rate=0.3))
+    finish(start(config, photographs, tmp_path / "whole"))
+    run = tmp_path / "killed"
+    process = start(config, photographs, run)
+    for kill_at in (3, 9, 16):
+        partial = run / "checkpoints" / f"step-{kill_at + 1:08}.part"
+        while process.poll() is None and not (_lines(run) >= kill_at and (partial.exists() or _lines(run) > kill_at)):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert checkpoint.steps_saved(run), "no complete checkpoint survived"
+        process = start(config, photographs, run, resume=True)
+    finish(process)
+    assert logged(run) == logged(tmp_path / "whole")
+    for name, tensor in _weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, _weights(run)[name]), name
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(photographs, tmp_path):
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5))
+    finish(start(config, photographs, tmp_path / "one"))
+    finish(start(config, photographs, tmp_path / "two", ranks=2))
+    for alone, together in zip(logged(tmp_path / "one"), logged(tmp_path / "two"), strict=True):
+        assert together == pytest.approx(alone, rel=1e-5, abs=1e-5)
+    for name, tensor in _weights(tmp_path / "one").items():
+        torch.testing.assert_close(_weights(tmp_path / "two")[name], tensor, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
+    finish(start(CONFIG, photographs, tmp_path / "whole"))
+    process = start(CONFIG, photographs, tmp_path / "moved", ranks=2)
+    while process.poll() is None and _lines(tmp_path / "moved") < 5:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    finish(start(CONFIG, photographs, tmp_path / "moved", resume=True))
+    assert logged(tmp_path / "moved")[-1] == pytest.approx(logged(tmp_path / "whole")[-1], rel=1e-4)
+
+
+def _lines(run: Path) -> int:
+    path = run / "metrics.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    """The networks of the last checkpoint, whole."""
+    from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+    path = run / "weights.pt"
+    if not path.exists():
+        dcp_to_torch_save(run / "checkpoints" / f"step-{checkpoint.steps_saved(run)[-1]:08}", path)
+    return torch.load(path, weights_only=True)["networks"]
+
+
+def test_it_learns_a_handful_of_photographs(photographs, tmp_path):
+    optim = replace(CONFIG.optim, steps=40, base_lr=0.02)
+    run = pretrain(replace(CONFIG, optim=optim), [photographs], tmp_path / "run")
+    losses = [sum(row[1:4]) for row in logged(run)]
+    assert sum(losses[-5:]) < 0.97 * sum(losses[:5])
+    assert "broken.jpg" in (run / "unreadable.txt").read_text()
+    assert checkpoint.steps_saved(run) == [38, 40]
+    model = load_model(run, device="cpu")
+    assert model.config == CONFIG.model
+    assert torch.equal(model.norm.bias, _weights(run)["teacher.backbone.norm.bias"])
+
+
+def test_a_run_is_never_begun_over_another_nor_resumed_from_nothing(photographs, tmp_path):
+    with pytest.raises(DinoError, match="no run to resume"):
+        pretrain(CONFIG, [photographs], tmp_path / "run", resume=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(to_json(CONFIG))
+    with pytest.raises(DinoError, match="--resume"):
+        pretrain(CONFIG, [photographs], tmp_path / "run")
+
+
+def test_nothing_is_left_of_a_run_that_cannot_begin(photographs, tmp_path):
+    impossible = replace(CONFIG, optim=replace(CONFIG.optim, warmup_steps=99))
+    for config, data, message in (
+        (CONFIG, tmp_path / "nowhere", "does not exist"),
+        (impossible, photographs, "warm-up"),
+    ):
+        with pytest.raises(DinoError, match=message):
+            pretrain(config, [data], tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line_takes_a_recipe_and_any_value_of_it(photographs, tmp_path, capsys):
+    words = ["--recipe", "tiny", "--data", str(photographs), "--out", str(tmp_path / "run")]
+    changes = ["--optim.steps", "2", "--optim.warmup-steps", "1", "--optim.batch", "4", "--log.every", "1"]
+    assert main(words + changes) == 0
+    assert len(logged(tmp_path / "run")) == 2
+    assert main(words) == 2 and "--resume" in capsys.readouterr().err
+
+
+def test_recomputing_activations_changes_nothing(photographs, tmp_path):
+    optim = replace(CONFIG.optim, steps=3, drop_rate=0.4)
+    for name, compute in (("kept", CONFIG.compute), ("again", replace(CONFIG.compute, checkpoint_activations=True))):
+        pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
+    assert logged(tmp_path / "kept") == logged(tmp_path / "again")
+
+
+def test_a_batch_in_parts_sees_the_same_images(photographs, tmp_path):
+    """Each part is balanced on its own (Sinkhorn, KoLeo), so the terms are close, not equal."""
+    optim = replace(CONFIG.optim, steps=2)
+    for name, parts in (("whole", 1), ("parts", 2)):
+        compute = replace(CONFIG.compute, accumulate=parts)
+        pretrain(replace(CONFIG, compute=compute, optim=optim), [photographs], tmp_path / name)
+    for whole, parts in zip(logged(tmp_path / "whole"), logged(tmp_path / "parts"), strict=True):
+        assert parts != whole and sum(parts[1:4]) == pytest.approx(sum(whole[1:4]), rel=0.05)
+
+
+def test_bfloat16_follows_float32(photographs, tmp_path):
+    for name in ("float32", "bfloat16"):
+        compute = replace(CONFIG.compute, precision=name)
+        pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / name)
+    for exact, rounded in zip(logged(tmp_path / "float32"), logged(tmp_path / "bfloat16"), strict=True):
+        assert sum(rounded[1:4]) == pytest.approx(sum(exact[1:4]), rel=0.01)
+
+
+def test_a_term_that_is_not_finite_is_named_and_its_batch_kept(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr("train.objective.koleo", lambda cls, *_: cls.sum() * float("nan"))
+    with pytest.raises(DinoError, match=r"koleo is not finite.*safetensors"):
+        pretrain(CONFIG, [photographs], tmp_path / "stops")
+    saved = list((tmp_path / "stops" / "nonfinite").iterdir())
+    assert len(saved) == 1 and load_file(saved[0])["global_crops"].shape == (16, 3, 56, 56)
+    skipping = replace(CONFIG, log=replace(CONFIG.log, on_nonfinite="skip"), optim=replace(CONFIG.optim, steps=2))
+    run = pretrain(skipping, [photographs], tmp_path / "skips")
+    assert len(list((run / "nonfinite").iterdir())) == 2 and not (run / "metrics.jsonl").exists()

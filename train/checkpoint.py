@@ -1,0 +1,113 @@
+"""What lets a run continue, written so that a kill at any moment leaves the last complete one.
+
+    RUN/checkpoints/
+    ├── step-00001000/      complete: nothing but a rename makes this name
+    └── step-00002000.part/ being written, or left by a kill; removed at the next save
+
+A checkpoint holds both networks, the optimiser, the loss scaler and the step, in `torch.distributed.checkpoint`'s
+format, which can be read back on any number of ranks. The order of images and every random draw follow from the
+seed and the step (`train.data.sampler`), so nothing else is needed.
+"""
+
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_state_dict,
+    set_state_dict,
+)
+
+from core import DinoError, VisionTransformer
+from core.runs import BACKBONE, save_backbone
+from train.dist import wait
+from train.student_teacher import StudentTeacher
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointError(DinoError):
+    """A checkpoint is missing or does not fit the run."""
+
+
+def steps_saved(run: Path) -> list[int]:
+    """Steps of the complete checkpoints of a run, ascending."""
+    names = (re.fullmatch(r"step-(\d+)", path.name) for path in (run / "checkpoints").glob("step-*"))
+    return sorted(int(match[1]) for match in names if match)
+
+
+def save(run: Path, step: int, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict, keep: int) -> Path:
+    """Write the checkpoint of `step`, then drop all but the last `keep`. Every rank calls it.
+
+    `extra` is a dict of tensors and plain values of its own (loss scaler, centring).
+    """
+    final = run / "checkpoints" / f"step-{step:08}"
+    partial = final.with_suffix(".part")
+    if _leads():
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    wait()
+    weights, moments = get_state_dict(networks, optimiser)
+    dcp.save({"networks": weights, "optimiser": moments, "extra": extra, "step": step}, checkpoint_id=partial)
+    if _leads():
+        _flush(partial)
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+        _flush(final.parent)
+        for old in steps_saved(run)[:-keep]:
+            shutil.rmtree(run / "checkpoints" / f"step-{old:08}")
+    wait()
+    return final
+
+
+def export_teacher(run: Path, step: int, networks: StudentTeacher) -> None:
+    """Write the teacher's backbone where `core.load_model(run)` finds it. Every rank calls it."""
+    whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = get_model_state_dict(networks.teacher.backbone, options=whole)
+    if _leads():
+        with torch.device("meta"):
+            model = VisionTransformer(networks.teacher.backbone.config)
+        model.load_state_dict(state, assign=True)
+        save_backbone(model, run / BACKBONE, {"step": str(step)})
+    wait()
+
+
+def load(run: Path, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict) -> int:
+    """Put the last complete checkpoint into what is given, and say how many steps were done; 0 where there is none."""
+    saved = steps_saved(run)
+    if not saved:
+        return 0
+    folder = run / "checkpoints" / f"step-{saved[-1]:08}"
+    weights, moments = get_state_dict(networks, optimiser)
+    state = {"networks": weights, "optimiser": moments, "extra": extra, "step": 0}
+    try:
+        dcp.load(state, checkpoint_id=folder)
+    except (dcp.api.CheckpointException, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} does not fit this run ({str(error).splitlines()[0]}); "
+            "resume with the recipe it was started with, or start a new run folder."
+        ) from error
+    set_state_dict(networks, optimiser, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
+    return state["step"]
+
+
+def _leads() -> bool:
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write a folder and its files to the disk before they get their final name."""
+    for path in [*(file for file in folder.iterdir() if file.is_file()), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

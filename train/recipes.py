@@ -1,0 +1,110 @@
+"""Recipes: functions that return a whole run configuration, each saying its command, its time and its score.
+
+`python -m train.pretrain --recipe NAME --data PATH --out RUN` takes any of them; every value can be changed on
+the command line, and RUN/config.json holds what was used.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from core import BACKBONES, RequestError, ViTConfig
+from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig
+from train.data.augment import AugmentConfig
+
+
+def tiny() -> RunConfig:
+    """A ViT of 96 × 4 on 56 px crops: a few minutes on two CPU cores, for tests and classes.
+
+    `python -m train.pretrain --recipe tiny --data FOLDER --out RUN`
+    """
+    return RunConfig(
+        model=ViTConfig(width=96, depth=4, heads=3, image_size=56),
+        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=1024, hidden=256, bottleneck=64),
+        augment=AugmentConfig(global_size=56, local_size=28, local_crops=4),
+        optim=OptimConfig(
+            steps=400,
+            batch=32,
+            warmup_steps=40,
+            freeze_last_layer_steps=20,
+            temperature_warmup_steps=120,
+            drop_rate=0.1,
+        ),
+        compute=ComputeConfig(precision="float32", workers=0),
+        log=LogConfig(save_every=100),
+    )
+
+
+def vits14_small_gpu() -> RunConfig:
+    """ViT-S/14 on one GPU of 24 GB in hours: batch 256, 8,192 prototypes, activations recomputed.
+
+    `python -m train.pretrain --recipe vits14_small_gpu --data FOLDER --out RUN`; not yet run on a GPU.
+    """
+    return RunConfig(
+        model=replace(BACKBONES["dinov2-small"], image_size=224),
+        heads=HeadConfig(dino_prototypes=8192, ibot_prototypes=8192),
+        optim=OptimConfig(
+            steps=60_000,
+            batch=256,
+            warmup_steps=6000,
+            freeze_last_layer_steps=600,
+            temperature_warmup_steps=18_000,
+            drop_rate=0.1,
+        ),
+        compute=ComputeConfig(checkpoint_activations=True, compile=True),
+    )
+
+
+def vits14() -> RunConfig:
+    """ViT-S/14 on ImageNet-1k in the manner of the reference's short setup: 100 epochs of 1,250 steps, batch 1024.
+
+    `torchrun --nproc-per-node 8 -m train.pretrain --recipe vits14 ...`; not yet run.
+    """
+    return RunConfig(model=replace(BACKBONES["dinov2-small"], image_size=224), compute=ComputeConfig(compile=True))
+
+
+def vitb14() -> RunConfig:
+    """ViT-B/14 on ImageNet-1k; as `vits14`."""
+    return replace(vits14(), model=replace(BACKBONES["dinov2-base"], image_size=224))
+
+
+def vitl14() -> RunConfig:
+    """ViT-L/14 on ImageNet-1k: the reference's configuration for its short setup (vitl16_short, with patch 14)."""
+    return replace(vits14(), model=replace(BACKBONES["dinov2-large"], image_size=224))
+
+
+def vitg14() -> RunConfig:
+    """ViT-g/14 as the paper trained it on LVD-142M: 625,000 steps of 3,072 images, 131,072 prototypes.
+
+    Oquab et al. 2023, table 16: lr 3.5e-4 (at its own batch), weight decay 0.04 → 0.2, momentum from 0.994, no
+    layer-wise decay, stochastic depth 0.4. Not run by this project.
+    """
+    batch = 3072
+    return RunConfig(
+        model=replace(BACKBONES["dinov2-giant"], image_size=224),
+        heads=HeadConfig(dino_prototypes=131_072, ibot_prototypes=131_072, bottleneck=384),
+        optim=OptimConfig(
+            steps=625_000,
+            batch=batch,
+            base_lr=3.5e-4 / (batch / 1024) ** 0.5,
+            warmup_steps=100_000,
+            weight_decay=(0.04, 0.2),
+            layer_decay=1.0,
+            teacher_momentum=(0.994, 1.0),
+            freeze_last_layer_steps=1250,
+            temperature_warmup_steps=37_500,
+            drop_rate=0.4,
+        ),
+        compute=ComputeConfig(precision="float16", checkpoint_activations=True, compile=True),
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    recipe.__name__: recipe for recipe in (tiny, vits14_small_gpu, vits14, vitb14, vitl14, vitg14)
+}
+
+
+def recipe(name: str) -> RunConfig:
+    """The configuration of that name; RequestError lists the names there are."""
+    if name not in RECIPES:
+        raise RequestError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    return RECIPES[name]()
