@@ -12,8 +12,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub(ThreadingHTTPServer):
     """Serves `files` {"owner/name": {file: bytes}}; large files redirect to /cdn, as the real hub's storage does.
 
-    `fault` is one of: none, gated, forbidden, private, missing, silent, stall, truncate, corrupt, failing,
-    portal (a sign-in page instead of an answer). `renamed` {"old/name": "new/name"} are redirected within the hub.
+    `fault` is one of: none, gated, forbidden, private, unknown, missing, silent, stall, truncate, corrupt, failing,
+    expired (the storage refuses), portal (a sign-in page instead of an answer). `renamed` {"old/name": "new/name"} are redirected within the hub.
     """
 
     daemon_threads = True
@@ -24,6 +24,8 @@ class Hub(ThreadingHTTPServer):
         self.renamed: dict[str, str] = {}
         self.storage = self.url
         """Where large files are said to lie."""
+        self.hashes = True
+        """Whether files come with an ETag, which mirrors of the real hub may leave out."""
         self.delay = 0.0
         """Seconds between the chunks of a download."""
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -47,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.command, self.path, dict(self.headers)))
         fault = self.server.fault
         refusals = {"gated": (403, "GatedRepo"), "forbidden": (403, ""), "private": (401, "RepoNotFound"),
-                    "missing": (404, "EntryNotFound"), "failing": (500, "")}  # fmt: skip
+                    "unknown": (404, "RepoNotFound"), "missing": (404, "EntryNotFound"), "failing": (500, "")}  # fmt: skip
         if fault == "silent":
             time.sleep(30)
         if fault == "portal":
@@ -60,11 +62,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, "EntryNotFound")
         if fault in refusals:
             return self._refuse(*refusals[fault])
-        data, digest = self.server.files[match[2]][match[4]], None
+        if fault == "expired" and match[1]:
+            return self._refuse(403, "")
+        data = self.server.files[match[2]][match[4]]
         large = match[4].endswith(".safetensors")
         digest = hashlib.sha256(data).hexdigest() if large else hashlib.sha1(data).hexdigest()
         if large and not match[1]:
-            linked = {"X-Repo-Commit": COMMIT, "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
+            linked = {"X-Repo-Commit": COMMIT, "X-Linked-Size": str(len(data))}
+            if self.server.hashes:
+                linked["X-Linked-Etag"] = f'"{digest}"'
             return self._redirect(302, f"{self.server.storage}/cdn{self.path}", linked)
         return self._send(data, digest, body)
 
@@ -78,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(re.match(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))[1])
         self.send_response(206 if start else 200)
         self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{digest}"')
+        if self.server.hashes:
+            self.send_header("ETag", f'"{digest}"')
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         if not body:

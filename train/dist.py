@@ -21,10 +21,6 @@ class World:
         """Whether this process writes what is written once."""
         return self.rank == 0
 
-    def share(self, rows: int) -> slice:
-        """This process's part of `rows` rows that are divided evenly."""
-        return slice(self.rank * rows // self.size, (self.rank + 1) * rows // self.size)
-
 
 def join(device: str | None = None) -> World:
     """Join the processes torchrun started (NCCL on CUDA, gloo on the CPU); a world of one without it."""
@@ -43,13 +39,28 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
+class _GatherRows(torch.autograd.Function):
+    """All ranks' rows; backwards, each rank gets what all ranks' losses ask of its own."""
+
+    @staticmethod
+    def forward(context, rows: Tensor) -> Tensor:
+        context.rows = len(rows)
+        parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient[first_row(context.rows) :][: context.rows]
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """The rows [B, D] of all ranks, [size·B, D] in rank order, with gradients that flow back to their ranks."""
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return rows
-    from torch.distributed.nn.functional import all_gather
-
-    return torch.cat(all_gather(rows.contiguous()))
+    return _GatherRows.apply(rows)
 
 
 def first_row(rows: int) -> int:

@@ -57,6 +57,18 @@ def test_their_models_load_and_compute_the_same(name, tmp_path):
     assert_equal_outputs(ours, theirs)
 
 
+@pytest.mark.parametrize("name", ["plain", "registers"])
+def test_the_backbone_of_their_classifier_loads(name, tmp_path):
+    """Facebook publishes the models with linear heads so; the head is left out."""
+    from transformers import AutoModelForImageClassification
+
+    torch.manual_seed(0)
+    theirs = AutoModelForImageClassification.from_config(their_config(name)).eval()
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = core.load_model(tmp_path / "theirs", device="cpu")
+    assert_equal_outputs(ours, theirs.base_model)
+
+
 @pytest.mark.parametrize("name", data.NAMES)
 def test_our_models_load_there_and_compute_the_same(name, tmp_path):
     from transformers import AutoModel
@@ -129,6 +141,13 @@ def test_names_go_there_and_back():
         state = data.model(name).state_dict()
         back = layouts.to_ours(layouts.to_hugging_face(state))
         assert back.keys() == state.keys() and all(torch.equal(back[key], state[key]) for key in state)
+
+
+def test_a_shape_that_transformers_cannot_describe_is_refused(tmp_path):
+    model = core.VisionTransformer(core.ViTConfig(width=48, depth=1, heads=3, image_size=70, mlp_ratio=3.5))
+    with pytest.raises(ExportError, match=r"mlp_ratio of 3\.5.*whole"):
+        to_hugging_face(model, tmp_path / "ours")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten(tmp_path):

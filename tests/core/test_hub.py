@@ -84,6 +84,7 @@ def test_a_wrong_hash_is_refused_and_deleted(hub, tmp_path):
         ("forbidden", "set HF_TOKEN"),
         ("private", "does not exist, or is private"),
         ("missing", "has no model.safetensors at revision main"),
+        ("unknown", "does not exist, or is private"),
         ("failing", "answered 500"),
     ],
 )
@@ -98,6 +99,21 @@ def test_the_token_goes_to_the_hub(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     fetch(NAME, "config.json", "main")
     assert hub.requests[0][2]["Authorization"] == "Bearer hf_secret"
+
+
+def test_a_token_read_from_a_file_may_end_in_a_newline(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", " hf_secret\n")
+    fetch(NAME, "config.json", "main")
+    assert hub.requests[0][2]["Authorization"] == "Bearer hf_secret"
+
+
+@pytest.mark.parametrize("token", ["hf_secret\nX-Other: 1", "hf_secrét"])
+def test_what_cannot_be_a_token_is_refused_without_being_shown(hub, monkeypatch, token):
+    """The app shows the message to whoever visits the page."""
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(HubError, match="HF_TOKEN") as error:
+        fetch(NAME, FILE, "main")
+    assert "secr" not in str(error.value) and hub.requests == []
 
 
 @pytest.mark.slow
@@ -160,6 +176,13 @@ def test_offline_says_so_without_asking(hub, monkeypatch):
     assert hub.requests == []
 
 
+def test_offline_a_cached_file_needs_nothing(hub, monkeypatch):
+    fetched = fetch(NAME, FILE, "main")
+    asked = len(hub.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert fetch(NAME, FILE, "main") == fetched and len(hub.requests) == asked
+
+
 def test_a_renamed_model_is_followed_and_kept_under_its_commit(hub):
     hub.renamed["old/name"] = NAME
     fetched = fetch("old/name", FILE, "main")
@@ -180,6 +203,35 @@ def test_the_token_stays_with_the_hub(hub, monkeypatch):
     fetch(NAME, FILE, "main")
     asked, fetched = hub.requests
     assert asked[2]["Authorization"] == "Bearer hf_secret" and "Authorization" not in fetched[2]
+
+
+def test_a_storage_that_refuses_is_not_taken_for_a_gated_model(hub):
+    hub.storage, hub.fault = f"http://localhost:{hub.server_port}", "expired"
+    with pytest.raises(HubError, match=r"localhost answered 403 .*try again") as error:
+        fetch(NAME, FILE, "main")
+    assert "gated" not in str(error.value) and "/cdn/" not in str(error.value)
+
+
+def test_a_hub_that_sends_no_hashes_does_not_mix_up_what_was_cut_short(hub):
+    hub.files[NAME]["config.json"] = b"{" + b" " * 1000 + b"}"
+    hub.hashes, hub.fault = False, "truncate"
+    with pytest.raises(HubError, match="try again to go on"):
+        fetch(NAME, "config.json", "main")
+    hub.fault = "none"
+    assert fetch(NAME, FILE, "main").path.read_bytes() == WEIGHTS
+
+
+def test_a_branch_whose_name_has_a_slash_is_asked_for_as_one(hub):
+    fetch(NAME, FILE, "refs/pr/1")
+    assert hub.requests[0][1] == f"/{NAME}/resolve/refs%2Fpr%2F1/{FILE}"
+
+
+def test_a_damaged_record_of_hashes_is_named(hub):
+    record = fetch(NAME, FILE, "main").path.parents[2] / "dinoscope.json"
+    for damage in ("", "{half", "[]"):
+        record.write_text(damage)
+        with pytest.raises(HubError, match=r"dinoscope\.json is damaged; delete it"):
+            fetch(NAME, FILE, "main")
 
 
 def test_two_who_ask_at_once_share_one_download(hub):
