@@ -36,7 +36,8 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
 
     Outputs there equal ours at every size for models with registers. transformers (looked at in 5.23) resizes
     position embeddings without the offset of 0.1 that models without registers are published with; of those,
-    outputs agree at the model's own picture size only, which is logged.
+    outputs agree at the model's own picture size only, which is logged. Raises RequestError where `folder` holds
+    something, ExportError for a shape that transformers cannot describe.
     """
     if folder.exists() and any(folder.iterdir()):
         raise RequestError(f"{folder} is not empty; give a new folder, so that nothing is overwritten.")
@@ -45,12 +46,13 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
         log.warning(
             "transformers resizes position embeddings differently: outputs equal ours at %d×%d only.", side, side
         )
+    described = layouts.config_to_hugging_face(model.config)
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     save_file(layouts.to_hugging_face(state), partial / "model.safetensors", {"format": "pt"})
-    (partial / "config.json").write_text(json.dumps(layouts.config_to_hugging_face(model.config), indent=2) + "\n")
+    (partial / "config.json").write_text(json.dumps(described, indent=2) + "\n")
     if folder.exists():
         folder.rmdir()
     os.replace(partial, folder)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from core.errors import HubError
 from core.transfer import BusyError, Progress, RefusedError, download, file_sha256, held, within
@@ -108,7 +109,7 @@ def _describe(repository: str, file: str, revision: str) -> _Description:
     """Ask the hub for a file's commit, hash and size without fetching it."""
     import httpx  # here: a model that is on disk needs no network
 
-    url = f"{_endpoint()}/{repository}/resolve/{revision}/{file}"
+    url = f"{_endpoint()}/{repository}/resolve/{quote(revision, safe='')}/{file}"
     try:
         response, headers = within(ANSWER_WITHIN, lambda: _head(url))
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
@@ -160,7 +161,7 @@ def _refuse(response, repository: str, file: str, revision: str) -> None:
         return
     if code == "GatedRepo" or status == 403:
         raise HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")
-    if status == 401:
+    if status == 401 or code == "RepoNotFound":
         raise HubError(
             f"{repository} does not exist, or is private: check the name, or set HF_TOKEN to your access token."
         )
@@ -174,8 +175,11 @@ def _obtain(described: _Description, folder: Path, repository: str, file: str, t
     import httpx
 
     path = folder / "snapshots" / described.commit / file
-    partial = folder / "blobs" / f"{described.etag or described.commit}.part"
-    lock = folder.parent / ".locks" / folder.name / f"{described.etag or described.commit}.lock"
+    stored_as = described.etag or f"{described.commit}-{file.replace('/', '--')}"
+    partial = folder / "blobs" / f"{stored_as}.part"
+    lock = folder.parent / ".locks" / folder.name / f"{stored_as}.lock"
+    host = httpx.URL(described.url).host
+    own = host == httpx.URL(_endpoint()).host
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -183,12 +187,14 @@ def _obtain(described: _Description, folder: Path, repository: str, file: str, t
             if path.is_file():  # whoever held it before has fetched it
                 return file_sha256(path)
             # the token is for the hub alone, not for the storage it sends us to
-            own = httpx.URL(described.url).host == httpx.URL(_endpoint()).host
             done = download(described.url, _headers(token=own), partial, described.size, tell)
             return _accept(described, partial, done, path, repository)
     except RefusedError as error:
-        _refuse(error.response, repository, file, described.commit)
-        raise HubError(f"{described.url} {error}; try again later, {_by_hand(repository)}") from error
+        if own:
+            _refuse(error.response, repository, file, described.commit)
+        raise HubError(
+            f"The hub keeps {repository}/{file} at {host}, and {host} {error}; try again later, {_by_hand(repository)}"
+        ) from error
     except (httpx.HTTPError, TimeoutError, BusyError) as error:
         done = partial.stat().st_size if partial.exists() else 0
         raise HubError(
@@ -237,7 +243,15 @@ def _shown(progress: Progress | None, title: str) -> Iterator[Progress]:
 
 def _record(folder: Path) -> dict[str, str]:
     path = folder / "dinoscope.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        hashes = json.loads(path.read_text())
+        if isinstance(hashes, dict):
+            return hashes
+    except ValueError:
+        pass
+    raise HubError(f"{path} is damaged; delete it, and the hashes are recorded anew at the next use.")
 
 
 def _remember(folder: Path, file: str, digest: str) -> None:
@@ -258,11 +272,13 @@ def _by_hand(repository: str) -> str:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def _headers(token: bool = True) -> dict[str, str]:
-    secret = os.environ.get("HF_TOKEN") if token else None
+    secret = os.environ.get("HF_TOKEN", "").strip() if token else ""
+    if not (secret.isascii() and secret.isprintable()):  # httpx would quote it in a message that visitors may see
+        raise HubError("HF_TOKEN holds what no access token does, such as a line break; set it to the token alone.")
     authorised = {"Authorization": f"Bearer {secret}"} if secret else {}
     return {"User-Agent": "dinoscope", "Accept-Encoding": "identity"} | authorised
 

@@ -3,7 +3,8 @@
 official        published names, as torch.hub's `.pth` files hold them: our own names
 wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints, whose blocks
                 may be numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the reference)
-Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart
+Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart; below "dinov2." or
+                "dinov2_with_registers." where the file has a head as well
 """
 
 import json
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.config import ViTConfig
-from core.errors import ModelError
+from core.errors import ExportError, ModelError
 
 HEAD_WIDTH = 64
 """Width of an attention head in every published backbone; the weights alone do not tell it."""
@@ -37,6 +38,8 @@ _TO_OURS = [
 _QKV = re.compile(r"^encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$")
 _PARTS = ("query", "key", "value")
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
+_BELOW = ("backbone.", "dinov2.", "dinov2_with_registers.")
+"""Prefixes of the backbone's weights in files that hold heads beside it."""
 _CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
 
 
@@ -50,8 +53,9 @@ def to_ours(state: Mapping[str, Tensor]) -> State:
             state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         raise ModelError(f"These are not weights by name but a {type(state).__name__}; save the model's state_dict.")
-    backbone = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    state = {key.removeprefix("dinov2."): value for key, value in (backbone or state).items()}
+    for prefix in _BELOW:
+        below = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        state = below or state
     if "embeddings.cls_token" in state:
         state = _from_hugging_face(state)
     strange = [key for key, value in state.items() if not isinstance(value, Tensor)]
@@ -198,18 +202,25 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
 
 
 def config_to_hugging_face(config: ViTConfig) -> dict:
-    """A `config.json` for transformers; our two settings of position embeddings ride along under their own names."""
+    """A `config.json` for transformers; our two settings of position embeddings ride along under their own names.
+
+    Raises ExportError for a feed-forward that transformers has no setting for.
+    """
+    if config.mlp_ratio != int(config.mlp_ratio):
+        raise ExportError(
+            f"The model has an mlp_ratio of {config.mlp_ratio:g}; transformers takes whole ones only. Export to ONNX, "
+            "or give the safetensors file itself."
+        )
     kind = "dinov2_with_registers" if config.registers else "dinov2"
     architecture = "Dinov2WithRegistersModel" if config.registers else "Dinov2Model"
     registers = {"num_register_tokens": config.registers} if config.registers else {}
-    ratio = int(config.mlp_ratio) if config.mlp_ratio == int(config.mlp_ratio) else config.mlp_ratio
     return registers | {
         "architectures": [architecture],
         "model_type": kind,
         "hidden_size": config.width,
         "num_hidden_layers": config.depth,
         "num_attention_heads": config.heads,
-        "mlp_ratio": ratio,
+        "mlp_ratio": int(config.mlp_ratio),
         "hidden_act": "gelu",
         "layer_norm_eps": 1e-6,
         "image_size": config.image_size,

@@ -207,7 +207,7 @@ def test_the_token_stays_with_the_hub(hub, monkeypatch):
 
 def test_a_storage_that_refuses_is_not_taken_for_a_gated_model(hub):
     hub.storage, hub.fault = f"http://localhost:{hub.server_port}", "expired"
-    with pytest.raises(HubError, match=r"localhost answered 403 .*try again") as error:
+    with pytest.raises(HubError, match=r"localhost answered 403; try again") as error:
         fetch(NAME, FILE, "main")
     assert "gated" not in str(error.value) and "/cdn/" not in str(error.value)
 
