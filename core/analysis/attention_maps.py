@@ -56,7 +56,7 @@ class AttentionCapture:
 def capture_attention(
     model: VisionTransformer, image: Image.Image, size: int = 518, layer: int = -1
 ) -> AttentionCapture:
-    """The queries and keys of one block for a picture, prepared as `core.extract` prepares it; one forward in float32."""
+    """The queries and keys of one block, from one forward in float32 of a picture prepared as for `core.extract`."""
     pixels, geometry = preprocess(image, size, model.config.patch)
     qkv, packing = model.capture(pixels.unsqueeze(0).to(model.pos_embed.device), layer)
     queries, keys, _ = packing.split(qkv)[0][0].float().cpu().permute(1, 2, 0, 3).clone()  # [A, T, E] each

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.analysis.maps import as_list, border
-from core.analysis.pca import first_component
+from core.analysis.pca import first_component, leading_eigenvectors
 from core.analysis.render import onto_picture
 from core.analysis.threshold import otsu
 from core.errors import RequestError
@@ -23,15 +23,20 @@ Method = Literal["pca", "cut"]
 METHODS: tuple[Method, ...] = ("cut", "pca")
 """The default first."""
 DEFAULT: Method = "cut"
-"""The better one on features that imitate a trained model's (tests/benchmarks/foreground.py), as good on untrained ones."""
-CLIP = (0.01, 0.99)
+"""The better one on features that imitate a trained model's, as good on untrained ones; both lose objects of less than
+a tenth of the picture (tests/benchmarks/foreground.py, to be run again once a trained model is at hand)."""
+CLIP = (1.0, 99.0)
+"""Percentiles of the raw values that become 0 and 1."""
 AFFINITY = 0.3
 """Cosine from which two patches are joined in the cut. Wang et al. 2022 take 0.2 of keys; on features that imitate
-a trained model's, 0.3 did better and 0.4 better still. Features are centred first, since what all patches of a picture share would join them all."""
+a trained model's, 0.3 did better and 0.4 better still. Features are centred first, since what all patches of a
+picture share would join them all."""
 CUT_PATCHES = 2500
 """Most patches that are cut at once, since the work is this number squared; finer grids are averaged down to it."""
 WEAK = 1e-5
 """What joins the others, so that the graph holds together."""
+CUT_ERROR = 1e-6
+"""Relative error of the cut's eigenvalues: two thirds of the time full precision takes, for the same cut."""
 GUIDE_SIDE = 1024
 """Longest side in pixels at which masks are refined; larger pictures take the result enlarged."""
 
@@ -142,14 +147,11 @@ def _normalised_cut(feature_map: FeatureMap) -> Tensor:
     if count < 3 or features.abs().max() < 1e-5:
         return torch.zeros(grid)
     features = F.normalize(features, dim=1)
-    from scipy.sparse.linalg import eigsh  # 0.1 s to import, wanted only here
-
     affinity = torch.where(features @ features.T > AFFINITY, 1.0, WEAK)
     scale = affinity.sum(dim=1).rsqrt()
-    normalised = (affinity * scale * scale.unsqueeze(1)).double().numpy()
-    # a fixed start, since a random one would end in another sign and rounding every time
-    _, vectors = eigsh(normalised, k=2, which="LA", v0=np.linspace(1, 2, count), tol=1e-6)
-    second = torch.from_numpy(vectors[:, 0].copy()).float() * scale
+    # in double precision: the two largest eigenvalues may differ by as little as the weak links
+    normalised = (affinity * scale * scale.unsqueeze(1)).double()
+    second = leading_eigenvectors(normalised, 2, CUT_ERROR)[1][:, 1] * scale
     second = second.unflatten(0, small)[None, None]
     return F.interpolate(second, size=grid, mode="bilinear", align_corners=False)[0, 0]
 
@@ -170,7 +172,10 @@ def _polarity(raw: list[Tensor], saliency: list[Tensor] | None) -> float:
 
 def _to_unit(values: list[Tensor]) -> list[Tensor]:
     """Values spread over 0..1 between their percentiles; constant ones become 0."""
-    low, high = torch.quantile(torch.cat([one.flatten() for one in values]), torch.tensor(CLIP))
+    every = torch.cat([one.flatten() for one in values]).numpy()
+    low, high = (float(bound) for bound in np.percentile(every, CLIP))
+    if high - low <= 1e-12:  # a few patches may still differ from all the rest
+        low, high = float(every.min()), float(every.max())
     if high - low <= 1e-12:
         return [torch.zeros_like(one) for one in values]
     return [((one - low) / (high - low)).clamp(0, 1) for one in values]

@@ -76,7 +76,7 @@ def onto_picture(
 
 
 def blend(picture: Image.Image, over: np.ndarray, amount: float) -> np.ndarray:
-    """A picture with a colour map [H, W, 3] uint8 of its size laid over it, `amount` 0 for the picture alone, 1 for the map."""
+    """A picture with a map [H, W, 3] uint8 of its size laid over it; `amount` 0 is the picture alone, 1 the map."""
     base = np.asarray(picture.convert("RGB"), dtype=np.float32)
     if over.shape != base.shape:
         raise RequestError(

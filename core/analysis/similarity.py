@@ -38,7 +38,8 @@ def query_vector(
     left, top, right, bottom = (*point, *point) if box is None else box
     if not (0 <= left <= right <= geometry.width and 0 <= top <= bottom <= geometry.height):
         raise RequestError(
-            f"{point or box} lies outside the picture of {geometry.width}×{geometry.height} pixels, or is turned inside out."
+            f"{point or box} lies outside the picture of {geometry.width}×{geometry.height} pixels, "
+            "or is turned inside out."
         )
     inside = [
         feature_map.patches[row, column]

@@ -1,4 +1,7 @@
-"""Times of the analyses on this machine: `python -m tests.benchmarks.analysis`. Fastest and median, two threads, 37×37×384."""
+"""Times of the analyses here, fastest and median, on two threads and maps of 37×37×384.
+
+`python -m tests.benchmarks.analysis`
+"""
 
 import time
 from collections.abc import Callable

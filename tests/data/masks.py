@@ -46,8 +46,8 @@ def imitation(
     """What a trained model's features look like, roughly: not a measurement of one.
 
     Two parts of the object that share a direction, three stretches of ground with colours of their own, a part
-    that changes smoothly with the position, noise on every patch, and 1 % outliers of eight times the length. `offset`: length, in the
-    others' units, of what all patches of the picture share.
+    that changes smoothly with the position, noise on every patch, and 1 % outliers of eight times the length.
+    `offset`: length, in the others' units, of what all patches of the picture share.
     """
     height, wide = object_mask.shape
     draw = torch.randn(9, width, generator=generator)

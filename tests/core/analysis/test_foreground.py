@@ -63,6 +63,15 @@ def test_constant_maps_have_no_object(method, shape, value):
     assert not found_objects(found)[0].any()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("grid", [(12, 12), (37, 37)])
+def test_a_single_patch_that_differs_from_all_others_is_the_object(method, grid):
+    patches = torch.ones(*grid, 8)
+    patches[5, 7] = torch.tensor([1.0, -1.0] * 4)
+    found = foreground(as_map(patches), method)
+    assert found_objects(found)[0].nonzero().tolist() == [[5, 7]]
+
+
 def test_a_fine_grid_is_cut_at_a_smaller_one():
     one = blob_map(0, 15, 17, noise=0.05)
     fine = as_map(one.patches.repeat_interleave(5, 0).repeat_interleave(5, 1))

@@ -1,10 +1,16 @@
+import itertools
+import math
 from dataclasses import replace
 
 import pytest
+import scipy.sparse.linalg
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional as F
 
-from core.analysis.pca import PcaBasis, joint_pca
+from core.analysis import pca
+from core.analysis.maps import border
+from core.analysis.pca import PcaBasis, joint_pca, leading_eigenvectors
 from core.errors import RequestError
 from tests.core.analysis.maps import ORIGIN, as_map, blob_map, disc_of
 
@@ -56,6 +62,41 @@ def test_colours_stay_on_reruns_permutations_and_with_a_similar_picture_added():
     shuffled = joint_pca([maps[2], maps[0], maps[1]]).images
     assert_same_colours(first, [shuffled[1], shuffled[2], shuffled[0]])
     assert_same_colours(first, joint_pca([*maps, blob_map(9)]).images[:3], 0.1)
+
+
+def test_colours_do_not_depend_on_the_signs_the_eigensolver_chose(monkeypatch):
+    maps = [blob_map(0), blob_map(1)]
+    plain = joint_pca(maps).images
+    for signs in itertools.product((1.0, -1.0), repeat=3):
+
+        def turned(*arguments, signs=signs):
+            values, vectors = leading_eigenvectors(*arguments)
+            return values, vectors * torch.tensor(signs)
+
+        monkeypatch.setattr(pca, "leading_eigenvectors", turned)
+        assert_same_colours(plain, joint_pca(maps).images)
+
+
+def test_axes_that_turn_by_20_degrees_change_sides_as_seldom_as_by_a_linear_rule():
+    generator = torch.Generator().manual_seed(0)
+    before, across = F.normalize(torch.randn(2, 128, 4000, generator=generator), dim=1)
+    across = F.normalize(across - before * (before * across).sum(dim=0), dim=0)
+    angle = math.radians(20)
+    after = math.cos(angle) * before + math.sin(angle) * across
+    nothing = torch.zeros(1, 4000), torch.zeros(1, dtype=torch.bool)
+    changed = pca._signs(before, *nothing) != pca._signs(after, *nothing)
+    assert changed.float().mean() == pytest.approx(20 / 180, abs=0.015)  # three standard errors
+
+
+def test_even_a_weak_difference_between_border_and_inside_orients_the_first_component():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(20, 20, generator=generator)
+    inside = ~border(20, 20)
+    values += inside * (values[~inside].mean() - values[inside].mean() + 0.05)
+    for sign in (1.0, -1.0):
+        patches = sign * values.unsqueeze(-1) * torch.tensor([1.0, -0.5, 0.3])
+        image = joint_pca(as_map(patches), components=1, clip=(0, 100)).images[0][..., 0]
+        assert image[inside].mean() > image[~inside].mean()
 
 
 def test_the_first_component_is_brighter_inside_than_on_the_border():
@@ -123,6 +164,35 @@ def test_constant_maps_give_an_even_grey(shape, value, foreground):
     result = joint_pca(as_map(torch.full(shape, value)), foreground=foreground)
     assert (result.images[0] == 0.5).all()
     assert (result.explained == 0).all()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-12, 1e10])
+@pytest.mark.parametrize("width", [4, 64, 384])
+@pytest.mark.parametrize("foreground", [None, "auto"])
+def test_features_of_any_size_give_finite_colours(size, width, foreground):
+    patches = size * torch.randn(9, 11, width, generator=torch.Generator().manual_seed(0))
+    result = joint_pca(as_map(patches), foreground=foreground)
+    assert result.images[0].isfinite().all()
+    assert result.explained.isfinite().all()
+
+
+def test_features_too_large_to_be_squared_are_refused():
+    with pytest.raises(RequestError, match="beyond 1e"):
+        joint_pca(as_map(torch.full((3, 3, 4), -1e18)))
+
+
+def test_eigenvectors_are_found_where_lanczos_gives_up(monkeypatch):
+    matrix = torch.diag(torch.arange(60.0))
+    expected = leading_eigenvectors(matrix, 2)
+
+    def give_up(*_, **__):
+        raise scipy.sparse.linalg.ArpackError(3)
+
+    monkeypatch.setattr(scipy.sparse.linalg, "eigsh", give_up)
+    values, vectors = leading_eigenvectors(matrix, 2)
+    torch.testing.assert_close(values, expected[0])
+    torch.testing.assert_close(vectors.abs(), expected[1].abs(), atol=1e-4, rtol=0)  # gap 1 of 59, in float32
+    assert vectors.abs().argmax(dim=0).tolist() == [59, 58]
 
 
 def test_outliers_take_neither_the_range_nor_produce_infinities():
