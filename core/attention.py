@@ -5,7 +5,8 @@ S rows of all samples together, T tokens of one sample, A heads, E width of a he
 Tokens of pictures of different sizes lie one after the other in a flat [S, D] matrix, so that every linear
 layer runs once over all of them; only attention needs to know where a sample ends, and that is `Packing`.
 On CUDA, xFormers' block-diagonal kernel takes the flat matrix as it is. Elsewhere, and on CUDA where xFormers
-is missing or has no kernel, samples of equal length go through PyTorch's SDPA together: the same numbers.
+is missing or has no kernel, samples of equal length go through PyTorch's SDPA together, on processors in bfloat16
+through `core.attention_products`: the same numbers.
 """
 
 import functools
@@ -16,10 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-log = logging.getLogger(__name__)
+from core.attention_products import AttentionProducts
 
-SCORES_AT_ONCE = 3_000_000
-"""Attention scores written out at one time where they are: 6 MB in bfloat16, which a processor's cache holds."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,39 +91,16 @@ def attention_weights(qkv: Tensor, packing: Packing, queries: Tensor) -> list[Te
 
 
 def _sdpa(qkv: Tensor, packing: Packing) -> Tensor:
-    # on CPUs, torch's fused kernel takes 1.5 times as long in bfloat16 as the products written out; in float32 it wins
-    written_out = qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16 and not _needs_gradient(qkv)
-    mix = _products if written_out else F.scaled_dot_product_attention
-    mixed = []
-    for group in packing.split(qkv):
-        q, k, v = group.permute(2, 0, 3, 1, 4)  # [b, A, T, E] each
-        mixed.append(mix(q, k, v).transpose(1, 2).flatten(0, 1).flatten(1))
+    # in float32, torch's fused kernel for processors wins over the products written out
+    written_out = qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16
+    mix = AttentionProducts.apply if written_out else _fused
+    mixed = [mix(group).flatten(0, 1) for group in packing.split(qkv)]
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
-def _needs_gradient(tensor: Tensor) -> bool:
-    return torch.is_grad_enabled() and tensor.requires_grad
-
-
-def _products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention [b, A, T, E] with its weights written out, for as many queries at once as SCORES_AT_ONCE allows.
-
-    One buffer holds scores and weights of every part in turn: getting fresh pages for each costs as much time
-    as a fifth of the arithmetic.
-    """
-    q, k, v = (q * q.shape[-1] ** -0.5).contiguous(), k.contiguous(), v.contiguous()
-    _, heads, tokens, _ = q.shape
-    rows = min(max(SCORES_AT_ONCE // (heads * tokens), 1), tokens)
-    buffer = torch.empty(heads * rows * tokens, dtype=q.dtype)
-    mixed = torch.empty_like(q)
-    for sample, (queries, keys, values) in enumerate(zip(q, k, v, strict=True)):  # [A, T, E] each
-        for start in range(0, tokens, rows):
-            part = queries[:, start : start + rows]
-            weights = buffer[: heads * part.shape[1] * tokens].view(heads, part.shape[1], tokens)
-            torch.bmm(part, keys.mT, out=weights)
-            torch.softmax(weights, dim=-1, out=weights)
-            torch.bmm(weights, values, out=mixed[sample, :, start : start + rows])
-    return mixed
+def _fused(qkv: Tensor) -> Tensor:
+    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [b, A, T, E] each
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
 def _xformers(qkv: Tensor, packing: Packing) -> Tensor:

@@ -54,7 +54,7 @@ def pretrain(config: RunConfig, data: Sequence[Path], out: Path, resume: bool = 
     networks = prepare(networks, config.compute, world)
     optim = config.optim
     groups = parameter_groups(networks.student.children(), optim.layer_decay, optim.patch_embed_lr)
-    optimiser = torch.optim.AdamW(groups, betas=optim.betas)
+    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
     scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
     extra = {"scaler": scaler.state_dict()}
     done = checkpoint.load(out, networks, optimiser, extra) if resume else 0

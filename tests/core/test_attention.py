@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from core import attention
+from core import attention, attention_products
 from core.attention import Packing, attend
 from tests import data
 
@@ -46,7 +46,7 @@ def test_attention_equals_a_slow_reference(packing, dtype, tolerance):
 def test_written_out_products_do_not_depend_on_how_many_are_written_at_once(monkeypatch):
     qkv = random_qkv(PACKINGS[1], dtype=torch.bfloat16)
     whole = attend(qkv, PACKINGS[1])
-    monkeypatch.setattr(attention, "SCORES_AT_ONCE", 100)
+    monkeypatch.setattr(attention_products, "SCORES_AT_ONCE", 100)
     torch.testing.assert_close(attend(qkv, PACKINGS[1]), whole, rtol=1e-2, atol=1e-2)
 
 

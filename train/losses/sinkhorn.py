@@ -7,21 +7,58 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+LARGEST_RANGE = 60.0
+"""Range of logit / temperature up to which exponentials may be stored: e^-60 is 1e-26 in float32."""
+
 
 @torch.no_grad()
 def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
     """Targets [M, K] float32 whose rows sum to 1 and whose columns are used about equally often.
 
     `logits` [M, K] float: this rank's rows; columns are balanced over the rows of all ranks, which may hold
-    different numbers of them, or none. Works in the log domain, where exp(60 / 0.04) does not overflow and a
-    row far below the others does not vanish. Source: Caron et al. 2020 (arXiv 2006.09882), as the reference
-    composes it (its constant factors 1/K and 1/M cancel with the last row normalisation).
+    different numbers of them, or none. Exponentials are taken once and then only scaled, which is matrix-vector
+    products; where they would leave float32's range (exp(60 / 0.04) does), all is done in the log domain.
+    Source: Caron et al. 2020 (arXiv 2006.09882), as the reference composes it (its constant factors 1/K and
+    1/M cancel with the last row normalisation).
 
     >>> sinkhorn_knopp(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), temperature=0.1)
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]])
     """
-    scaled = logits.float() / temperature
+    low, high = _range_over_ranks(logits)
+    if (high - low) / temperature <= LARGEST_RANGE:
+        targets = _scale(logits.to(torch.float32, copy=True).sub_(high).div_(temperature), iterations)
+        if targets is not None:
+            return targets
+    return _in_log_domain(logits.float() / temperature, iterations)
+
+
+def _range_over_ranks(logits: Tensor) -> tuple[float, float]:
+    """The least and the greatest logit of all ranks, which must all take the same way."""
+    bounds = logits.new_full((2,), -torch.inf, dtype=torch.float32)
+    if len(logits):
+        low, high = logits.aminmax()
+        bounds = torch.stack([-low, high]).float()
+    if _distributed():
+        dist.all_reduce(bounds, dist.ReduceOp.MAX)
+    low, high = bounds.tolist()
+    return -low, high
+
+
+def _scale(shifted: Tensor, iterations: int) -> Tensor | None:
+    """Targets from logits / temperature of at most 0; None where a factor left float32's range. Overwrites them."""
+    targets = shifted.exp_()
+    rows = targets.new_ones(len(targets))
+    for _ in range(iterations):
+        columns = _sum_over_ranks(rows @ targets).reciprocal()
+        rows = (targets @ columns).reciprocal()
+    broken = _sum_over_ranks((~columns.isfinite()).sum() + (~rows.isfinite()).sum())
+    if broken:
+        return None
+    return targets.mul_(columns).mul_(rows.unsqueeze(1))
+
+
+def _in_log_domain(scaled: Tensor, iterations: int) -> Tensor:
     rows = torch.zeros(len(scaled), 1, device=scaled.device)
     for _ in range(iterations):
         columns = -_logsumexp_over_ranks(scaled + rows)
@@ -29,15 +66,24 @@ def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> T
     return (scaled + columns + rows).exp()
 
 
+def _distributed() -> bool:
+    return dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _sum_over_ranks(values: Tensor) -> Tensor:
+    if _distributed():
+        dist.all_reduce(values)
+    return values
+
+
 def _logsumexp_over_ranks(values: Tensor) -> Tensor:
     """log Σ exp over the rows of all ranks, [1, K]."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if not _distributed():
         return values.logsumexp(dim=0, keepdim=True)
     lowest = torch.finfo(values.dtype).min
     top = values.amax(dim=0, keepdim=True) if len(values) else values.new_full((1, values.shape[1]), lowest)
     dist.all_reduce(top, dist.ReduceOp.MAX)
-    total = (values - top).exp().sum(dim=0, keepdim=True)
-    dist.all_reduce(total)
+    total = _sum_over_ranks((values - top).exp().sum(dim=0, keepdim=True))
     return total.log() + top
 
 
