@@ -1,9 +1,17 @@
 """The format of a run folder: what training leaves behind, and what `load_model` and the app open.
 
     RUN/
+    ├── config.json                     what is trained, with every value
+    ├── metrics.jsonl                   one object a line: step, and values by name (losses, rates, scores)
+    ├── account.json                    what the run has cost, once it has ended
+    ├── unreadable.txt                  images that could not be read, and why
     ├── backbone.safetensors            the newest exported backbone (the teacher's)
-    └── snapshots/
-        └── step-00001024.safetensors   earlier ones, where a run keeps them
+    ├── snapshots/
+    │   └── step-00001024.safetensors   earlier ones, in float16
+    ├── pictures/
+    │   └── step-00001024.webp          the same pictures seen at that step
+    ├── checkpoints/                    to continue from (`train.checkpoint`)
+    └── tensorboard/
 
 A backbone file holds the weights under the published names and, in its metadata, the model's configuration as
 JSON, so that it opens without a guess. Files are written under a temporary name, flushed and renamed: a name
@@ -13,8 +21,10 @@ that exists is complete.
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -23,15 +33,26 @@ from core.errors import ModelError
 from core.vit import VisionTransformer
 
 BACKBONE = "backbone.safetensors"
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+ACCOUNT = "account.json"
+UNREADABLE = "unreadable.txt"
+SNAPSHOTS = "snapshots"
+PICTURES = "pictures"
 _CONFIG_KEY = "vit_config"
 
 
-def save_backbone(model: VisionTransformer, path: Path, notes: dict[str, str] | None = None) -> Path:
-    """Write `model` as a backbone file at `path`, whole or not at all; `notes` go into its metadata."""
+def save_backbone(
+    model: VisionTransformer, path: Path, notes: dict[str, str] | None = None, dtype: torch.dtype = torch.float32
+) -> Path:
+    """Write `model` as a backbone file at `path`, whole or not at all; `notes` go into its metadata.
+
+    `dtype`: float32, or float16 for half the size (`load_model` computes in float32 either way).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
     metadata = (notes or {}) | {_CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)), "format": "pt"}
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     try:
         save_file(state, partial, metadata)
         with partial.open("rb+") as file:
@@ -48,6 +69,50 @@ def find_backbone(run: Path) -> Path:
     if not path.is_file():
         raise ModelError(f"{run} holds no {BACKBONE}; is it a run folder, and has the run saved a checkpoint yet?")
     return path
+
+
+def snapshot_path(run: Path, step: int) -> Path:
+    return run / SNAPSHOTS / f"step-{step:08}.safetensors"
+
+
+def picture_path(run: Path, step: int) -> Path:
+    return run / PICTURES / f"step-{step:08}.webp"
+
+
+def snapshots(run: Path) -> dict[int, Path]:
+    """The snapshots a run has kept, by step, ascending."""
+    return _by_step(run / SNAPSHOTS, ".safetensors")
+
+
+def pictures(run: Path) -> dict[int, Path]:
+    """The pictures a run has drawn, by step, ascending."""
+    return _by_step(run / PICTURES, ".webp")
+
+
+def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
+    matches = ((re.fullmatch(r"step-(\d+)", path.stem), path) for path in folder.glob(f"step-*{suffix}"))
+    return dict(sorted((int(match[1]), path) for match, path in matches if match))
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """The lines of a run's log, in order; a last line that is still being written is left out."""
+    path = run / METRICS
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def append_metrics(run: Path, step: int, values: dict[str, float]) -> None:
+    with (run / METRICS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step} | values) + "\n")
+
+
+def drop_metrics_after(run: Path, step: int) -> None:
+    """Forget what was logged past a step, since a resumed run will log it again."""
+    kept = [line for line in read_metrics(run) if line["step"] <= step]
+    partial = run / f"{METRICS}.part"
+    partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    os.replace(partial, run / METRICS)
 
 
 def stored_config(path: Path) -> ViTConfig | None:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -23,11 +24,11 @@ from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
     get_state_dict,
+    set_model_state_dict,
     set_state_dict,
 )
 
 from core import DinoError, VisionTransformer
-from core.runs import BACKBONE, save_backbone
 from train.dist import wait
 from train.student_teacher import StudentTeacher
 
@@ -44,10 +45,18 @@ def steps_saved(run: Path) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
-def save(run: Path, step: int, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict, keep: int) -> Path:
-    """Write the checkpoint of `step`, then drop all but the last `keep`. Every rank calls it.
+def save(
+    run: Path,
+    step: int,
+    networks: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    extra: dict,
+    keep: int,
+    keep_steps: Collection[int] = (),
+) -> Path:
+    """Write the checkpoint of `step`, then drop all but the last `keep` and those of `keep_steps`. Every rank calls it.
 
-    `extra` is a dict of tensors and plain values of its own (loss scaler, centring).
+    `extra` is a dict of tensors and plain values of its own (the loss scaler).
     """
     final = run / "checkpoints" / f"step-{step:08}"
     partial = final.with_suffix(".part")
@@ -56,38 +65,56 @@ def save(run: Path, step: int, networks: nn.Module, optimiser: torch.optim.Optim
         partial.mkdir(parents=True)
     wait()
     weights, moments = get_state_dict(networks, optimiser)
-    dcp.save({"networks": weights, "optimiser": moments, "extra": extra, "step": step}, checkpoint_id=partial)
+    dcp.save(
+        {"networks": weights, "optimiser": moments, "extra": extra},
+        checkpoint_id=partial,
+        no_dist=not dist.is_initialized(),
+    )
     if _leads():
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
         _flush(final.parent)
-        for old in steps_saved(run)[:-keep]:
+        for old in set(steps_saved(run)[:-keep]) - set(keep_steps):
             shutil.rmtree(run / "checkpoints" / f"step-{old:08}")
     wait()
     return final
 
 
-def export_teacher(run: Path, step: int, networks: StudentTeacher) -> None:
-    """Write the teacher's backbone where `core.load_model(run)` finds it. Every rank calls it."""
+def whole_teacher(networks: StudentTeacher) -> VisionTransformer | None:
+    """A copy of the teacher's backbone on the CPU, on the rank that writes; None on others. Every rank calls it."""
     whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(networks.teacher.backbone, options=whole)
-    if _leads():
-        with torch.device("meta"):
-            model = VisionTransformer(networks.teacher.backbone.config)
-        model.load_state_dict(state, assign=True)
-        save_backbone(model, run / BACKBONE, {"step": str(step)})
-    wait()
+    if not _leads():
+        return None
+    with torch.device("meta"):
+        model = VisionTransformer(networks.teacher.backbone.config)
+    model.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
+    return model.eval().requires_grad_(False)
 
 
-def load(run: Path, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict) -> int:
-    """Put the last complete checkpoint into what is given, and say how many steps were done; 0 where there is none."""
-    saved = steps_saved(run)
-    if not saved:
-        return 0
-    folder = run / "checkpoints" / f"step-{saved[-1]:08}"
+def last_step(run: Path) -> int:
+    """The step of the last complete checkpoint; 0 where there is none."""
+    return max(steps_saved(run), default=0)
+
+
+def load(run: Path, step: int, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict) -> None:
+    """Put the checkpoint of `step` into what is given. CheckpointError where it does not fit."""
     weights, moments = get_state_dict(networks, optimiser)
-    state = {"networks": weights, "optimiser": moments, "extra": extra, "step": 0}
+    state = {"networks": weights, "optimiser": moments, "extra": extra}
+    _read(run, step, state)
+    set_state_dict(networks, optimiser, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
+
+
+def load_networks(run: Path, step: int, networks: nn.Module) -> None:
+    """Put both networks of the checkpoint of `step` into what is given, which is not yet sharded."""
+    state = {"networks": get_model_state_dict(networks)}
+    _read(run, step, state)
+    set_model_state_dict(networks, state["networks"])
+
+
+def _read(run: Path, step: int, state: dict) -> None:
+    folder = run / "checkpoints" / f"step-{step:08}"
     try:
         dcp.load(state, checkpoint_id=folder)
     except (dcp.api.CheckpointException, RuntimeError, ValueError) as error:
@@ -95,8 +122,6 @@ def load(run: Path, networks: nn.Module, optimiser: torch.optim.Optimizer, extra
             f"{folder} does not fit this run ({str(error).splitlines()[0]}); "
             "resume with the recipe it was started with, or start a new run folder."
         ) from error
-    set_state_dict(networks, optimiser, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
-    return state["step"]
 
 
 def _leads() -> bool:

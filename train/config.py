@@ -62,6 +62,13 @@ class ComputeConfig:
     checkpoint_activations: bool = False
     compile: bool = False
     workers: int = 8
+    """Processes per rank that decode and crop; 0 does it between the steps."""
+    resident: bool = False
+    """Keep all images decoded in the device's memory and crop there, so that a fast device never waits."""
+    resident_side: int = 256
+    """Shorter side in pixels of the images kept."""
+    resident_gib: float = 16.0
+    """Memory they may take."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,41 @@ class LogConfig:
     every: int = 10
     save_every: int = 1000
     keep: int = 2
-    """Checkpoints kept beside the exported snapshots."""
+    """Latest checkpoints kept."""
+    keep_steps: tuple[int, ...] = ()
+    """Checkpoints made and kept for good."""
+    snapshots: bool = True
+    """Keep the teacher's backbone (float16) at step 0, 1, 2, 4 and every further doubling, and at the end."""
+    watch_every: int = 0
+    """Score the teacher and draw its PCA pictures so often, besides at every snapshot; 0 for snapshots only."""
     on_nonfinite: Literal["stop", "skip"] = "stop"
+
+
+@dataclass(frozen=True)
+class HighResolutionConfig:
+    """The continuation at larger crops (Oquab et al. 2023: 10,000 steps at 518 px); none at 0 steps."""
+
+    steps: int = 0
+    global_size: int = 518
+    local_size: int = 98
+    batch: int = 0
+    """Images per step; 0 for as many as before."""
+    accumulate: int = 0
+    """Parts per step; 0 for as many as before."""
+    lr_share: float = 0.1
+    """Of the base learning rate; the paper says reduced, the number is ours."""
+
+
+@dataclass(frozen=True)
+class AccountConfig:
+    """What the compute account at the end assumes (Oquab et al. 2023, section 8)."""
+
+    watts: float = 0.0
+    """Of one device at work; 0 for the rated power of the cards that are known, and 8 W per processor core."""
+    overhead: float = 1.1
+    """Of the data centre: power used for each unit that reaches the devices."""
+    kilograms_per_kwh: float = 0.385
+    """CO₂ equivalent; the average of the United States' grid."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +125,50 @@ class RunConfig:
     masks: MaskConfig = field(default_factory=MaskConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    high_resolution: HighResolutionConfig = field(default_factory=HighResolutionConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    account: AccountConfig = field(default_factory=AccountConfig)
+    start_from: str = ""
+    """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
     seed: int = 0
 
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return self.optim.steps + self.high_resolution.steps
+
     def __post_init__(self):
-        for name in ("global_size", "local_size"):
-            size = getattr(self.augment, name)
-            if size % self.model.patch:
-                raise RequestError(f"{name} is {size}, which is no multiple of the patch, {self.model.patch}.")
+        patch = self.model.patch
+        for part in ("augment", "high_resolution"):
+            for name in ("global_size", "local_size"):
+                size = getattr(getattr(self, part), name)
+                if size % patch and (part == "augment" or self.high_resolution.steps):
+                    raise RequestError(f"{part}.{name} is {size}, which is no multiple of the patch, {patch}.")
+        self.augment.require_channels(self.model.channels)
+
+
+def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
+    """Every value of a configuration, one a line, with where it comes from: default, recipe or command line."""
+    defaults, given = _flat(RunConfig()), _flat(recipe)
+    lines = []
+    for key, value in _flat(config).items():
+        origin = "default" if value == defaults[key] else f"recipe {name}"
+        if value != given[key]:
+            origin = "command line"
+        lines.append(f"{key:<32} {value!s:<28} {origin}")
+    return "\n".join(lines)
+
+
+def _flat(config: Any, before: str = "") -> dict[str, Any]:
+    values = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            values |= _flat(value, f"{before}{item.name}.")
+        else:
+            values[before + item.name] = value
+    return values
 
 
 def to_json(config: Any) -> str:

@@ -1,141 +1,145 @@
 """Pretraining from a folder of images: `python -m train.pretrain --recipe NAME --data PATH --out RUN`.
 
-    RUN/
-    ├── config.json         what is trained, with every value
-    ├── metrics.jsonl       the log (`train.metrics`), and tensorboard/
-    ├── checkpoints/        to continue from (`train.checkpoint`)
-    ├── unreadable.txt      images that could not be read, and why
-    └── backbone.safetensors  the teacher's backbone: what core.load_model and the app open (`core.runs`)
-
-Reads straight down: join the ranks, build, resume, then one step after the other.
+What it leaves in RUN is drawn in `core.runs`; the steps themselves are `train.loop`.
 """
 
 import argparse
-import itertools
+import contextlib
 import logging
-import signal
+import os
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import tyro
 
-from core import DinoError, RequestError
+from core import DinoError, RequestError, load_model
+from core.runs import CONFIG
 from train import checkpoint, dist, recipes
-from train.config import RunConfig, from_json, to_json
-from train.data.batch import CutBatch, cut_batches, quarantine, step_masks, to_device
-from train.data.sampler import Order, StepSampler
-from train.data.sources import open_source
-from train.metrics import Log, Meter
-from train.objective import Batch
+from train.account import write_account
+from train.advice import advice
+from train.config import RunConfig, from_json, to_json, with_origins
+from train.data.batch import Quarantine
+from train.data.resident import GIB, ResidentImages
+from train.data.sources import Source, open_source
+from train.loop import Loop, StopSignal
+from train.memory import keep_freed_memory
+from train.metrics import Log
 from train.optim import parameter_groups
+from train.phases import Phase, enlarge, phases
 from train.shard import prepare
-from train.step import Report, Rhythm, update
-from train.student_teacher import build
+from train.step import Rhythm
+from train.student_teacher import StudentTeacher, build
+from train.watch import Watch
+
+log = logging.getLogger(__name__)
 
 
-def pretrain(config: RunConfig, data: Sequence[Path], out: Path, resume: bool = False) -> Path:
+def pretrain(
+    config: RunConfig, data: Sequence[Path], out: Path, resume: bool = False, labelled: Sequence[Path] = ()
+) -> Path:
     """Train, or go on training, and return the run folder. Started by torchrun, every rank calls it.
 
-    Raises RequestError where `out` holds a run and `resume` is not asked for, or the other way round with
-    another configuration.
+    `labelled`: images with labels, by which the teacher is scored as it learns; `config` is what a resumed run
+    was started with, whatever is given. Raises RequestError where `out` holds a run and `resume` is not asked
+    for, or the other way round.
     """
     world = dist.join()
-    source = open_source(*data)
-    Rhythm(config).at(0)  # schedules that cannot be are refused before a folder is claimed for them
-    config = _claim(out, config, resume, world)
-    torch.manual_seed(config.seed)  # the same initial weights on every rank
-    heads = config.heads
-    networks = build(config.model, heads.dino_prototypes, heads.ibot_prototypes, heads.hidden, heads.bottleneck)
-    networks = prepare(networks, config.compute, world)
-    optim = config.optim
-    groups = parameter_groups(networks.student.children(), optim.layer_decay, optim.patch_embed_lr)
-    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
-    scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
-    extra = {"scaler": scaler.state_dict()}
-    done = checkpoint.load(out, networks, optimiser, extra) if resume else 0
-    scaler.load_state_dict(extra["scaler"])
-
-    order, accumulate = Order(source.blocks, config.seed), config.compute.accumulate
-    sampler = StepSampler(order, optim.batch, done, optim.steps, world.rank, world.size, accumulate)
-    pin = world.device.type == "cuda"
-    cuts = cut_batches(source, config.augment, sampler, config.seed, config.compute.workers, pin)
-    log = Log(out, done, optim.steps) if world.leads else None
-    stop, meter, known = StopSignal(), Meter(), set()
-    for step in range(done, optim.steps):
-        waiting = time.perf_counter()
-        parts = list(itertools.islice(cuts, accumulate))
-        meter.step(optim.batch, time.perf_counter() - waiting)
-        quarantine(out, [bad for part in parts for bad in part.unreadable], known)
-        batches = _batches(parts, sampler, step, config, world)
-        report = update(networks, optimiser, scaler, batches, step, config, world, out)
-        done = step + 1
-        if log is not None:
-            log.advance()
-            if not report.skipped and (done % config.log.every == 0 or done == optim.steps):
-                log.write(done, _values(report, meter))
-                meter.reset()
-        asked_to_stop = stop.anywhere(world)
-        if done % config.log.save_every == 0 or done == optim.steps or asked_to_stop:
-            checkpoint.save(out, done, networks, optimiser, {"scaler": scaler.state_dict()}, config.log.keep)
-            checkpoint.export_teacher(out, done, networks)
-        if asked_to_stop:
-            break
-    if log is not None:
-        log.close()
+    config = _read_config(out) if resume else _with_starting_model(config)
+    source = open_source(*data, channels=config.model.channels)
+    for phase in phases(config):
+        Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them
+    watch = _watch(config, source, labelled) if world.leads else None
+    if not resume:
+        _claim(out, config, world)
+    if world.leads:
+        for sentence in advice(config, len(source)):
+            log.warning(sentence)
+    done = checkpoint.last_step(out) if resume else 0
+    images, quarantine = _resident(config, source, world), Quarantine(out)
+    with Log(out, done, config.steps) if world.leads else contextlib.nullcontext() as journal:
+        loop = Loop(config, out, world, source, images, journal, watch, StopSignal(), quarantine)
+        for phase in phases(config):
+            if done < phase.last and not loop.stop.received:
+                done = loop.train(phase, done, *_prepared(phase, done, config, out, world))
+    if world.leads and done == config.steps:
+        write_account(out, config, world.device)
     dist.leave()
     return out
 
 
-class StopSignal:
-    """Turns SIGTERM and SIGINT into a wish that the loop sees after its step; a second one stops at once."""
-
-    def __init__(self):
-        self.received = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._receive)
-
-    def _receive(self, number: int, _frame) -> None:
-        self.received = True
-        signal.signal(number, signal.SIG_DFL)
-
-    def anywhere(self, world: dist.World) -> bool:
-        """Whether any rank was asked to stop: they must all leave the loop at the same step."""
-        return bool(dist.average(torch.tensor(float(self.received), device=world.device)) > 0)
+def _read_config(out: Path) -> RunConfig:
+    path = out / CONFIG
+    if not path.exists():
+        raise RequestError(f"{out} holds no run to resume (no {CONFIG}); leave out --resume to start one.")
+    return from_json(RunConfig, path.read_text(encoding="utf-8"))
 
 
-def _claim(out: Path, config: RunConfig, resume: bool, world: dist.World) -> RunConfig:
-    """The configuration the run folder holds from now on; a run is never begun over another."""
-    path = out / "config.json"
-    if resume:
-        if not path.exists():
-            raise RequestError(f"{out} holds no run to resume (no config.json); leave out --resume to start one.")
-        return from_json(RunConfig, path.read_text(encoding="utf-8"))
+def _with_starting_model(config: RunConfig) -> RunConfig:
+    """The configuration with the shape of the model it goes on from."""
+    if not config.start_from:
+        return config
+    return replace(config, model=load_model(config.start_from, device="cpu").config)
+
+
+def _claim(out: Path, config: RunConfig, world: dist.World) -> None:
+    """Make the folder this run's; a run is never begun over another."""
+    path = out / CONFIG
     if path.exists():
         raise RequestError(f"{out} already holds a run; add --resume to go on with it, or choose another --out.")
     dist.wait()  # every rank has looked before one of them writes
     if world.leads:
         out.mkdir(parents=True, exist_ok=True)
         path.write_text(to_json(config), encoding="utf-8")
-    return config
+    dist.wait()
 
 
-def _batches(
-    parts: list[CutBatch], sampler: StepSampler, step: int, config: RunConfig, world: dist.World
-) -> Iterator[Batch]:
-    grid = config.augment.global_size // config.model.patch
-    for number, part in enumerate(parts):
-        masks = step_masks(config.optim.batch, grid, config.seed, step, sampler.rows(number), config.masks)
-        yield to_device(part, world.device, masks)
+def _watch(config: RunConfig, source: Source, labelled: Sequence[Path]) -> Watch:
+    scored = open_source(*labelled, channels=config.model.channels) if labelled else None
+    return Watch(config, source, scored)
 
 
-def _values(report: Report, meter: Meter) -> dict[str, float]:
-    norms = {f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}
-    return {"loss": sum(report.losses.values())} | report.losses | norms | meter.rates()
+def _resident(config: RunConfig, source: Source, world: dist.World) -> ResidentImages | None:
+    compute = config.compute
+    if not compute.resident:
+        return None
+    budget = int(compute.resident_gib * GIB)
+    return ResidentImages.load(
+        source, compute.resident_side, world.device, compute.workers, budget, config.model.channels
+    )
+
+
+def _prepared(
+    phase: Phase, done: int, config: RunConfig, out: Path, world: dist.World
+) -> tuple[StudentTeacher, torch.optim.Optimizer, torch.amp.GradScaler]:
+    """Networks, optimiser and loss scaler as they are after step `done` of the run, which lies in the phase.
+
+    A later phase starts from the checkpoint that ended the one before, whether or not the run was interrupted.
+    """
+    torch.manual_seed(config.seed)  # the same initial weights on every rank
+    heads, optim = config.heads, phase.config.optim
+    starts = done == phase.first
+    model = config.model if starts else phase.config.model
+    networks = build(model, heads.dino_prototypes, heads.ibot_prototypes, heads.hidden, heads.bottleneck)
+    if starts and phase.first:
+        checkpoint.load_networks(out, done, networks)
+        enlarge(networks, phase.config.model)
+    elif starts and config.start_from:
+        weights = load_model(config.start_from, device="cpu").state_dict()
+        networks.student.backbone.load_state_dict(weights)
+        networks.teacher.backbone.load_state_dict(weights)
+    networks = prepare(networks, config.compute, world)
+    groups = parameter_groups(networks.student.children(), optim.layer_decay, optim.patch_embed_lr)
+    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
+    scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
+    if not starts:
+        extra = {"scaler": scaler.state_dict()}
+        checkpoint.load(out, done, networks, optimiser, extra)
+        scaler.load_state_dict(extra["scaler"])
+    return networks, optimiser, scaler
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,8 @@ class Command:
     """Folders of images, list files (.txt, .csv), tar shards (.tar), Parquet files (.parquet)."""
     out: Path
     """The run folder: new, or with --resume one to go on with."""
+    labelled: tuple[Path, ...] = ()
+    """Images with labels (folders of class folders, Parquet, tar), to score the teacher by while it learns."""
     recipe: Literal["tiny", "vits14_small_gpu", "vits14", "vitb14", "vitl14", "vitg14"] = "tiny"
     resume: bool = False
     """Go on from the last checkpoint, with the configuration the run was started with."""
@@ -161,7 +167,11 @@ def main(words: list[str]) -> int:
     try:
         chosen = recipes.recipe(_recipe_name(words))
         command = tyro.cli(Command, args=words, default=Command(tyro.MISSING, tyro.MISSING, config=chosen))
-        pretrain(command.config, command.data, command.out, command.resume)
+        if not torch.cuda.is_available():
+            keep_freed_memory()
+        if os.environ.get("RANK", "0") == "0" and not command.resume:
+            print(with_origins(command.config, chosen, command.recipe))
+        pretrain(command.config, command.data, command.out, command.resume, command.labelled)
     except DinoError as error:
         print(f"python -m train.pretrain: {error}", file=sys.stderr)
         return 2

@@ -52,11 +52,16 @@ class Rhythm:
 
 
 class Report(NamedTuple):
-    """What a step did: its mean terms over parts and ranks, and the gradient norm of each sub-network."""
+    """What a step did: its mean terms over parts and ranks, and the gradient norm of each sub-network.
+
+    `skipped`: nothing was learned, a term was not finite. `koleo_skipped`: parts without two images to spread.
+    """
 
     losses: dict[str, float]
     gradient_norms: dict[str, float]
+    rates: Rates
     skipped: bool
+    koleo_skipped: int
 
 
 def update(
@@ -75,12 +80,14 @@ def update(
     optimiser.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(hash((config.seed, step, world.rank)) % 2**63)
     terms = torch.zeros(len(Losses._fields), device=world.device)
+    lonely = 0
     for batch in parts:
+        lonely += batch.images * world.size < 2
         part = _forward(networks, batch, rates.temperature, config, generator)
         values = torch.stack([term.detach().float() for term in part])
         if not average(values.clone()).isfinite().all():
             _report_nonfinite(part, batch, step, config, run)
-            return Report(dict.fromkeys(Losses._fields, float("nan")), {}, skipped=True)
+            return Report(dict.fromkeys(Losses._fields, float("nan")), {}, rates, True, lonely)
         scaler.scale(part.total() / config.compute.accumulate).backward()
         terms += values / config.compute.accumulate
     scaler.unscale_(optimiser)
@@ -92,7 +99,8 @@ def update(
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)
-    return Report(dict(zip(Losses._fields, average(terms).tolist(), strict=True)), norms, skipped=False)
+    means = dict(zip(Losses._fields, average(terms).tolist(), strict=True))
+    return Report(means, norms, rates, False, lonely)
 
 
 def _forward(

@@ -1,6 +1,7 @@
 """Whole runs on real photographs: it learns, a killed run continues to the bit, two processes equal one."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -16,8 +18,18 @@ from safetensors.torch import load_file
 
 from core import DinoError, ViTConfig, load_model
 from core.gallery import samples
+from core.runs import pictures, read_metrics, snapshots
 from train import checkpoint
-from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, to_json
+from train.config import (
+    ComputeConfig,
+    HeadConfig,
+    HighResolutionConfig,
+    LogConfig,
+    OptimConfig,
+    RunConfig,
+    from_json,
+    to_json,
+)
 from train.data.augment import AugmentConfig
 from train.pretrain import main, pretrain
 
@@ -46,10 +58,8 @@ def photographs(tmp_path_factory):
 
 
 def logged(run: Path) -> list[list[float]]:
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return [
-        [json.loads(line)[name] for name in ("step", "dino_local", "dino_global", "ibot", "koleo")] for line in lines
-    ]
+    names = ("step", "dino_local", "dino_global", "ibot", "koleo")
+    return [[line[name] for name in names] for line in read_metrics(run) if "loss" in line]
 
 
 def start(config: RunConfig, data: Path, out: Path, *, resume: bool = False, ranks: int = 1) -> subprocess.Popen:
@@ -116,8 +126,7 @@ def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
 
 
 def _lines(run: Path) -> int:
-    path = run / "metrics.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+    return len(logged(run))
 
 
 def _weights(run: Path) -> dict[str, torch.Tensor]:
@@ -137,6 +146,8 @@ def test_it_learns_a_handful_of_photographs(photographs, tmp_path):
     assert sum(losses[-5:]) < 0.97 * sum(losses[:5])
     assert "broken.jpg" in (run / "unreadable.txt").read_text()
     assert checkpoint.steps_saved(run) == [38, 40]
+    assert list(snapshots(run)) == list(pictures(run)) == [0, 1, 2, 4, 8, 16, 32, 40]
+    assert json.loads((run / "account.json").read_text())["images"] == 40 * 8
     model = load_model(run, device="cpu")
     assert model.config == CONFIG.model
     assert torch.equal(model.norm.bias, _weights(run)["teacher.backbone.norm.bias"])
@@ -195,6 +206,109 @@ def test_bfloat16_follows_float32(photographs, tmp_path):
         assert sum(rounded[1:4]) == pytest.approx(sum(exact[1:4]), rel=0.01)
 
 
+@pytest.mark.slow
+def test_a_run_killed_about_its_second_phase_continues_to_the_bit(photographs, tmp_path):
+    """Before, at and after the step at which crops grow; position embeddings are resized, the folder stays one."""
+    larger = HighResolutionConfig(steps=6, global_size=84, local_size=28, batch=4)
+    config = replace(CONFIG, high_resolution=larger, optim=replace(CONFIG.optim, drop_rate=0.3))
+    finish(start(config, photographs, tmp_path / "whole"))
+    run = tmp_path / "killed"
+    process = start(config, photographs, run)
+    for kill_after in (7, 8, 11):
+        while process.poll() is None and _lines(run) < kill_after:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = start(config, photographs, run, resume=True)
+    finish(process)
+    assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 14
+    for name, tensor in _weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, _weights(run)[name]), name
+    model = load_model(run, device="cpu")
+    assert model.config.image_size == 84 and model.pos_embed.shape == (1, 37, 48)
+    assert load_model(snapshots(run)[8], device="cpu").config.image_size == 56
+
+
+def test_a_run_goes_on_from_the_backbone_of_another(photographs, tmp_path):
+    first = pretrain(CONFIG, [photographs], tmp_path / "first")
+    still = replace(CONFIG.optim, steps=1, warmup_steps=1, base_lr=0.0)
+    other = replace(CONFIG, model=ViTConfig(width=24, heads=2), optim=still, start_from=str(first))
+    second = pretrain(other, [photographs], tmp_path / "second")
+    assert from_json(RunConfig, (second / "config.json").read_text()).model == CONFIG.model
+    ours, theirs = load_model(second, device="cpu"), load_model(first, device="cpu")
+    for name, tensor in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, msg=name)
+
+
+def test_labels_score_the_teacher_as_it_learns(photographs, tmp_path):
+    for number, path in enumerate(sorted(photographs.glob("*.png"))):
+        folder = tmp_path / "labelled" / f"class{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / path.name).write_bytes(path.read_bytes())
+    run = pretrain(CONFIG, [photographs], tmp_path / "run", labelled=[tmp_path / "labelled"])
+    scored = [line for line in read_metrics(run) if "probe/knn_top1" in line]
+    assert [line["step"] for line in scored] == [0, 1, 2, 4, 8]
+    assert all(0 <= line[f"probe/{name}"] <= 1 for line in scored for name in ("knn_top1", "linear_top1"))
+
+
+def test_images_kept_on_the_device_give_the_same_run(photographs, tmp_path):
+    for name, compute in (("read", CONFIG.compute), ("kept", replace(CONFIG.compute, resident=True))):
+        pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / name)
+    assert logged(tmp_path / "read") == logged(tmp_path / "kept")  # none is large enough to be shrunk
+
+
+def test_half_precision_scales_its_loss_and_resumes_with_the_scale(photographs, tmp_path):
+    compute = replace(CONFIG.compute, precision="float16")
+    run = pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / "run")
+    assert all(math.isfinite(value) for row in logged(run) for value in row)
+    longer = replace(CONFIG, compute=compute, optim=replace(CONFIG.optim, steps=12))
+    (run / "config.json").write_text(to_json(longer))
+    pretrain(longer, [photographs], run, resume=True)
+    assert logged(run)[-1][0] == 12
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_of_other_channels_can_be_learned(tmp_path, channels):
+    generator = np.random.default_rng(0)
+    for number in range(6):
+        np.save(tmp_path / f"{number}.npy", generator.random((40, 60, channels), dtype=np.float32))
+    augment = replace(CONFIG.augment, mean=(0.5,) * channels, std=(0.2,) * channels)
+    config = replace(CONFIG, model=replace(CONFIG.model, channels=channels), augment=augment)
+    run = pretrain(config, [tmp_path], tmp_path / "run")
+    assert load_model(run, device="cpu")(torch.zeros(1, channels, 56, 56)).cls.shape == (1, 48)
+    with pytest.raises(DinoError, match=r"augment.mean"):
+        replace(config, augment=AugmentConfig(global_size=56, local_size=28))
+
+
+def test_checkpoints_of_chosen_steps_are_kept(photographs, tmp_path):
+    run = pretrain(
+        replace(CONFIG, log=replace(CONFIG.log, keep=1, keep_steps=(3,), snapshots=False)),
+        [photographs],
+        tmp_path / "run",
+    )
+    assert checkpoint.steps_saved(run) == [3, 8] and not snapshots(run)
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_resumes_where_it_was_stopped(photographs, tmp_path):
+    """Kernels that add in any order let the last digits differ."""
+    for compute in (
+        replace(CONFIG.compute, precision="bfloat16"),
+        replace(CONFIG.compute, precision="bfloat16", compile=True, checkpoint_activations=True, resident=True),
+    ):
+        config = replace(CONFIG, compute=compute, optim=replace(CONFIG.optim, drop_rate=0.3, steps=24))
+        folder = tmp_path / f"compiled-{compute.compile}"
+        folder.mkdir()
+        finish(start(config, photographs, folder / "whole"))
+        process = start(config, photographs, folder / "killed")
+        while process.poll() is None and _lines(folder / "killed") < 9:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        finish(start(config, photographs, folder / "killed", resume=True))
+        assert logged(folder / "killed")[-1] == pytest.approx(logged(folder / "whole")[-1], rel=0.02)
+
+
 def test_a_term_that_is_not_finite_is_named_and_its_batch_kept(photographs, tmp_path, monkeypatch):
     monkeypatch.setattr("train.objective.koleo", lambda cls, *_: cls.sum() * float("nan"))
     with pytest.raises(DinoError, match=r"koleo is not finite.*safetensors"):
@@ -203,4 +317,4 @@ def test_a_term_that_is_not_finite_is_named_and_its_batch_kept(photographs, tmp_
     assert len(saved) == 1 and load_file(saved[0])["global_crops"].shape == (16, 3, 56, 56)
     skipping = replace(CONFIG, log=replace(CONFIG.log, on_nonfinite="skip"), optim=replace(CONFIG.optim, steps=2))
     run = pretrain(skipping, [photographs], tmp_path / "skips")
-    assert len(list((run / "nonfinite").iterdir())) == 2 and not (run / "metrics.jsonl").exists()
+    assert len(list((run / "nonfinite").iterdir())) == 2 and not logged(run)

@@ -1,7 +1,8 @@
 """From a source to batches on the device: workers decode and cut, the device changes colours."""
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from core import ImageError, load_image
-from train.data.augment import AugmentConfig, cut_crops
+from core import ImageError
+from core.features import IMAGENET_MEAN, IMAGENET_STD
+from core.runs import UNREADABLE
+from train.data.augment import AugmentConfig
 from train.data.colour import ColourPlan, finish
+from train.data.draws import draw_crops
+from train.data.pictures import load_pixels
+from train.data.resize import resize_each
 from train.data.sampler import StepSampler
 from train.data.sources import DataError, Source
 from train.masking import MaskConfig, batch_masks
@@ -41,6 +47,32 @@ class CutBatch(NamedTuple):
     unreadable: list[Unreadable]
 
 
+class Crops(NamedTuple):
+    """The crops of one picture before their colours change.
+
+    `globals` [2, C, S, S] and `locals` [L, C, s, s], uint8 or float in 0..1; a `ColourPlan` for each set, in the
+    same order.
+    """
+
+    globals: Tensor
+    locals: Tensor
+    global_colours: ColourPlan
+    local_colours: ColourPlan
+
+
+def cut_crops(pixels: np.ndarray, config: AugmentConfig, seed: int, position: int) -> Crops:
+    """The crops of a picture [H, W, C], uint8 or float in 0..1, at a position of the run."""
+    height, width, channels = pixels.shape
+    wide, narrow = draw_crops(config, seed, np.array([position]), np.array([width]), np.array([height]))
+    picture = torch.from_numpy(pixels)
+    empty = torch.empty(0, channels, config.local_size, config.local_size, dtype=picture.dtype)
+    cut_globals, cut_locals = (
+        resize_each([picture] * len(crops.boxes), crops.boxes, crops.flips, size) if len(crops.boxes) else empty
+        for crops, size in ((wide, config.global_size), (narrow, config.local_size))
+    )
+    return Crops(cut_globals, cut_locals, wide.colours, narrow.colours)
+
+
 class CropDataset(Dataset):
     """(position in the run, image index) → crops; the same for a seed wherever it runs.
 
@@ -53,16 +85,29 @@ class CropDataset(Dataset):
     def __getitem__(self, where: tuple[int, int]):
         position, index = where
         unreadable = []
+        least = least_side(self.config)
         for step in range(REPLACEMENTS):
             encoded = self.source.read((index + step) % len(self.source))
             try:
-                image = load_image(encoded.data)
+                pixels = load_pixels(encoded.data, self.config.channels, least)
             except ImageError as error:
                 unreadable.append(Unreadable(encoded.name, str(error)))
                 continue
-            return cut_crops(image, self.config, np.random.default_rng((self.seed, position))), unreadable
-        listed = "\n  ".join(f"{bad.name}: {bad.reason}" for bad in unreadable[:3])
-        raise DataError(f"{REPLACEMENTS} images in a row could not be read; is this the right folder?\n  {listed}")
+            return cut_crops(pixels, self.config, self.seed, position), unreadable
+        raise too_many_unreadable(unreadable)
+
+
+def least_side(config: AugmentConfig) -> float:
+    """The shorter side, in pixels, from which on no crop has to be enlarged."""
+    sets = ((config.global_size, config.global_scale), (config.local_size, config.local_scale))
+    narrowest = min(config.aspect[0], 1 / config.aspect[1])
+    return max(size / math.sqrt(scale[0] * narrowest) for size, scale in sets)
+
+
+def too_many_unreadable(unreadable: Sequence[Unreadable]) -> DataError:
+    """What to raise where REPLACEMENTS images in a row could not be read."""
+    listed = "\n  ".join(f"{bad.name}: {bad.reason}" for bad in unreadable[:3])
+    return DataError(f"{REPLACEMENTS} images in a row could not be read; is this the right folder?\n  {listed}")
 
 
 def collate(samples: list) -> CutBatch:
@@ -103,15 +148,17 @@ def cut_batches(
     )
 
 
-def to_device(cut: CutBatch, device: torch.device, masks: Tensor) -> Batch:
+def to_device(
+    cut: CutBatch,
+    device: torch.device,
+    masks: Tensor,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> Batch:
     """What the objective sees: colours changed and normalised on the device."""
-
-    def move(plan: ColourPlan) -> ColourPlan:
-        return ColourPlan(*(part.to(device, non_blocking=True) for part in plan))
-
     return Batch(
-        finish(cut.globals.to(device, non_blocking=True), move(cut.global_colours)),
-        finish(cut.locals.to(device, non_blocking=True), move(cut.local_colours)),
+        finish(cut.globals.to(device, non_blocking=True), cut.global_colours, mean, std),
+        finish(cut.locals.to(device, non_blocking=True), cut.local_colours, mean, std),
         masks.to(device, non_blocking=True),
     )
 
@@ -123,11 +170,22 @@ def step_masks(images: int, grid: int, seed: int, step: int, mine: slice, config
     return masks.unflatten(0, (2, images))[:, mine].flatten(0, 1)
 
 
-def quarantine(folder: Path, unreadable: list[Unreadable], known: set[str]) -> None:
-    """List images that could not be read in `unreadable.txt`, once each."""
-    fresh = [bad for bad in unreadable if bad.name not in known]
-    if fresh:
-        known.update(bad.name for bad in fresh)
-        with (folder / "unreadable.txt").open("a", encoding="utf-8") as file:
-            file.writelines(f"{bad.name}\t{bad.reason}\n" for bad in fresh)
-        log.warning("%d unreadable images so far, listed in %s", len(known), folder / "unreadable.txt")
+class Quarantine:
+    """The list of images that could not be read, `unreadable.txt` in the run folder: each once, also over resumes."""
+
+    def __init__(self, run: Path):
+        self.path = run / UNREADABLE
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        self.known = {line.split("\t")[0] for line in lines}
+
+    @property
+    def count(self) -> int:
+        return len(self.known)
+
+    def add(self, unreadable: list[Unreadable]) -> None:
+        fresh = {bad.name: bad for bad in unreadable if bad.name not in self.known}
+        if fresh:
+            self.known.update(fresh)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{bad.name}\t{' '.join(bad.reason.split())}\n" for bad in fresh.values())
+            log.warning("%d unreadable images so far, listed in %s", self.count, self.path)

@@ -3,7 +3,7 @@
 B crops, H W pixels; values are 0..1 until the last step. Each function takes one setting per crop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ SOLARISE_FROM = 128 / 255
 
 
 class ColourPlan(NamedTuple):
-    """What is done to each of B crops (one plan has no leading B).
+    """What is done to each of B crops.
 
     `factors` [B, 4]: brightness, contrast, saturation (1 leaves as is), hue shift in turns (0 leaves as is);
     `order` [B, 4]: the order of these four; `grey` [B] bool; `sigma` [B]: blur in pixels, 0 for none;
@@ -32,26 +32,34 @@ class ColourPlan(NamedTuple):
     sigma: Tensor
     solarise: Tensor
 
-    @staticmethod
-    def stack(plans: Sequence["ColourPlan"]) -> "ColourPlan":
-        if plans:
-            return ColourPlan(*(torch.stack(parts) for parts in zip(*plans, strict=True)))
-        none = torch.empty(0, dtype=torch.bool)
-        return ColourPlan(torch.empty(0, 4), torch.empty(0, 4, dtype=torch.int64), none, torch.empty(0), none)
+
+def finish(
+    crops: Tensor, plan: ColourPlan, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> Tensor:
+    """Crops [B, C, H, W], uint8 or float in 0..1, with their plans carried out, normalised float32.
+
+    Saturation, hue and grey are changed only where there are three channels. A plan that lies on the CPU spares a
+    GPU from waiting for the host to learn which crops are meant.
+    """
+    images = crops.to(torch.float32, copy=True)
+    if not crops.is_floating_point():
+        images.div_(255)
+    _carry_out(images, plan)
+    return images.sub_(images.new_tensor(mean).view(-1, 1, 1)).div_(images.new_tensor(std).view(-1, 1, 1))
 
 
-def finish(crops: Tensor, plan: ColourPlan) -> Tensor:
-    """Crops [B, 3, H, W] uint8 with their plans carried out, ImageNet-normalised float32."""
-    images = crops.float() / 255
+def _carry_out(images: Tensor, plan: ColourPlan) -> None:
+    """The changes of colour, in place."""
+    coloured = images.shape[1] == 3
+    changes = (adjust_brightness, adjust_contrast, adjust_saturation, shift_hue)[: 4 if coloured else 2]
     for turn in range(4):
-        for kind, change in enumerate((adjust_brightness, adjust_contrast, adjust_saturation, shift_hue)):
-            chosen = (plan.order[:, turn] == kind) & (plan.factors[:, kind] != (0.0 if change is shift_hue else 1.0))
-            images = _where(chosen, images, lambda part, f: change(part, f), plan.factors[:, kind])  # noqa: B023
-    images = _where(plan.grey, images, lambda part, _: _luma(part).expand_as(part), plan.factors[:, 0])
-    images = _where(plan.sigma > 0, images, blur, plan.sigma)
-    images = _where(plan.solarise, images, lambda part, _: solarise(part), plan.sigma)
-    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return (images - mean) / std
+        for kind, change in enumerate(changes):
+            settings = plan.factors[:, kind]
+            _change((plan.order[:, turn] == kind) & (settings != (1, 1, 1, 0)[kind]), images, change, settings)
+    if coloured:
+        _change(plan.grey, images, lambda part, _: _grey(part).expand_as(part), plan.sigma)
+    _change(plan.sigma > 0, images, blur, plan.sigma)
+    _change(plan.solarise, images, lambda part, _: solarise(part), plan.sigma)
 
 
 def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
@@ -60,12 +68,12 @@ def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
 
 def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
     """Blended with the mean of the crop's own grey version, as Pillow does."""
-    return _blend(images, _luma(images).mean(dim=(2, 3), keepdim=True), factors)
+    return _blend(images, _grey(images).mean(dim=(2, 3), keepdim=True), factors)
 
 
 def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
     """Blended with its own grey version."""
-    return _blend(images, _luma(images), factors)
+    return _blend(images, _grey(images), factors)
 
 
 def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
@@ -94,9 +102,9 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur over BLUR_TAPS pixels with one `sigma` [B] per crop; edges are mirrored."""
     offsets = torch.arange(BLUR_TAPS, device=images.device, dtype=images.dtype) - BLUR_TAPS // 2
     kernels = torch.exp(-0.5 * (offsets / sigma.to(images.dtype).view(-1, 1)) ** 2)
-    kernels = (kernels / kernels.sum(dim=1, keepdim=True)).repeat_interleave(3, dim=0)  # [3B, taps]
+    kernels = (kernels / kernels.sum(dim=1, keepdim=True)).repeat_interleave(images.shape[1], dim=0)  # [B·C, taps]
     reach = BLUR_TAPS // 2
-    flat = F.pad(images, (reach,) * 4, mode="reflect").flatten(0, 1).unsqueeze(0)  # [1, 3B, H, W]
+    flat = F.pad(images, (reach,) * 4, mode="reflect").flatten(0, 1).unsqueeze(0)  # [1, B·C, H, W]
     flat = F.conv2d(flat, kernels[:, None, :, None], groups=flat.shape[1])
     flat = F.conv2d(flat, kernels[:, None, None, :], groups=flat.shape[1])
     return flat.view_as(images)
@@ -106,7 +114,10 @@ def solarise(images: Tensor) -> Tensor:
     return torch.where(images >= SOLARISE_FROM, 1 - images, images)
 
 
-def _luma(images: Tensor) -> Tensor:
+def _grey(images: Tensor) -> Tensor:
+    """[B, 1, H, W]: the luma of RGB, the mean of any other number of channels."""
+    if images.shape[1] != 3:
+        return images.mean(dim=1, keepdim=True)
     return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(dim=1, keepdim=True)
 
 
@@ -118,9 +129,10 @@ def _per_crop(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
-def _where(chosen: Tensor, images: Tensor, change, settings: Tensor) -> Tensor:
-    """`images` with the chosen crops changed, each by its own setting."""
+def _change(chosen: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor], settings: Tensor) -> None:
+    """The chosen crops of `images` replaced by what they change to, each by its own setting."""
     index = chosen.nonzero().squeeze(1)
-    if not len(index):
-        return images
-    return images.index_copy(0, index, change(images[index], settings[index]).contiguous())
+    if len(index):
+        settings = settings[index].to(images.device, non_blocking=True)
+        index = index.to(images.device, non_blocking=True)
+        images.index_copy_(0, index, change(images[index], settings).contiguous())

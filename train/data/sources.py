@@ -16,8 +16,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from core import DinoError
+from core.listing import SUFFIXES
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"}
+ARRAY_SUFFIX = ".npy"
+"""Arrays are looked for beside pictures where a run does not take RGB."""
 OPEN_ROW_GROUPS = 4
 """Parquet row groups that one process keeps decoded."""
 
@@ -44,6 +46,9 @@ class Source(Protocol):
 
     def read(self, index: int) -> Encoded: ...
 
+    def label(self, index: int) -> str | None:
+        """The label alone, without reading the image."""
+
 
 class Files:
     """Image files; the label is the name of the folder a file lies in, below the root."""
@@ -57,8 +62,11 @@ class Files:
 
     def read(self, index: int) -> Encoded:
         path = self.paths[index]
-        label = path.parent.name if path.parent != self.root else None
-        return Encoded(path.read_bytes(), str(path), label)
+        return Encoded(path.read_bytes(), str(path), self.label(index))
+
+    def label(self, index: int) -> str | None:
+        parent = self.paths[index].parent
+        return parent.name if parent != self.root else None
 
 
 class Tar:
@@ -67,13 +75,13 @@ class Tar:
     A member `0001.jpg` takes its label from a member `0001.cls` beside it, as webdataset writes them.
     """
 
-    def __init__(self, shards: Sequence[Path]):
+    def __init__(self, shards: Sequence[Path], suffixes: frozenset[str] = SUFFIXES):
         self.shards = shards
         self.members: list[tuple[int, str, int, int, str | None]] = []  # shard, name, offset, size, label
         self.blocks = []
         for number, shard in enumerate(shards):
             first = len(self.members)
-            self.members += [(number, *member) for member in _tar_members(shard)]
+            self.members += [(number, *member) for member in _tar_members(shard, suffixes)]
             self.blocks.append(range(first, len(self.members)))
 
     def __len__(self) -> int:
@@ -84,6 +92,9 @@ class Tar:
         with self.shards[shard].open("rb") as file:
             file.seek(offset)
             return Encoded(file.read(size), f"{self.shards[shard]}:{name}", label)
+
+    def label(self, index: int) -> str | None:
+        return self.members[index][-1]
 
 
 class Parquet:
@@ -109,16 +120,33 @@ class Parquet:
         return int(self.starts[-1])
 
     def __getstate__(self) -> dict:
-        return {key: value for key, value in self.__dict__.items() if key != "_group"}  # caches stay in their process
+        return {
+            key: value for key, value in self.__dict__.items() if key not in ("_group", "_labels")
+        }  # caches stay in their process
+
+    def label(self, index: int) -> str | None:
+        return self._labels[index]
 
     def read(self, index: int) -> Encoded:
         group = int(np.searchsorted(self.starts, index, side="right")) - 1
         row = index - int(self.starts[group])
-        images, labels = self._group(group)
-        image = images[row].as_py()
+        image = self._group(group)[row].as_py()
         data = image["bytes"] if isinstance(image, dict) else image
-        label = str(labels[row].as_py()) if labels is not None else None
-        return Encoded(data or b"", f"{self.files[self.groups[group][0]]}:{index}", label)
+        return Encoded(data or b"", f"{self.files[self.groups[group][0]]}:{index}", self.label(index))
+
+    @functools.cached_property
+    def _labels(self) -> list[str | None]:
+        import pyarrow.parquet as parquet
+
+        labels: list[str | None] = []
+        for path in self.files:
+            file = parquet.ParquetFile(path)
+            if "label" in file.schema_arrow.names:
+                column = file.read(columns=["label"])["label"].to_pylist()
+                labels += [None if value is None else str(value) for value in column]
+            else:
+                labels += [None] * file.metadata.num_rows
+        return labels
 
     @functools.cached_property
     def _group(self):
@@ -127,10 +155,7 @@ class Parquet:
         @functools.lru_cache(maxsize=OPEN_ROW_GROUPS)
         def load(group: int):
             number, row_group = self.groups[group]
-            file = parquet.ParquetFile(self.files[number])
-            columns = [name for name in ("image", "label") if name in file.schema_arrow.names]
-            table = file.read_row_group(row_group, columns=columns)
-            return table["image"], table["label"] if "label" in columns else None
+            return parquet.ParquetFile(self.files[number]).read_row_group(row_group, columns=["image"])["image"]
 
         return load
 
@@ -151,42 +176,54 @@ class Joined:
         return int(self.starts[-1])
 
     def read(self, index: int) -> Encoded:
+        part, within = self._place(index)
+        return part.read(within)
+
+    def label(self, index: int) -> str | None:
+        part, within = self._place(index)
+        return part.label(within)
+
+    def _place(self, index: int) -> tuple[Source, int]:
         part = int(np.searchsorted(self.starts, index, side="right")) - 1
-        return self.parts[part].read(index - int(self.starts[part]))
+        return self.parts[part], index - int(self.starts[part])
 
 
-def open_source(path: str | Path, *more: str | Path) -> Source:
+def open_source(path: str | Path, *more: str | Path, channels: int = 3) -> Source:
     """The images under one or several paths: a folder, a `.txt`/`.csv` list, `.tar` shards, `.parquet` files.
 
     A folder that holds shards or Parquet files at its top gives those; any other gives every image below it, in
-    natural order. Raises DataError where nothing is found.
+    natural order, and where `channels` is not 3, every .npy array too. Raises DataError where nothing is found.
     """
-    parts = [_open_one(Path(one)) for one in (path, *more)]
+    suffixes = SUFFIXES if channels == 3 else SUFFIXES | {ARRAY_SUFFIX}
+    parts = [_open_one(Path(one), suffixes) for one in (path, *more)]
     return parts[0] if len(parts) == 1 else Joined(parts)
 
 
-def _open_one(path: Path) -> Source:
+def _open_one(path: Path, suffixes: frozenset[str]) -> Source:
     if not path.exists():
         raise DataError(f"{path} does not exist; give a folder of images, a list file, .tar shards or .parquet files.")
     if path.is_dir():
-        parquet, shards = sorted(path.glob("*.parquet"), key=_natural), sorted(path.glob("*.tar"), key=_natural)
-        if parquet or shards:
-            parts = ([Parquet(parquet)] if parquet else []) + ([Tar(shards)] if shards else [])
-            source = parts[0] if len(parts) == 1 else Joined(parts)
-        else:
-            files = (file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-            source = Files(path, sorted(files, key=_natural))
+        source = _open_folder(path, suffixes)
     elif path.suffix == ".parquet":
         source = Parquet([path])
     elif path.suffix == ".tar":
-        source = Tar([path])
+        source = Tar([path], suffixes)
     elif path.suffix in (".txt", ".csv", ".lst"):
         source = Files(path.parent, _listed(path))
     else:
         raise DataError(f"{path} is none of: a folder, a list (.txt, .csv), tar shards (.tar), Parquet (.parquet).")
     if not len(source):
-        raise DataError(f"{path} holds no images (looked for {', '.join(sorted(IMAGE_SUFFIXES))}, .tar and .parquet).")
+        raise DataError(f"{path} holds no images (looked for {', '.join(sorted(suffixes))}, .tar and .parquet).")
     return source
+
+
+def _open_folder(path: Path, suffixes: frozenset[str]) -> Source:
+    parquet, shards = sorted(path.glob("*.parquet"), key=_natural), sorted(path.glob("*.tar"), key=_natural)
+    parts = ([Parquet(parquet)] if parquet else []) + ([Tar(shards, suffixes)] if shards else [])
+    if parts:
+        return parts[0] if len(parts) == 1 else Joined(parts)
+    files = (file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    return Files(path, sorted(files, key=_natural))
 
 
 def _listed(path: Path) -> list[Path]:
@@ -197,7 +234,7 @@ def _listed(path: Path) -> list[Path]:
     return [path.parent / name for name in names]
 
 
-def _tar_members(shard: Path) -> list[tuple[str, int, int, str | None]]:
+def _tar_members(shard: Path, suffixes: frozenset[str]) -> list[tuple[str, int, int, str | None]]:
     """(name, offset, size, label) of the images of one shard."""
     try:
         with tarfile.open(shard, "r:") as archive:
@@ -217,7 +254,7 @@ def _tar_members(shard: Path) -> list[tuple[str, int, int, str | None]]:
     return [
         (member.name, member.offset_data, member.size, labels.get(str(Path(member.name).with_suffix(""))))
         for member in members
-        if Path(member.name).suffix.lower() in IMAGE_SUFFIXES
+        if Path(member.name).suffix.lower() in suffixes
     ]
 
 

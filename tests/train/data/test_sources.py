@@ -44,6 +44,18 @@ def test_a_folder_gives_every_image_below_it_in_natural_order(folder):
     assert source.read(0).label == "cat"
 
 
+def test_arrays_are_found_where_a_run_does_not_take_rgb(folder, tmp_path):
+    array = io.BytesIO()
+    np.save(array, np.zeros((2, 2, 5), np.uint8))
+    (folder / "cat" / "scene.npy").write_bytes(array.getvalue())
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        archive.add(folder / "cat" / "scene.npy", "scene.npy")
+    assert len(open_source(folder)) == len(IMAGES) and len(open_source(folder, channels=5)) == len(IMAGES) + 1
+    assert contents(open_source(tmp_path / "shard.tar", channels=5)) == {array.getvalue()}
+    with pytest.raises(DataError, match="holds no images"):
+        open_source(tmp_path / "shard.tar")
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".csv"])
 def test_a_list_names_files_relative_to_itself(folder, suffix):
     listing = folder / f"list{suffix}"

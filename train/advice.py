@@ -1,0 +1,48 @@
+"""What experience says of a configuration before it is run: sentences for the log, never a refusal."""
+
+from train.config import RunConfig
+from train.phases import phases
+
+SMALL_BATCH = 256
+"""Images per step below which the reference's settings need help; its own runs use 1,024 to 3,072."""
+
+
+def advice(config: RunConfig, images: int) -> list[str]:
+    """Sentences about a run on so many images; none where there is nothing to say."""
+    said = []
+    for phase in phases(config):
+        said += _small_batch(phase.config)
+    optim, epochs = config.optim, config.optim.steps * config.optim.batch / max(images, 1)
+    if epochs < 1:
+        said.append(
+            f"{optim.steps} steps of {optim.batch} see {epochs:.1%} of the {images} images; raise optim.steps to see all."
+        )
+    if config.optim.freeze_last_layer_steps >= optim.steps:
+        said.append(
+            f"The prototypes stay frozen for all {optim.steps} steps; lower optim.freeze_last_layer_steps to about "
+            f"{max(optim.steps // 100, 1)}."
+        )
+    return list(dict.fromkeys(said))
+
+
+def _small_batch(config: RunConfig) -> list[str]:
+    optim, together = config.optim, config.optim.batch // config.compute.accumulate
+    said = []
+    if together < 2:
+        said.append("KoLeo needs two images at once and is skipped; lower compute.accumulate or raise optim.batch.")
+    if optim.batch >= SMALL_BATCH:
+        return said
+    if config.objective.centring == "sinkhorn" and config.heads.dino_prototypes > 64 * 2 * together:
+        said.append(
+            f"Sinkhorn-Knopp spreads {2 * together} crops at a time over {config.heads.dino_prototypes} prototypes, "
+            "so that most stay without an image; with a batch this small, "
+            f"{max(1024, 64 * 2 * together)} (heads.dino_prototypes) or objective.centring=softmax learn more steadily."
+        )
+    start, share = optim.teacher_momentum[0], (optim.batch / 1024) ** 0.5
+    slower = 1 - (1 - start) * share
+    if start < slower - 0.001:
+        said.append(
+            f"The teacher averages over few images at momentum {start} and batch {optim.batch}; "
+            f"{slower:.4f} (optim.teacher-momentum) averages over as many as the reference's, for the square-root rule."
+        )
+    return said

@@ -1,0 +1,162 @@
+"""A linear layer on frozen features: many of them at once, the best chosen without a look at the test set.
+
+Oquab et al. 2023, section 7.1 trains a grid of linear layers by SGD and reports the best; here all layers of the
+grid are one matrix product, and the choice is made on a part of the training set.
+n images, D width, C classes, G layers of the grid.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core import RequestError
+from train.evaluate.accuracy import Accuracy, ranks, require_labelled
+
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Learning rates for features of length 1: up to 7.6 any data converge (momentum 0.9), beyond, most do."""
+WEIGHT_DECAYS = (0.0, 1e-4, 1e-3)
+STEPS = 500
+BATCH = 512
+HELD_OUT = 0.2
+"""Share of the training set that the grid is judged by."""
+MOMENTUM = 0.9
+NEGLIGIBLE = 1e-12
+"""Probability taken for 0: products with less become denormal numbers, on which a processor works six times as long."""
+BLOCK = 2**25
+"""Logits judged at once: 128 MB."""
+CONSTANT = 1e-6
+"""Standard deviation, relative to its size, below which a feature is float32's rounding."""
+
+
+class Setting(NamedTuple):
+    """One place of the grid."""
+
+    rate: float
+    weight_decay: float
+
+
+class LinearProbe(NamedTuple):
+    """What the chosen linear layer reaches on the test set, and with which setting."""
+
+    accuracy: Accuracy
+    setting: Setting
+
+
+@torch.no_grad()
+def linear_accuracy(
+    train_x: Tensor,
+    train_y: Tensor,
+    test_x: Tensor,
+    test_y: Tensor,
+    classes: int,
+    generator: np.random.Generator,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    rates: Sequence[float] = RATES,
+    weight_decays: Sequence[float] = WEIGHT_DECAYS,
+) -> LinearProbe:
+    """Accuracy of a linear layer trained on features [n, D] float with labels [n] int64 in 0..classes−1.
+
+    Every learning rate with every weight decay is trained on four fifths of the training set and judged on the
+    fifth that is held out; the best is then trained anew on all of it. Features are standardised by the training
+    set's statistics. `generator` draws what is held out and the order of images.
+
+    Raises RequestError where features and labels do not fit, or fewer than two training images are given.
+    """
+    require_labelled(train_x, train_y, "training")
+    require_labelled(test_x, test_y, "test")
+    highest = int(torch.maximum(train_y.max(), test_y.max()))
+    if len(train_x) < 2 or highest >= classes or train_x.shape[1] != test_x.shape[1]:
+        raise RequestError(
+            f"{len(train_x)} training images of width {train_x.shape[1]}, test images of width {test_x.shape[1]}, "
+            f"labels up to {highest} for {classes} classes; give two or more, equally wide, labels below {classes}."
+        )
+    grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
+    with torch.autocast(train_x.device.type, enabled=False):
+        x, test = _standardised(train_x.float(), test_x.float())
+        order = torch.from_numpy(generator.permutation(len(x))).to(x.device)
+        count = max(1, round(HELD_OUT * len(x)))
+        held, kept = order[:count], order[count:]
+        layers = _train(x, train_y, kept, classes, grid, generator, steps, batch)
+        judged = _judged(x, train_y, held, layers)
+        best = grid[min(range(len(grid)), key=lambda place: (-judged.top1[place], judged.losses[place]))]
+        layer = _train(x, train_y, order, classes, [best], generator, steps, batch)
+        reached = _judged(test, test_y, torch.arange(len(test), device=test.device), layer)
+        return LinearProbe(Accuracy(reached.top1[0], reached.top5[0]), best)
+
+
+def _standardised(train: Tensor, test: Tensor) -> list[Tensor]:
+    """Mean 0 and variance 1 / D in each feature of the training set, and 1 beside them for the bias."""
+    deviation, mean = torch.std_mean(train, dim=0, correction=0)
+    size = mean.abs() + deviation
+    scale = torch.where(deviation > CONSTANT * size, deviation, math.inf) * train.shape[1] ** 0.5
+    return [torch.cat([(x - mean) / scale, torch.ones_like(x[:, :1])], dim=1) for x in (train, test)]
+
+
+def _train(
+    x: Tensor,
+    y: Tensor,
+    among: Tensor,
+    classes: int,
+    grid: Sequence[Setting],
+    generator: np.random.Generator,
+    steps: int,
+    batch: int,
+) -> Tensor:
+    """Layers [D + 1, G, C] after SGD on the cross-entropy of the images `among`, rates falling to 0 by a cosine.
+
+    The last row, the bias, does not decay.
+    """
+    rates, decays = (x.new_tensor(column).view(1, -1, 1) for column in zip(*grid, strict=True))
+    layers = x.new_zeros(x.shape[1], len(grid), classes)
+    velocity = torch.zeros_like(layers)
+    for step, places in enumerate(_batches(len(among), min(batch, len(among)), steps, generator)):
+        rows = among[torch.from_numpy(places).to(x.device)]
+        errors = F.threshold(_logits(x[rows], layers).softmax(dim=2), NEGLIGIBLE, 0.0)  # [B, G, C]
+        errors[torch.arange(len(rows), device=x.device), :, y[rows]] -= 1
+        gradient = (x[rows].T @ (errors / len(rows)).flatten(1)).view_as(layers)
+        gradient[:-1] += decays * layers[:-1]
+        velocity.mul_(MOMENTUM).add_(gradient)
+        layers -= rates * (0.5 + 0.5 * math.cos(math.pi * step / steps)) * velocity
+    return layers
+
+
+def _batches(images: int, batch: int, steps: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """`steps` batches of places, epoch after epoch in a fresh order; what is left of an epoch is dropped."""
+    done = 0
+    while done < steps:
+        order = generator.permutation(images)
+        for start in range(0, images - batch + 1, batch)[: steps - done]:
+            yield order[start : start + batch]
+            done += 1
+
+
+def _logits(x: Tensor, layers: Tensor) -> Tensor:
+    """[n, G, C] of features [n, D + 1]."""
+    return (x @ layers.flatten(1)).view(len(x), *layers.shape[1:])
+
+
+class _Judged(NamedTuple):
+    """Of each layer: shares of hits, and the mean cross-entropy, infinite where it diverged."""
+
+    top1: list[float]
+    top5: list[float]
+    losses: list[float]
+
+
+def _judged(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> _Judged:
+    """What the layers say of the images `among`, a part of them at a time."""
+    sums = x.new_zeros(3, layers.shape[1], dtype=torch.float64)
+    for rows in among.split(max(1, BLOCK // layers[0].numel())):
+        logits = _logits(x[rows], layers).movedim(1, 0)  # [G, n, C]
+        placed = ranks(logits, y[rows])
+        chances = logits.log_softmax(dim=2)[:, torch.arange(len(rows), device=x.device), y[rows]]
+        losses = (-chances.double()).nan_to_num(nan=math.inf)
+        sums += torch.stack([(placed < 1).sum(dim=1), (placed < 5).sum(dim=1), losses.sum(dim=1)])
+    return _Judged(*(sums / len(among)).tolist())

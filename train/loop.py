@@ -1,0 +1,151 @@
+"""The steps of one phase of a run: batches in, weights forward, and what is kept and said on the way."""
+
+import itertools
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core import VisionTransformer
+from core.runs import BACKBONE, save_backbone, snapshot_path
+from train import checkpoint, dist
+from train.config import RunConfig
+from train.data.batch import CutBatch, Quarantine, cut_batches, step_masks, to_device
+from train.data.resident import ResidentImages, resident_batches
+from train.data.sampler import Order, StepSampler
+from train.data.sources import Source
+from train.metrics import Log, Meter
+from train.objective import Batch
+from train.phases import Phase
+from train.step import Report, update
+from train.student_teacher import StudentTeacher
+from train.watch import Watch
+
+log = logging.getLogger(__name__)
+
+
+class StopSignal:
+    """Turns SIGTERM and SIGINT into a wish that the loop sees after its step; a second one stops at once."""
+
+    def __init__(self):
+        self.received = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _frame) -> None:
+        self.received = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def anywhere(self, world: dist.World) -> bool:
+        """Whether any rank was asked to stop: they must all leave the loop at the same step."""
+        self.received = bool(dist.average(torch.tensor(float(self.received), device=world.device)) > 0)
+        return self.received
+
+
+@dataclass
+class Loop:
+    """What the steps of a run share, whatever its phase. `journal` and `watch` are there on the rank that leads."""
+
+    config: RunConfig
+    out: Path
+    world: dist.World
+    source: Source
+    images: ResidentImages | None
+    journal: Log | None
+    watch: Watch | None
+    stop: StopSignal
+    quarantine: Quarantine
+
+    def train(
+        self,
+        phase: Phase,
+        done: int,
+        networks: StudentTeacher,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> int:
+        """Go on from step `done` of the run to the end of the phase, or to where it is asked to stop; that step."""
+        config, world = phase.config, self.world
+        sampler = self._sampler(phase, done)
+        cuts = self._cuts(config, sampler)
+        meter = Meter()
+        if done == 0:
+            self._show(0, checkpoint.whole_teacher(networks))
+        while done < phase.last:
+            waiting = time.perf_counter()
+            parts = list(itertools.islice(cuts, config.compute.accumulate))
+            meter.step(config.optim.batch, time.perf_counter() - waiting)
+            self.quarantine.add([bad for part in parts for bad in part.unreadable])
+            batches = self._batches(parts, sampler, done - phase.first, config)
+            report = update(networks, optimiser, scaler, batches, done - phase.first, config, world, self.out)
+            done += 1
+            meter.skipped_koleo += report.koleo_skipped
+            self._tell(done, report, meter)
+            stopping, ending = self.stop.anywhere(world), done == phase.last
+            if self._saves(done) or stopping or ending:
+                extra, log_config = {"scaler": scaler.state_dict()}, config.log
+                checkpoint.save(self.out, done, networks, optimiser, extra, log_config.keep, log_config.keep_steps)
+                self._export(done, checkpoint.whole_teacher(networks))
+            if self._shows(done) or ending:
+                self._show(done, checkpoint.whole_teacher(networks))
+            if stopping:
+                break
+        return done
+
+    def _sampler(self, phase: Phase, done: int) -> StepSampler:
+        config, world = phase.config, self.world
+        order = Order(self.source.blocks, config.seed)
+        steps = (done - phase.first, phase.last - phase.first)
+        return StepSampler(order, config.optim.batch, *steps, world.rank, world.size, config.compute.accumulate)
+
+    def _cuts(self, config: RunConfig, sampler: StepSampler) -> Iterator[CutBatch]:
+        if self.images is not None:
+            return resident_batches(self.images, config.augment, sampler, config.seed)
+        pin = self.world.device.type == "cuda"
+        return cut_batches(self.source, config.augment, sampler, config.seed, config.compute.workers, pin)
+
+    def _batches(self, parts: list[CutBatch], sampler: StepSampler, step: int, config: RunConfig) -> Iterator[Batch]:
+        augment, grid = config.augment, config.augment.global_size // config.model.patch
+        for number, part in enumerate(parts):
+            masks = step_masks(config.optim.batch, grid, config.seed, step, sampler.rows(number), config.masks)
+            yield to_device(part, self.world.device, masks, augment.mean, augment.std)
+
+    def _saves(self, done: int) -> bool:
+        return done % self.config.log.save_every == 0 or done in self.config.log.keep_steps
+
+    def _shows(self, done: int) -> bool:
+        """Whether a snapshot is kept at this step (every power of two), or the teacher looked at between."""
+        return self._snapshots(done) or bool(self.config.log.watch_every and done % self.config.log.watch_every == 0)
+
+    def _snapshots(self, done: int) -> bool:
+        return self.config.log.snapshots and (done & (done - 1) == 0 or done == self.config.steps)
+
+    def _export(self, done: int, teacher: VisionTransformer | None) -> None:
+        if teacher is not None:
+            save_backbone(teacher, self.out / BACKBONE, {"step": str(done)})
+        dist.wait()
+
+    def _show(self, done: int, teacher: VisionTransformer | None) -> None:
+        """Keep a snapshot where one is due, score the teacher and draw what it sees."""
+        if teacher is not None:
+            if self._snapshots(done):
+                save_backbone(teacher, snapshot_path(self.out, done), {"step": str(done)}, torch.float16)
+            teacher.to(self.world.device)
+            self.watch.pictures(teacher, done, self.out)
+            self.journal.write(done, self.watch.scores(teacher))
+        dist.wait()
+
+    def _tell(self, done: int, report: Report, meter: Meter) -> None:
+        if self.journal is None:
+            return
+        self.journal.advance()
+        if not report.skipped and (done % self.config.log.every == 0 or done == self.config.steps):
+            norms = {f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}
+            counts = {"unreadable": self.quarantine.count, "devices": self.world.size}
+            values = {"loss": sum(report.losses.values())} | report.losses | norms | report.rates._asdict()
+            self.journal.write(done, values | counts | meter.rates())
+            meter.reset()
