@@ -9,7 +9,8 @@
     ├── snapshots/
     │   └── step-00001024.safetensors   earlier ones, in float16
     ├── pictures/
-    │   └── step-00001024.webp          the same pictures seen at that step
+    │   ├── step-00001024.webp          the same pictures seen at that step
+    │   └── step-00001024.npz           their colours as numbers
     ├── checkpoints/                    to continue from (`train.checkpoint`)
     └── tensorboard/
 

@@ -31,21 +31,29 @@ class OptimConfig:
     batch: int = 1024
     """Images per step over all ranks."""
     base_lr: float = 0.004
-    """At a batch of 1024; scaled by the square root of batch / 1024."""
+    """At a batch of 1024; scaled by the square root of batch / 1024 (the reference's ssl_default_config.yaml)."""
     final_lr: float = 1e-6
+    """Reached by a cosine at the last step."""
     warmup_steps: int = 12_500
+    """Steps in which the learning rate rises linearly; a tenth of the run in the reference."""
     weight_decay: tuple[float, float] = (0.04, 0.4)
+    """From first to last step, by a cosine (Caron et al. 2021)."""
     betas: tuple[float, float] = (0.9, 0.999)
     layer_decay: float = 0.9
+    """Factor on the learning rate for each block further from the output (the reference's short setup)."""
     patch_embed_lr: float = 0.2
+    """Factor on the learning rate of the patch embedding (the reference's default)."""
     clip: float = 3.0
     """Gradient norm of each sub-network (backbone, DINO head, iBOT head) at most."""
     freeze_last_layer_steps: int = 1250
+    """Steps in which the prototypes stay as drawn; one epoch in the reference."""
     teacher_momentum: tuple[float, float] = (0.992, 1.0)
+    """From first to last step, by a cosine (the reference's default)."""
     teacher_temperature: tuple[float, float] = (0.04, 0.07)
+    """From first step to the end of its warm-up (the reference's default)."""
     temperature_warmup_steps: int = 37_500
     drop_rate: float = 0.3
-    """Stochastic depth of the student."""
+    """Stochastic depth of the student: the share of samples each branch leaves out (0.3; 0.4 for ViT-g)."""
 
     @property
     def lr(self) -> float:
@@ -89,6 +97,27 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class WatchConfig:
+    """How much is looked at. Scores cost `health` + `labelled` forward passes at the size of a global crop."""
+
+    photographs: int = 4
+    """Sample photographs that come with the packages, in each picture."""
+    pictures: int = 8
+    """All pictures; the others are the run's own."""
+    least_grid: int = 16
+    """Patches along a side of a picture; twice those of a global crop where that is more."""
+    health: int = 256
+    """Images of the run by which collapse shows."""
+    patched: int = 32
+    """Those of them whose patches are compared."""
+    labelled: int = 2000
+    """Labelled images over all classes, a quarter of them asked about: a share of 0.5 is then known to ± 0.022."""
+    classes: int = 100
+    """Most classes; of more, so many are drawn."""
+    neighbours: int = 20
+
+
+@dataclass(frozen=True)
 class HighResolutionConfig:
     """The continuation at larger crops (Oquab et al. 2023: 10,000 steps at 518 px); none at 0 steps."""
 
@@ -128,6 +157,7 @@ class RunConfig:
     high_resolution: HighResolutionConfig = field(default_factory=HighResolutionConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    watch: WatchConfig = field(default_factory=WatchConfig)
     account: AccountConfig = field(default_factory=AccountConfig)
     start_from: str = ""
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""

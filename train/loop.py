@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from core import VisionTransformer
+from core.precision import inference
 from core.runs import BACKBONE, save_backbone, snapshot_path
 from train import checkpoint, dist
 from train.config import RunConfig
@@ -134,9 +135,9 @@ class Loop:
         if teacher is not None:
             if self._snapshots(done):
                 save_backbone(teacher, snapshot_path(self.out, done), {"step": str(done)}, torch.float16)
-            teacher.to(self.world.device)
-            self.watch.pictures(teacher, done, self.out)
-            self.journal.write(done, self.watch.scores(teacher))
+            with inference(teacher.to(self.world.device)) as seeing:
+                self.watch.pictures(seeing, done, self.out)
+                self.journal.write(done, self.watch.scores(seeing))
         dist.wait()
 
     def _tell(self, done: int, report: Report, meter: Meter) -> None:

@@ -6,7 +6,6 @@ What it leaves in RUN is drawn in `core.runs`; the steps themselves are `train.l
 import argparse
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -39,12 +38,17 @@ log = logging.getLogger(__name__)
 
 
 def pretrain(
-    config: RunConfig, data: Sequence[Path], out: Path, resume: bool = False, labelled: Sequence[Path] = ()
+    config: RunConfig,
+    data: Sequence[Path],
+    out: Path,
+    resume: bool = False,
+    labelled: Sequence[Path] = (),
+    announcement: str = "",
 ) -> Path:
     """Train, or go on training, and return the run folder. Started by torchrun, every rank calls it.
 
     `labelled`: images with labels, by which the teacher is scored as it learns; `config` is what a resumed run
-    was started with, whatever is given. Raises RequestError where `out` holds a run and `resume` is not asked
+    was started with, whatever is given; `announcement` is printed once nothing stands in the way. Raises RequestError where `out` holds a run and `resume` is not asked
     for, or the other way round.
     """
     world = dist.join()
@@ -56,6 +60,7 @@ def pretrain(
     if not resume:
         _claim(out, config, world)
     if world.leads:
+        print(announcement)
         for sentence in advice(config, len(source)):
             log.warning(sentence)
     done = checkpoint.last_step(out) if resume else 0
@@ -146,7 +151,9 @@ def _prepared(
 class Command:
     """Pretrain a DINOv2 on images alone; labels are never needed.
 
-    The recipe gives every value below its default; --help after --recipe NAME shows that recipe's.
+    The defaults shown are those of the recipe; --recipe NAME --help shows another's. When a run starts, it prints
+    for each value whether it comes from the recipe, the command line, or the project's default, whose source the
+    lines below name; RUN/config.json keeps them.
     """
 
     data: tuple[Path, ...]
@@ -166,12 +173,18 @@ def main(words: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         chosen = recipes.recipe(_recipe_name(words))
-        command = tyro.cli(Command, args=words, default=Command(tyro.MISSING, tyro.MISSING, config=chosen))
+        command = tyro.cli(
+            Command,
+            prog="python -m train.pretrain",
+            args=words,
+            default=Command(tyro.MISSING, tyro.MISSING, config=chosen),
+        )
         if not torch.cuda.is_available():
             keep_freed_memory()
-        if os.environ.get("RANK", "0") == "0" and not command.resume:
-            print(with_origins(command.config, chosen, command.recipe))
-        pretrain(command.config, command.data, command.out, command.resume, command.labelled)
+        told = f"Going on with {command.out}, as its {CONFIG} says"
+        if not command.resume:
+            told = with_origins(command.config, chosen, command.recipe)
+        pretrain(command.config, command.data, command.out, command.resume, command.labelled, told)
     except DinoError as error:
         print(f"python -m train.pretrain: {error}", file=sys.stderr)
         return 2

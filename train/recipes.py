@@ -1,14 +1,14 @@
 """Recipes: functions that return a whole run configuration, each saying its command, its time and its score.
 
-`python -m train.pretrain --recipe NAME --data PATH --out RUN` takes any of them; every value can be changed on
-the command line, and RUN/config.json holds what was used.
+`python -m train.pretrain --recipe NAME --data PATH --out RUN` takes any of them. Every value can be changed on the
+command line, is printed with where it comes from when the run starts, and stands in RUN/config.json.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from core import BACKBONES, RequestError, ViTConfig
-from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig
+from train.config import ComputeConfig, HeadConfig, HighResolutionConfig, LogConfig, OptimConfig, RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
 
 
@@ -31,6 +31,7 @@ def tiny() -> RunConfig:
         ),
         compute=ComputeConfig(precision="float32", workers=0),
         log=LogConfig(save_every=100),
+        watch=WatchConfig(health=128, labelled=1000),
     )
 
 
@@ -76,7 +77,7 @@ def vitg14() -> RunConfig:
     """ViT-g/14 as the paper trained it on LVD-142M: 625,000 steps of 3,072 images, 131,072 prototypes.
 
     Oquab et al. 2023, table 16: lr 3.5e-4 (at its own batch), weight decay 0.04 → 0.2, momentum from 0.994, no
-    layer-wise decay, stochastic depth 0.4. Not run by this project.
+    layer-wise decay, stochastic depth 0.4; then 10,000 steps at 518 pixels. Not run by this project.
     """
     batch = 3072
     return RunConfig(
@@ -94,6 +95,7 @@ def vitg14() -> RunConfig:
             temperature_warmup_steps=37_500,
             drop_rate=0.4,
         ),
+        high_resolution=HighResolutionConfig(steps=10_000),
         compute=ComputeConfig(precision="float16", checkpoint_activations=True, compile=True),
     )
 

@@ -12,6 +12,8 @@ from train.config import ComputeConfig
 from train.dist import World
 from train.student_teacher import Network, StudentTeacher
 
+COMPILER = "inductor"
+"""What `torch.compile` hands its graphs to; needs a C++ compiler on processors."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -23,7 +25,7 @@ def prepare(networks: StudentTeacher, config: ComputeConfig, world: World) -> St
     for network in (networks.student, networks.teacher):
         if config.compile:
             for block in network.backbone.blocks:
-                block.compile(dynamic=True)
+                block.compile(dynamic=True, backend=COMPILER)
         if world.size > 1:
             _shard(network, config)
     return networks

@@ -1,171 +1,180 @@
-"""How a run is looked at while it trains: PCA pictures of the same samples, scores on a labelled sample, health.
+"""How a running pretraining is looked at: what the teacher sees of the same pictures at every step, and its scores.
 
-It draws from no generator of the run and leaves the network as it finds it.
+Pictures and samples are drawn the same way whatever the run's seed, so that steps and runs can be compared.
+n pictures, C channels, S side of a crop in pixels, D width.
 """
 
-import itertools
-import os
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
-from core import FeatureMap, ImageError, VisionTransformer, extract, load_image
-from core.analysis.pca import joint_pca
-from core.analysis.render import onto_picture
+from core import FeatureMap, Geometry, ImageError, Tokens, VisionTransformer
 from core.gallery import samples
-from core.runs import picture_path
-from train.config import RunConfig
-from train.data.sources import Source
+from train.config import RunConfig, WatchConfig
+from train.data.pictures import load_pixels
+from train.data.sources import DataError, Source
+from train.drawing import draw_step
+from train.evaluate.health import effective_rank, first_component_share, mean_cosine
 from train.evaluate.knn import knn_accuracy
-from train.evaluate.labelled import CentreCrops, centre_crops, labelled_sample, pooled, tokens_of
+from train.evaluate.labelled import Pooled, centre_crop, centre_crops, labelled_sample, pooled, tokens_of
 from train.evaluate.linear import linear_accuracy
 
-OWN_PICTURES, SAMPLE_PICTURES = 4, 4
-"""Of the run's own images, and of the sample photographs."""
-TILE = 160
-"""Side in pixels of one picture on a sheet."""
-LARGEST = 518
-PER_CLASS, MOST_CLASSES = 40, 50
-"""Of the labelled sample."""
-MOST_FOR_HEALTH = 256
-NEIGHBOURS = 20
+log = logging.getLogger(__name__)
+
+SEED = 0
+RATES, WEIGHT_DECAYS, STEPS, BATCH = (1.0, 10.0, 100.0), (0.0, 1e-3), 300, 256
+"""Of the linear layers: 2 s on two processor cores with 100 classes and features of 768 numbers."""
+BLOCKS = 8
+"""Shards or row groups that the images for the health figures are drawn from, as each must be opened for them."""
+
+
+class _Labelled(NamedTuple):
+    """Crops [n, C, S, S] of labelled images and their labels [n] int64, to learn from and to ask about."""
+
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+    classes: int
 
 
 class Watch:
-    """What is looked at again and again: fixed pictures, a fixed labelled sample (or none), fixed training images."""
+    """The pictures and samples of a run, read once and kept as crops (0.35 GB at most at 224 px in colour).
 
-    def __init__(self, config: RunConfig, source: Source, labelled: Source | None):
-        self.augment, self.channels = config.augment, config.model.channels
-        self.size = min(2 * config.augment.global_size, LARGEST // config.model.patch * config.model.patch)
-        self.shown = _shown(source) if self.channels == 3 else []
-        every = np.unique(np.linspace(0, len(source) - 1, MOST_FOR_HEALTH).astype(int))
-        self.health_crops = centre_crops(source, every, config.augment.global_size, self.channels)
-        self.labelled = None
+    Raises DataError where `labelled` has too few labels or cannot be read. A run's own images that cannot be read
+    are left out.
+    """
+
+    def __init__(self, config: RunConfig, source: Source, labelled: Source | None = None):
+        self.sizes = config.watch
+        augment, patch, channels = config.augment, config.model.patch, config.model.channels
+        self._mean, self._std = augment.mean, augment.std
+        side = patch * max(self.sizes.least_grid, 2 * augment.global_size // patch)
+        self._pictures = _picture_crops(source, side, channels, self.sizes)
+        some = _some_images(source, self.sizes.health)
+        self._health = centre_crops(source, some, augment.global_size, channels).pixels
+        self._labelled = None
         if labelled is not None:
-            drawn = labelled_sample(labelled, PER_CLASS, np.random.default_rng(0), most_classes=MOST_CLASSES)
-            self.labelled = [
-                self._with_labels(labelled, indices, labels)
-                for indices, labels in ((drawn.train, drawn.train_labels), (drawn.test, drawn.test_labels))
-            ]
+            self._labelled = _labelled_crops(labelled, augment.global_size, channels, self.sizes)
 
-    def _with_labels(self, source: Source, indices: Tensor, labels: Tensor) -> tuple[CentreCrops, Tensor]:
-        crops = centre_crops(source, indices, self.augment.global_size, self.channels)
-        return crops, labels[crops.kept]
+    def pictures(self, model: VisionTransformer, step: int, folder: Path) -> Path | None:
+        """Draw what `model` sees of the fixed pictures after `step` steps into the run `folder`; the file.
 
-    def _cls(self, model: VisionTransformer, crops: CentreCrops) -> Tensor:
-        tokens = tokens_of(model, crops.pixels, mean=self.augment.mean, std=self.augment.std)
-        return pooled(tokens, crops.kept).cls
+        None, and a word in the log, where no picture could be read or the features are not finite.
+        """
+        maps = self._maps(model)
+        if not maps or not all(feature_map.patches.isfinite().all() for feature_map in maps):
+            log.warning("Step %d has no picture: %s", step, "the features are not finite" if maps else "none was read")
+            return None
+        return draw_step(maps, self._pictures, step, folder)
 
     def scores(self, model: VisionTransformer) -> dict[str, float]:
-        """Values for the log, by name: `probe/…` where labels are known, `health/…` always.
+        """Figures by the names they are logged under.
 
-        `health/effective_rank`: exp of the entropy of the cls tokens' normalised singular values; 1 is a collapse.
-        `health/cls_cosine`: mean cosine between different images' cls tokens; near 1, they all look the same.
+        "probe/knn_top1" and "probe/linear_top1", shares in 0..1, where there are labels; "health/effective_rank" (1
+        to D), "health/cls_cosine" and "health/first_component" (at most 1; all three at 1 is collapse) where at
+        least two of the run's images could be read. What would not be finite is left out, with a word in the log.
         """
-        cls = self._cls(model, self.health_crops)
-        values = {"health/effective_rank": effective_rank(cls), "health/cls_cosine": mean_cosine(cls)}
-        if self.labelled is not None:
-            (crops, labels), (asked_crops, answers) = self.labelled
-            bank, asked = self._cls(model, crops), self._cls(model, asked_crops)
-            (nearest,) = knn_accuracy(bank, labels, asked, answers, [min(NEIGHBOURS, len(bank))]).values()
-            classes, generator = 1 + int(max(labels.max(), answers.max())), np.random.default_rng(0)
-            values["probe/knn_top1"] = nearest.top1
-            values["probe/linear_top1"] = linear_accuracy(
-                bank, labels, asked, answers, classes, generator
-            ).accuracy.top1
-        return values
+        scores = self._health_scores(model) if len(self._health) > 1 else {}
+        return scores | (self._probe_scores(model, self._labelled) if self._labelled is not None else {})
 
-    def pictures(self, model: VisionTransformer, step: int, run: Path) -> Path | None:
-        """Draw what the model sees after `step` steps into the run folder; None where pictures are not RGB."""
-        if not self.shown:
-            return None
-        maps = [extract(model, picture, self.size) for picture in self.shown]
-        path = picture_path(run, step)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        colours = steady(joint_pca(maps).images, path.parent / "colours.npz")
-        partial = path.with_suffix(".part")
-        _sheet(self.shown, maps, colours).save(partial, "WEBP", quality=85)
-        os.replace(partial, path)
-        return path
+    def _health_scores(self, model: VisionTransformer) -> dict[str, float]:
+        features = self._features(model, self._health)
+        few = self._health[: self.sizes.patched]
+        patches = torch.cat([part.patches.flatten(0, 1) for part in self._tokens(model, few)])
+        if not _finite(features.cls, patches):
+            return {}
+        return {
+            "health/effective_rank": effective_rank(features.cls),
+            "health/cls_cosine": mean_cosine(features.cls),
+            "health/first_component": first_component_share(patches),
+        }
 
-
-def effective_rank(features: Tensor) -> float:
-    """exp of the entropy of the centred features' [n, D] normalised singular values (Roy & Vetterli 2007).
-
-    >>> round(effective_rank(torch.eye(4)), 3)
-    3.0
-    """
-    singular = torch.linalg.svdvals((features - features.mean(dim=0)).double())
-    shares = singular / singular.sum().clamp(min=1e-30)
-    return float(torch.special.entr(shares).sum().exp())
-
-
-def mean_cosine(features: Tensor) -> float:
-    """Between different rows of [n, D]; 0 where there is one.
-
-    >>> mean_cosine(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]]))
-    0.3333333432674408
-    """
-    unit = F.normalize(features, dim=1)
-    count = len(unit)
-    total = unit.sum(dim=0).square().sum() - count
-    return float(total / (count * (count - 1))) if count > 1 else 0.0
-
-
-def steady(colours: Sequence[Tensor], memory: Path) -> list[Tensor]:
-    """PCA colours, [h, w, 3] each, with components reordered and turned round to look like those of the last time.
-
-    Networks at two steps have no directions in common, so their maps are compared: the assignment with the
-    greatest sum of absolute correlations wins. `memory` holds the last maps, and these from now on.
-    """
-    values = torch.cat([part.flatten(0, 1) for part in colours])  # [all patches, 3]
-    try:
-        with np.load(memory) as stored:
-            before = torch.from_numpy(stored["values"])
-    except (FileNotFoundError, ValueError, OSError, KeyError):
-        before = values
-    if before.shape == values.shape:
-        now, then = (F.normalize(part - part.mean(dim=0), dim=0) for part in (values, before))
-        agreement = then.T @ now  # [3, 3]
-        order = list(
-            max(itertools.permutations(range(3)), key=lambda p: sum(agreement[i, j].abs() for i, j in enumerate(p)))
+    def _probe_scores(self, model: VisionTransformer, labelled: _Labelled) -> dict[str, float]:
+        """k-NN on cls tokens; linear layers on cls tokens beside the mean of the patches."""
+        train, test = self._features(model, labelled.train), self._features(model, labelled.test)
+        if not _finite(*train, *test):
+            return {}
+        asked = labelled.train_labels, labelled.test_labels
+        k = min(self.sizes.neighbours, len(train.cls))
+        nearest = knn_accuracy(train.cls, asked[0], test.cls, asked[1], [k])[k]
+        device = model.pos_embed.device
+        train_x, train_y, test_x, test_y = (
+            part.to(device) for part in (torch.cat(train, dim=1), asked[0], torch.cat(test, dim=1), asked[1])
         )
-        turned = torch.tensor([bool(agreement[i, j] < 0) for i, j in enumerate(order)])
-        colours = [torch.where(turned, 1 - part[..., order], part[..., order]) for part in colours]
-    partial = memory.with_suffix(".part")
-    with partial.open("wb") as file:
-        np.savez(file, values=torch.cat([part.flatten(0, 1) for part in colours]).numpy())
-    os.replace(partial, memory)
-    return list(colours)
+        generator = np.random.default_rng(SEED)
+        linear = linear_accuracy(
+            train_x, train_y, test_x, test_y, labelled.classes, generator, STEPS, BATCH, RATES, WEIGHT_DECAYS
+        )
+        return {"probe/knn_top1": nearest.top1, "probe/linear_top1": linear.accuracy.top1}
+
+    def _maps(self, model: VisionTransformer) -> list[FeatureMap]:
+        side, patch = self._pictures.shape[-1], model.config.patch
+        geometry = Geometry(side, side, side // patch, side // patch, patch)
+        return [
+            FeatureMap(patches.unflatten(0, (geometry.rows, geometry.columns)), cls, geometry)
+            for tokens in self._tokens(model, self._pictures)
+            for patches, cls in zip(tokens.patches.cpu(), tokens.cls.cpu(), strict=True)
+        ]
+
+    def _features(self, model: VisionTransformer, pixels: Tensor) -> Pooled:
+        return pooled(self._tokens(model, pixels))
+
+    def _tokens(self, model: VisionTransformer, pixels: Tensor) -> Iterator[Tokens]:
+        return tokens_of(model, pixels, None, self._mean, self._std)
 
 
-def _shown(source: Source) -> list[Image.Image]:
-    """Some sample photographs, then some readable images of the run's own."""
-    candidates = np.linspace(0, len(source) - 1, min(4 * OWN_PICTURES, len(source))).astype(int)
-    own = itertools.islice(filter(None, (_readable(source, int(index)) for index in candidates)), OWN_PICTURES)
-    return [*(load_image(sample.path) for sample in samples()[:SAMPLE_PICTURES]), *own]
+def _finite(*features: Tensor) -> bool:
+    if all(part.isfinite().all() for part in features):
+        return True
+    log.warning("The features are not finite, so some scores are left out")
+    return False
 
 
-def _readable(source: Source, index: int) -> Image.Image | None:
-    try:
-        return load_image(source.read(index).data)
-    except ImageError:
-        return None  # the run lists it
+def _picture_crops(source: Source, side: int, channels: int, sizes: WatchConfig) -> Tensor:
+    """[n, C, side, side]: photographs, where a model of so many channels can see them, then images of the run."""
+    photographs = []
+    if channels in (1, 3):
+        try:
+            chosen = samples()[: min(sizes.photographs, sizes.pictures)]
+            photographs = [centre_crop(load_pixels(one.path.read_bytes(), channels), side) for one in chosen]
+        except ImageError as error:
+            log.warning("No sample photographs in the pictures: %s", error)
+    wanted = min(sizes.pictures - len(photographs), len(source))
+    spread = np.linspace(0, len(source) - 1, wanted + 2)[1:-1].round().astype(int)  # neighbours are often alike
+    own = centre_crops(source, np.unique(spread), side, channels).pixels
+    return torch.cat([*photographs, own]) if photographs else own
 
 
-def _sheet(pictures: Sequence[Image.Image], maps: Sequence[FeatureMap], colours: Sequence[Tensor]) -> Image.Image:
-    """Originals in a row, and below each its colours."""
-    sheet = Image.new("RGB", (TILE * len(pictures), 2 * TILE), "white")
-    for column, (picture, feature_map, colour) in enumerate(zip(pictures, maps, colours, strict=True)):
-        small = picture.copy()
-        small.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
-        left, top = column * TILE + (TILE - small.width) // 2, (TILE - small.height) // 2
-        seen = onto_picture(colour, feature_map.geometry, small.height, small.width, smooth=False)
-        sheet.paste(small, (left, top))
-        sheet.paste(Image.fromarray((seen * 255).round().astype(np.uint8)), (left, TILE + top))
-    return sheet
+def _some_images(source: Source, count: int) -> np.ndarray:
+    """`count` indices at random (all, where there are no more), from few blocks where blocks are large; ascending."""
+    generator = np.random.default_rng(SEED)
+    count = min(count, len(source))
+    drawn: list[int] = []
+    for place in generator.permutation(len(source.blocks)):
+        if len(drawn) >= count:
+            break
+        block = source.blocks[place]
+        drawn += generator.permutation(np.arange(block.start, block.stop))[: -(-count // BLOCKS)].tolist()
+    if len(drawn) < count:  # blocks of unequal size
+        rest = np.setdiff1d(np.arange(len(source)), drawn)
+        drawn += generator.permutation(rest)[: count - len(drawn)].tolist()
+    return np.sort(drawn[:count])
+
+
+def _labelled_crops(source: Source, side: int, channels: int, sizes: WatchConfig) -> _Labelled:
+    generator = np.random.default_rng(SEED)
+    sample = labelled_sample(source, sizes.labelled, generator, most_classes=sizes.classes, most_images=sizes.labelled)
+    train, test = (centre_crops(source, indices, side, channels) for indices in (sample.train, sample.test))
+    if len(train.kept) < 2 or not len(test.kept):
+        raise DataError(
+            f"Of the labelled images, {len(train.kept)} to learn from and {len(test.kept)} to ask about could be read; "
+            "give pictures that open, a few of each label."
+        )
+    labels = sample.train_labels[train.kept], sample.test_labels[test.kept]
+    return _Labelled(train.pixels, labels[0], test.pixels, labels[1], len(sample.names))

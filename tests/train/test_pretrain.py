@@ -188,6 +188,17 @@ def test_recomputing_activations_changes_nothing(photographs, tmp_path):
     assert logged(tmp_path / "kept") == logged(tmp_path / "again")
 
 
+@pytest.mark.slow
+def test_compiled_blocks_compute_the_same(photographs, tmp_path, monkeypatch):
+    """Traced and differentiated by torch's compiler; no C++ is built, which not every machine can."""
+    monkeypatch.setattr("train.shard.COMPILER", "aot_eager")
+    optim = replace(CONFIG.optim, steps=3, drop_rate=0.4)
+    for name, compute in (("plain", CONFIG.compute), ("compiled", replace(CONFIG.compute, compile=True))):
+        pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
+    for compiled, plain in zip(logged(tmp_path / "compiled"), logged(tmp_path / "plain"), strict=True):
+        assert compiled == pytest.approx(plain, rel=1e-4)
+
+
 def test_a_batch_in_parts_sees_the_same_images(photographs, tmp_path):
     """Each part is balanced on its own (Sinkhorn, KoLeo), so the terms are close, not equal."""
     optim = replace(CONFIG.optim, steps=2)

@@ -46,8 +46,15 @@ class CentreCrops(NamedTuple):
     kept: Tensor
 
 
+class Pooled(NamedTuple):
+    """The cls token and the mean over patches of each image, [n, D] float32 on the CPU."""
+
+    cls: Tensor
+    mean_patch: Tensor
+
+
 class Features(NamedTuple):
-    """`cls` and `mean_patch` [n, D] float32 on the CPU; `kept` [n] as in `CentreCrops`."""
+    """As `Pooled`; `kept` [n] as in `CentreCrops`."""
 
     cls: Tensor
     mean_patch: Tensor
@@ -60,11 +67,13 @@ def labelled_sample(
     generator: np.random.Generator,
     test_share: float = 0.25,
     most_classes: int | None = None,
+    most_images: int | None = None,
 ) -> LabelledSample:
     """Up to `per_class` images of each label, at random, each class split into training and test by `test_share`.
 
     Every class has at least one image in either part; a label with a single image is left out. Of more than
-    `most_classes` labels, as many are drawn. Equal generators give equal samples.
+    `most_classes` labels, as many are drawn; `most_images` lowers `per_class` to an even share of them, though not
+    below 2. Equal generators give equal samples.
 
     Raises DataError where fewer than two labels are left, RequestError for arguments out of range.
     """
@@ -82,6 +91,8 @@ def labelled_sample(
         log.warning("%d labels that a single image has are left out", left_out)
     if most_classes is not None and len(classes) > most_classes:
         classes = sorted(generator.choice(classes, most_classes, replace=False).tolist())
+    if most_images is not None:
+        per_class = min(per_class, max(2, most_images // len(classes)))
     train, test = [], []
     for label, name in enumerate(classes):
         drawn = generator.permutation(by_label[name])[:per_class].tolist()
@@ -109,7 +120,7 @@ def centre_crops(source: Source, indices: Sequence[int] | Tensor, size: int, cha
     for place, index in enumerate(map(int, indices)):
         encoded = source.read(index)
         try:
-            crops.append(centre_crop(load_pixels(encoded.data, channels, size), size))
+            crops.append(centre_crop(load_pixels(encoded.data, channels, 2 * size), size))
         except ImageError as error:
             unreadable.append(f"{encoded.name}: {error}")
             continue
@@ -153,11 +164,10 @@ def tokens_of(
         yield Tokens(*(one.float() for one in tokens))
 
 
-def pooled(tokens: Iterator[Tokens], kept: Tensor) -> Features:
-    """The cls token and the mean over patches of every image."""
+def pooled(tokens: Iterator[Tokens]) -> Pooled:
+    """What is kept of every image's tokens."""
     pairs = [(part.cls.cpu(), part.patches.mean(dim=1).cpu()) for part in tokens]
-    cls, mean_patch = (torch.cat(column) for column in zip(*pairs, strict=True))
-    return Features(cls, mean_patch, kept)
+    return Pooled(*(torch.cat(column) for column in zip(*pairs, strict=True)))
 
 
 def features_of(
@@ -181,7 +191,7 @@ def features_of(
     for start in range(0, len(places), batch):
         crops = centre_crops(source, places[start : start + batch], size, model.config.channels)
         if len(crops.kept):
-            found.append(pooled(tokens_of(model, crops.pixels, batch, mean, std), crops.kept + start))
+            found.append((*pooled(tokens_of(model, crops.pixels, batch, mean, std)), crops.kept + start))
     if not found:
         raise DataError(f"None of the {len(places)} images could be read; are these pictures?")
     return Features(*(torch.cat(column) for column in zip(*found, strict=True)))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from core import RequestError
 from train.evaluate.accuracy import Accuracy, ranks, require_labelled
@@ -26,8 +25,6 @@ BATCH = 512
 HELD_OUT = 0.2
 """Share of the training set that the grid is judged by."""
 MOMENTUM = 0.9
-NEGLIGIBLE = 1e-12
-"""Probability taken for 0: products with less become denormal numbers, on which a processor works six times as long."""
 BLOCK = 2**25
 """Logits judged at once: 128 MB."""
 CONSTANT = 1e-6
@@ -118,7 +115,7 @@ def _train(
     velocity = torch.zeros_like(layers)
     for step, places in enumerate(_batches(len(among), min(batch, len(among)), steps, generator)):
         rows = among[torch.from_numpy(places).to(x.device)]
-        errors = F.threshold(_logits(x[rows], layers).softmax(dim=2), NEGLIGIBLE, 0.0)  # [B, G, C]
+        errors = _logits(x[rows], layers).softmax(dim=2)  # [B, G, C]
         errors[torch.arange(len(rows), device=x.device), :, y[rows]] -= 1
         gradient = (x[rows].T @ (errors / len(rows)).flatten(1)).view_as(layers)
         gradient[:-1] += decays * layers[:-1]

@@ -1,0 +1,148 @@
+"""Labelled samples of every kind of source, and the features of their pictures."""
+
+import io
+import logging
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import RequestError, VisionTransformer, ViTConfig, load_image
+from core.features import IMAGENET_MEAN, IMAGENET_STD
+from core.gallery import samples
+from train.data.sources import DataError, Files, open_source
+from train.evaluate.labelled import centre_crops, features_of, labelled_sample
+
+CONFIG = ViTConfig(width=96, depth=2, heads=3, image_size=56)
+
+
+def encoded(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory):
+    """Folders of 8 cats, 5 dogs, 2 owls and 1 yak, and a picture in none."""
+    root = tmp_path_factory.mktemp("classes")
+    for name, count in (("dog", 5), ("cat", 8), ("yak", 1), ("owl", 2)):
+        (root / name).mkdir()
+        for number in range(count):
+            (root / name / f"{number}.png").write_bytes(encoded(number))
+    (root / "loose.png").write_bytes(encoded(0))
+    return root
+
+
+def test_folders_are_not_read_for_their_labels(classes, monkeypatch):
+    source = open_source(classes)
+    monkeypatch.setattr(Files, "read", lambda *_: pytest.fail("an image was read"))
+    assert set(labelled_sample(source, 5, np.random.default_rng(0)).names) == {"cat", "dog", "owl"}
+
+
+def test_the_sample_is_stratified_and_disjoint(classes, caplog):
+    source = open_source(classes)
+    sample = labelled_sample(source, 6, np.random.default_rng(0), test_share=0.5)
+    assert sample.names == ("cat", "dog", "owl")
+    assert sample.left_out == 1 and "1 labels" in caplog.text
+    assert torch.bincount(sample.train_labels).tolist() == [3, 3, 1]
+    assert torch.bincount(sample.test_labels).tolist() == [3, 2, 1]
+    assert len(set(sample.train.tolist() + sample.test.tolist())) == 13
+    for index, label in zip(sample.train.tolist(), sample.train_labels.tolist(), strict=True):
+        assert source.read(index).label == sample.names[label]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.99])
+def test_every_class_is_in_both_parts(classes, share):
+    sample = labelled_sample(open_source(classes), 8, np.random.default_rng(0), share)
+    assert set(sample.train_labels.tolist()) == set(sample.test_labels.tolist()) == {0, 1, 2}
+
+
+def test_the_sample_follows_from_the_generator(classes):
+    source = open_source(classes)
+    first, again, other = (labelled_sample(source, 3, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first.train, again.train) and torch.equal(first.test, again.test)
+    assert not torch.equal(torch.cat([first.train, first.test]), torch.cat([other.train, other.test]))
+
+
+def test_many_classes_are_drawn_from_and_share_the_images(classes):
+    source = open_source(classes)
+    drawn = {labelled_sample(source, 8, np.random.default_rng(seed), most_classes=2).names for seed in range(20)}
+    assert drawn == {("cat", "dog"), ("cat", "owl"), ("dog", "owl")}
+    sample = labelled_sample(source, 8, np.random.default_rng(0), most_images=9)
+    assert torch.bincount(torch.cat([sample.train_labels, sample.test_labels])).tolist() == [3, 3, 2]
+
+
+def test_too_few_labels_name_the_remedy(classes):
+    with pytest.raises(DataError, match=r"5 images with 1 labels, 1 of which.*one folder for each class"):
+        labelled_sample(Files(classes, sorted((classes / "dog").iterdir())), 5, np.random.default_rng(0))
+    with pytest.raises(DataError, match="0 labels"):
+        labelled_sample(open_source(classes / "dog"), 5, np.random.default_rng(0))
+    with pytest.raises(RequestError, match="per_class is 1"):
+        labelled_sample(open_source(classes), 1, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return Files(samples()[0].path.parent, [sample.path for sample in samples()])
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return VisionTransformer(CONFIG).eval()
+
+
+def test_crops_are_pillows(photographs):
+    for sample, crop in zip(samples(), centre_crops(photographs, range(len(photographs)), 56).pixels, strict=True):
+        image = load_image(sample.path)
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        box = (left, top, left + side, top + side)
+        expected = np.asarray(image.resize((56, 56), Image.Resampling.BICUBIC, box=box)).astype(int)
+        # a large JPEG is decoded at a half or a quarter, which leaves out what 56 pixels do not show
+        most = 2 if sample.path.suffix == ".jpg" else 0.2
+        assert np.abs(crop.permute(1, 2, 0).numpy() - expected).mean() < most, sample.name
+
+
+def test_features_are_the_models(photographs, model):
+    features = features_of(model, photographs, [3, 0, 7], 56, batch=2)
+    crops = centre_crops(photographs, [3, 0, 7], 56).pixels.permute(0, 2, 3, 1).numpy() / 255
+    pixels = ((crops - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)).astype(np.float32)
+    with torch.no_grad():
+        tokens = model(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    torch.testing.assert_close(features.cls, tokens.cls, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(features.mean_patch, tokens.patches.mean(1), atol=1e-5, rtol=1e-5)
+    assert features.kept.tolist() == [0, 1, 2]
+    assert not features.cls.is_inference() and not features.cls.requires_grad
+
+
+def test_unreadable_images_are_left_out_with_a_word(classes, model, tmp_path, caplog):
+    paths = [classes / "cat" / "0.png", tmp_path / "broken.png", classes / "cat" / "1.png", classes / "cat" / "2.png"]
+    paths[1].write_bytes(b"no picture")
+    source = Files(tmp_path, paths)
+    with caplog.at_level(logging.WARNING):
+        features = features_of(model, source, range(4), 28, batch=3)
+    assert features.kept.tolist() == [0, 2, 3]
+    assert "1 images cannot be read" in caplog.text and "broken.png" in caplog.text
+    torch.testing.assert_close(features.cls, features_of(model, source, [0, 2, 3], 28).cls, atol=1e-5, rtol=1e-5)
+    with pytest.raises(DataError, match="None of the 1 images"):
+        features_of(model, source, [1], 28)
+
+
+def test_other_channels(tmp_path):
+    random = np.random.default_rng(0)
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", random.random((30, 20, 5), dtype=np.float32))
+    model = VisionTransformer(ViTConfig(width=24, depth=1, heads=3, image_size=28, channels=5))
+    source = open_source(tmp_path, channels=5)
+    features = features_of(model, source, [0, 1], 28, mean=(0.5,) * 5, std=(0.25,) * 5)
+    assert features.cls.shape == (2, 24)
+    assert not torch.equal(features.cls, features_of(model, source, [0, 1], 28, mean=(0,) * 5, std=(1,) * 5).cls)
+
+
+def test_sizes_that_are_no_multiple_of_the_patch_are_refused(photographs, model):
+    with pytest.raises(RequestError, match="size is 60"):
+        features_of(model, photographs, [0], 60)
