@@ -6,6 +6,9 @@ from train.phases import phases
 SMALL_BATCH = 256
 """Images per step below which the reference's settings need help; its own runs use 1,024 to 3,072."""
 
+LEAST_AVERAGES = 20
+"""How many times longer than the teacher's memory, 1 / (1 − momentum) steps, a run must be for it to be advised."""
+
 
 def advice(config: RunConfig, images: int) -> list[str]:
     """Sentences about a run on so many images; none where there is nothing to say."""
@@ -40,7 +43,7 @@ def _small_batch(config: RunConfig) -> list[str]:
         )
     start, share = optim.teacher_momentum[0], (optim.batch / 1024) ** 0.5
     slower = 1 - (1 - start) * share
-    if start < slower - 0.001:
+    if start < slower - 0.001 and optim.steps * (1 - slower) > LEAST_AVERAGES:
         said.append(
             f"The teacher averages over few images at momentum {start} and batch {optim.batch}; "
             f"{slower:.4f} (optim.teacher-momentum) averages over as many as the reference's, for the square-root rule."

@@ -16,6 +16,9 @@ def tiny() -> RunConfig:
     """A ViT of 96 × 4 on 56 px crops: a few minutes on two CPU cores, for tests and classes.
 
     `python -m train.pretrain --recipe tiny --data FOLDER --out RUN`
+
+    Two minutes and a quarter, a third of it at 8,900 photographs of some 110 classes, scored on 8,900 others:
+    k-NN top-1 of the cls token 0.3 % → 17 %, of a linear layer 13 % → 19 %, effective rank of 128 cls tokens 26 → 16.
     """
     return RunConfig(
         model=ViTConfig(width=96, depth=4, heads=3, image_size=56),

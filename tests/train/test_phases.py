@@ -60,10 +60,12 @@ def test_every_recipe_is_possible_and_says_where_its_values_come_from(name):
 
 
 def test_advice_is_given_for_small_batches_only():
-    assert not advice(RunConfig(), images=1_281_167)
+    assert not advice(RunConfig(), images=1_281_167) and not advice(RECIPES["tiny"](), images=10_000)
     small = replace(RunConfig(), optim=replace(RunConfig().optim, batch=32))
     said = " ".join(advice(small, 1_281_167))
     assert "prototypes" in said and "teacher-momentum" in said
+    short = replace(small, optim=replace(small.optim, steps=2000, warmup_steps=0))
+    assert "teacher-momentum" not in " ".join(advice(short, 10))  # it would remember its untrained self to the end
     alone = replace(small, compute=ComputeConfig(accumulate=32))
     assert "KoLeo needs two images" in " ".join(advice(alone, 1_281_167))
     assert "see 0.6% of the" in " ".join(advice(replace(small, optim=replace(small.optim, steps=200)), 10**6))
