@@ -12,7 +12,7 @@ import torch
 
 from core import VisionTransformer
 from core.precision import inference
-from core.runs import BACKBONE, save_backbone, snapshot_path
+from core.runs import BACKBONE, read_metrics, save_backbone, snapshot_path
 from train import checkpoint, dist
 from train.config import RunConfig
 from train.data.batch import CutBatch, Quarantine, cut_batches, step_masks, to_device
@@ -21,7 +21,7 @@ from train.data.sampler import Order, StepSampler
 from train.data.sources import Source
 from train.metrics import Log, Meter
 from train.objective import Batch
-from train.phases import Phase
+from train.phases import Phase, phases
 from train.step import Report, update
 from train.student_teacher import StudentTeacher
 from train.watch import Watch
@@ -74,8 +74,8 @@ class Loop:
         sampler = self._sampler(phase, done)
         cuts = self._cuts(config, sampler)
         meter = Meter()
-        if done == 0:
-            self._show(0, checkpoint.whole_teacher(networks))
+        if self._shows(done) and not self._shown(done):
+            self._show(done, checkpoint.whole_teacher(networks))
         while done < phase.last:
             waiting = time.perf_counter()
             parts = list(itertools.islice(cuts, config.compute.accumulate))
@@ -91,7 +91,7 @@ class Loop:
                 extra, log_config = {"scaler": scaler.state_dict()}, config.log
                 checkpoint.save(self.out, done, networks, optimiser, extra, log_config.keep, log_config.keep_steps)
                 self._export(done, checkpoint.whole_teacher(networks))
-            if self._shows(done) or ending:
+            if self._shows(done):
                 self._show(done, checkpoint.whole_teacher(networks))
             if stopping:
                 break
@@ -119,11 +119,18 @@ class Loop:
         return done % self.config.log.save_every == 0 or done in self.config.log.keep_steps
 
     def _shows(self, done: int) -> bool:
-        """Whether a snapshot is kept at this step (every power of two), or the teacher looked at between."""
-        return self._snapshots(done) or bool(self.config.log.watch_every and done % self.config.log.watch_every == 0)
+        """Whether the teacher is looked at after this step: at either end, at snapshots, and as often as is asked."""
+        often = self.config.log.watch_every
+        return done in (0, self.config.steps) or self._snapshots(done) or bool(often and done % often == 0)
+
+    def _shown(self, done: int) -> bool:
+        """Whether it was, before a kill; every rank reads the same log."""
+        return any(line["step"] == done and "loss" not in line for line in read_metrics(self.out))
 
     def _snapshots(self, done: int) -> bool:
-        return self.config.log.snapshots and (done & (done - 1) == 0 or done == self.config.steps)
+        """Whether a snapshot is kept: at every power of two, and at the end of a phase."""
+        ends = any(done == phase.last for phase in phases(self.config))
+        return self.config.log.snapshots and (done & (done - 1) == 0 or ends)
 
     def _export(self, done: int, teacher: VisionTransformer | None) -> None:
         if teacher is not None:

@@ -100,6 +100,17 @@ def test_a_killed_run_continues_to_the_bit(photographs, tmp_path):
     assert logged(run) == logged(tmp_path / "whole")
     for name, tensor in _weights(tmp_path / "whole").items():
         assert torch.equal(tensor, _weights(run)[name]), name
+    scores, whole = (
+        [
+            {k: v for k, v in line.items() if "/" in k} | {"step": line["step"]}
+            for line in read_metrics(folder)
+            if "loss" not in line
+        ]
+        for folder in (run, tmp_path / "whole")
+    )
+    assert scores == whole and list(snapshots(run)) == list(snapshots(tmp_path / "whole"))
+    for step, path in pictures(run).items():
+        assert path.read_bytes() == pictures(tmp_path / "whole")[step].read_bytes(), step
 
 
 @pytest.mark.slow
