@@ -118,11 +118,21 @@ def drop_metrics_after(run: Path, step: int) -> None:
 
 def stored_config(path: Path) -> ViTConfig | None:
     """The configuration in a safetensors file's metadata; None where it was not written by `save_backbone`."""
-    with safe_open(path, "pt") as file:
-        text = (file.metadata() or {}).get(_CONFIG_KEY)
+    text = _metadata(path).get(_CONFIG_KEY)
     if text is None:
         return None
     try:
         return ViTConfig(**json.loads(text))
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path} describes its model in a way this version does not know ({error}).") from error
+
+
+def stored_step(path: Path) -> int | None:
+    """After how many steps of a run a backbone file was written; None where no run wrote it."""
+    text = _metadata(path).get("step", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}

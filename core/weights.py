@@ -200,15 +200,19 @@ def _from_path(name: str, path: Path) -> VisionTransformer:
 
 def _from_file(name: str, path: Path, config: ViTConfig | None = None, **credits: str) -> VisionTransformer:
     state = _weights(path)
+    step = None
     if config is None and path.suffix == ".safetensors":
-        config = runs.stored_config(path)
+        config, step = runs.stored_config(path), runs.stored_step(path)
     if config is None:
         config = _inferred(state, path)
         if config.width % layouts.HEAD_WIDTH:
             credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
     model = _build(state, config, str(path))
-    title = f"ViT {model.config.width}×{model.config.depth}/{model.config.patch}"
-    model.source = ModelSource(name, f"{title} from {path.parent.name}/{path.name}", str(path), file_sha256(path),
+    title = f"ViT {model.config.width}×{model.config.depth}/{model.config.patch} from {path.parent.name}/{path.name}"
+    if step is not None:
+        title += f", step {step:,}"
+        credits = {"trained_by": "train.pretrain"} | credits
+    model.source = ModelSource(name, title, str(path), file_sha256(path),
                                _count(model), **credits)  # fmt: skip
     return model
 

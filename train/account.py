@@ -84,7 +84,7 @@ class Account(NamedTuple):
 
     steps: int
     images: int
-    operations: float
+    operations: int
     device_hours: float
     device: str
     watts_per_device: float
@@ -109,7 +109,7 @@ def write_account(run: Path, config: RunConfig, device: torch.device) -> Account
     account = Account(
         steps,
         images,
-        operations,
+        round(operations),
         device_seconds / 3600,
         name,
         watts,

@@ -9,11 +9,13 @@ format, which can be read back on any number of ranks. The order of images and e
 seed and the step (`train.data.sampler`), so nothing else is needed.
 """
 
+import contextlib
 import logging
 import os
 import re
 import shutil
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -65,11 +67,8 @@ def save(
         partial.mkdir(parents=True)
     wait()
     weights, moments = get_state_dict(networks, optimiser)
-    dcp.save(
-        {"networks": weights, "optimiser": moments, "extra": extra},
-        checkpoint_id=partial,
-        no_dist=not dist.is_initialized(),
-    )
+    with _one_process_is_meant():
+        dcp.save({"networks": weights, "optimiser": moments, "extra": extra}, checkpoint_id=partial)
     if _leads():
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
@@ -116,12 +115,21 @@ def load_networks(run: Path, step: int, networks: nn.Module) -> None:
 def _read(run: Path, step: int, state: dict) -> None:
     folder = run / "checkpoints" / f"step-{step:08}"
     try:
-        dcp.load(state, checkpoint_id=folder)
+        with _one_process_is_meant():
+            dcp.load(state, checkpoint_id=folder)
     except (dcp.api.CheckpointException, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{folder} does not fit this run ({str(error).splitlines()[0]}); "
             "resume with the recipe it was started with, or start a new run folder."
         ) from error
+
+
+@contextlib.contextmanager
+def _one_process_is_meant() -> Iterator[None]:
+    """Without torch's warning that it works for one process, where one it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def _leads() -> bool:
