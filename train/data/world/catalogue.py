@@ -1,0 +1,45 @@
+"""What there is: for every category how it is built, where it is found and how it is looked at."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from train.data.world import aircraft, birds, boats, fishes, furniture, mammals, vehicles
+from train.data.world.shapes import Builder
+
+
+class Kind(NamedTuple):
+    """A category: `view` is the usual angle in degrees between where it looks and the camera, `fill` the share of
+    the picture that it spans, `grain` the size in metres of what the ground under it is made of, `friends` what else is found beside it."""
+
+    build: Callable[[Builder, np.random.Generator], None]
+    settings: tuple[str, ...]
+    view: float = 52.0
+    fill: tuple[float, float] = (0.66, 0.9)
+    grain: float = 1.0
+    friends: tuple[str, ...] = ()
+
+
+CATALOGUE = {
+    "cat": Kind(mammals.cat, ("garden", "room", "meadow", "room"), 46, grain=0.3, friends=("dog",)),
+    "dog": Kind(mammals.dog, ("garden", "meadow", "beach", "snow", "room"), 50, grain=0.4, friends=("cat",)),
+    "horse": Kind(mammals.horse, ("meadow", "hills", "beach", "snow"), 62, grain=1.5),
+    "giraffe": Kind(mammals.giraffe, ("savanna", "savanna", "desert"), 60, grain=2.5, friends=("elephant",)),
+    "elephant": Kind(mammals.elephant, ("savanna", "savanna", "desert", "hills"), 52, grain=2.5, friends=("giraffe",)),
+    "songbird": Kind(birds.songbird, ("garden", "meadow", "snow", "sky"), 58, grain=0.12),
+    "duck": Kind(birds.duck, ("lake", "lake", "meadow", "snow"), 60, grain=0.25),
+    "owl": Kind(birds.owl, ("garden", "snow", "hills"), 30, grain=0.25),
+    "heron": Kind(birds.heron, ("beach", "meadow", "shallows"), 65, grain=0.5, friends=("duck",)),
+    "fish": Kind(fishes.fish, ("reef",), 72, grain=0.3),
+    "shark": Kind(fishes.shark, ("reef", "deep"), 62, grain=1.2),
+    "car": Kind(vehicles.car, ("street", "road", "desert", "snow"), 48, grain=3.0, friends=("truck", "bus")),
+    "truck": Kind(vehicles.truck, ("street", "road", "desert"), 48, grain=4.0, friends=("car", "bus")),
+    "bus": Kind(vehicles.bus, ("street", "street", "road", "snow"), 46, grain=4.0, friends=("car", "truck")),
+    "aeroplane": Kind(aircraft.aeroplane, ("sky", "sky", "road", "meadow"), 52, grain=5.0, friends=("helicopter",)),
+    "helicopter": Kind(aircraft.helicopter, ("sky", "sky", "road", "snow"), 52, grain=4.0, friends=("aeroplane",)),
+    "sailing_boat": Kind(boats.sailing_boat, ("sea", "lake"), 62, grain=2.5, friends=("steamer",)),
+    "steamer": Kind(boats.steamer, ("sea", "sea", "lake"), 55, grain=3.0, friends=("sailing_boat",)),
+    "chair": Kind(furniture.chair, ("room", "room", "room", "garden"), 40, grain=0.5, friends=("table",)),
+    "table": Kind(furniture.table, ("room", "room", "room", "garden"), 40, grain=0.5, friends=("chair",)),
+}
