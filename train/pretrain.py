@@ -162,7 +162,7 @@ class Command:
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the teacher by while it learns."""
-    recipe: Literal["tiny", "vits14_small_gpu", "vits14", "vitb14", "vitl14", "vitg14"] = "tiny"
+    recipe: Literal["tiny", "vitti14_cpu", "vits14_small_gpu", "vits14", "vitb14", "vitl14", "vitg14"] = "tiny"
     resume: bool = False
     """Go on from the last checkpoint, with the configuration the run was started with."""
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)

@@ -53,7 +53,7 @@ def knn_accuracy(
     with torch.autocast(train_features.device.type, enabled=False):
         bank, queries = (F.normalize(features.float(), dim=1) for features in (train_features, test_features))
         rows = max(1, block // max(len(bank), classes))
-        votes = [_votes(part, bank, train_labels, fitting, temperature, classes) for part in queries.split(rows)]
+        votes = [knn_votes(part @ bank.T, train_labels, fitting, temperature, classes) for part in queries.split(rows)]
     return {
         k: accuracy(torch.cat(of_k), test_labels) for k, of_k in zip(fitting, zip(*votes, strict=True), strict=True)
     }
@@ -68,12 +68,13 @@ def _fitting(ks: Sequence[int], bank: int) -> list[int]:
     return fitting
 
 
-def _votes(
-    queries: Tensor, bank: Tensor, labels: Tensor, ks: Sequence[int], temperature: float, classes: int
-) -> list[Tensor]:
-    """Votes [n, C] for each of the ascending `ks`, up to a factor of their own in each row."""
-    nearest, places = (queries @ bank.T).topk(ks[-1], dim=1)
+def knn_votes(cosines: Tensor, labels: Tensor, ks: Sequence[int], temperature: float, classes: int) -> list[Tensor]:
+    """Votes [q, C] for each of the ascending `ks`, up to a factor of their own in each row.
+
+    `cosines` [q, n] float of queries with the bank, −infinity where an image must not vote; `labels` [n] int64.
+    """
+    nearest, places = cosines.topk(ks[-1], dim=1)
     # only ratios matter: from the nearest down, no temperature overflows
     weights = ((nearest - nearest[:, :1]) / temperature).exp()
     theirs = labels[places]
-    return [queries.new_zeros(len(queries), classes).scatter_add_(1, theirs[:, :k], weights[:, :k]) for k in ks]
+    return [cosines.new_zeros(len(cosines), classes).scatter_add_(1, theirs[:, :k], weights[:, :k]) for k in ks]

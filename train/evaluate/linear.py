@@ -74,18 +74,69 @@ def linear_accuracy(
             f"{len(train_x)} training images of width {train_x.shape[1]}, test images of width {test_x.shape[1]}, "
             f"labels up to {highest} for {classes} classes; give two or more, equally wide, labels below {classes}."
         )
-    grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
     with torch.autocast(train_x.device.type, enabled=False):
         x, test = _standardised(train_x.float(), test_x.float())
-        order = torch.from_numpy(generator.permutation(len(x))).to(x.device)
-        count = max(1, round(HELD_OUT * len(x)))
-        held, kept = order[:count], order[count:]
+        held, kept = _split(torch.arange(len(x), device=x.device), generator)
+        grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
         layers = _train(x, train_y, kept, classes, grid, generator, steps, batch)
         judged = _judged(x, train_y, held, layers)
         best = grid[min(range(len(grid)), key=lambda place: (-judged.top1[place], judged.losses[place]))]
-        layer = _train(x, train_y, order, classes, [best], generator, steps, batch)
+        layer = _train(x, train_y, torch.cat([held, kept]), classes, [best], generator, steps, batch)
         reached = _judged(test, test_y, torch.arange(len(test), device=test.device), layer)
         return LinearProbe(Accuracy(reached.top1[0], reached.top5[0]), best)
+
+
+@torch.no_grad()
+def linear_labels(
+    train_x: Tensor,
+    train_y: Tensor,
+    groups: Tensor,
+    test_x: Tensor,
+    classes: int,
+    generator: np.random.Generator,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    rates: Sequence[float] = RATES,
+    weight_decays: Sequence[float] = WEIGHT_DECAYS,
+) -> Tensor:
+    """The label that a linear layer gives each test row, [m] int64, where label 0 is what is not asked for.
+
+    As `linear_accuracy`, but the grid is judged by the mean IoU of the other labels, since 0, the background of a
+    picture, may be most of it. `groups` [n] int64 says which training rows belong together, such as the patches of
+    one image: they are learnt from or held out as one, since neighbours know of each other.
+    """
+    require_labelled(train_x, train_y, "training")
+    with torch.autocast(train_x.device.type, enabled=False):
+        x, test = _standardised(train_x.float(), test_x.float())
+        held, kept = _split(groups, generator)
+        grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
+        layers = _train(x, train_y, kept, classes, grid, generator, steps, batch)
+        best = grid[int(_overlaps(x, train_y, held, layers).argmax())]
+        layer = _train(x, train_y, torch.cat([held, kept]), classes, [best], generator, steps, batch)
+        return _logits(test, layer)[:, 0].argmax(dim=1)
+
+
+def _overlaps(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> Tensor:
+    """Mean IoU over all labels but 0 of each layer on the rows `among`, [G]; labels never given nor true count 0."""
+    _, count, classes = layers.shape
+    tables = torch.zeros(count, classes**2, dtype=torch.int64, device=x.device)
+    for rows in among.split(max(1, BLOCK // layers[0].numel())):
+        places = (y[rows].unsqueeze(1) * classes + _logits(x[rows], layers).argmax(dim=2)).T
+        tables.scatter_add_(1, places, torch.ones_like(places))
+    tables = tables.view(count, classes, classes).double()
+    both = tables.diagonal(dim1=1, dim2=2)
+    either = tables.sum(dim=1) + tables.sum(dim=2) - both
+    return (both / either.clamp(min=1))[:, 1:].mean(dim=1)
+
+
+def _split(groups: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Places of the rows to judge by and of those to learn from, whole groups [n] each, in a random order of groups."""
+    different, members = groups.unique(return_inverse=True)
+    drawn = torch.from_numpy(generator.permutation(len(different))).to(groups.device)
+    turns = drawn.argsort()[members]
+    held = int((turns < max(1, round(HELD_OUT * len(different)))).sum())
+    rows = turns.argsort(stable=True)
+    return rows[:held], rows[held:]
 
 
 def _standardised(train: Tensor, test: Tensor) -> list[Tensor]:

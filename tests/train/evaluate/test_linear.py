@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core import RequestError
 from train.evaluate import linear
-from train.evaluate.linear import Setting, _batches, _standardised, _train, linear_accuracy
+from train.evaluate.linear import Setting, _batches, _standardised, _train, linear_accuracy, linear_labels
 
 
 def two_gaussians(count: int, distance: float, width: int, seed: int):
@@ -124,3 +124,36 @@ def test_too_many_labels_are_refused():
     x, y = two_gaussians(10, 1.0, 4, 1)
     with pytest.raises(RequestError, match="labels up to 1 for 1 classes"):
         linear_accuracy(x, y, x, y, 1, np.random.default_rng(0))
+
+
+def test_labels_where_most_rows_are_background():
+    """Two clouds of 2 % each in a background of 96 %: judged by hits alone, saying background would nearly do."""
+    random = np.random.default_rng(0)
+    truth = torch.from_numpy(random.choice(3, 6000, p=[0.96, 0.02, 0.02]))
+    x = torch.from_numpy(random.normal(size=(6000, 8))).float()
+    x[:, 0] += 8.0 * (truth == 1)
+    x[:, 1] += 8.0 * (truth == 2)
+    said = linear_labels(
+        x[:4000], truth[:4000], torch.arange(4000) // 50, x[4000:], 3, np.random.default_rng(0), rates=(0.1, 30.0)
+    )
+    for label in (1, 2):
+        both, either = (
+            ((said == label) & (truth[4000:] == label)).sum(),
+            ((said == label) | (truth[4000:] == label)).sum(),
+        )
+        assert both / either > 0.9
+
+
+def test_groups_are_held_out_whole():
+    groups = torch.arange(60) // 6
+    held, kept = linear._split(groups, np.random.default_rng(0))
+    assert len(held) == 12 and sorted(held.tolist() + kept.tolist()) == list(range(60))
+    assert not set(groups[held].tolist()) & set(groups[kept].tolist())
+
+
+def test_overlaps_by_hand():
+    """Logits of two layers: one is right of both labels, one says 1 throughout."""
+    x, y = torch.eye(3), torch.tensor([0, 1, 2])
+    layers = torch.stack([torch.eye(3), torch.tensor([[0.0, 1.0, 0.0]]).expand(3, 3)], dim=1)
+    # 1 throughout: label 1 is right once of three, label 2 never
+    assert linear._overlaps(x, y, torch.arange(3), layers).tolist() == pytest.approx([1.0, 1 / 6])

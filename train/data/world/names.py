@@ -117,3 +117,6 @@ KEYPOINTS = (
 
 DOMAINS = ("photo", "cartoon", "sketch", "night")
 """Ways to draw one and the same scene."""
+
+HELD_OUT = 1_000_000_000
+"""Scenes from this seed on are for judging models (`train.evaluate.emergence`) and never written for training."""

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from core.errors import RequestError
 from train.data.world import CATEGORIES, DOMAINS, KEYPOINTS, PARTS, Picture, WorldConfig, near_duplicate, render
+from train.data.world.names import HELD_OUT
 
 QUALITY = 92
 ROW = (
@@ -78,6 +79,7 @@ def write_world(
     category or domain that cannot be.
     """
     _check(out, count, categories, domains, duplicates, workers)
+    _check_seeds(seed, count)
     copied = np.random.default_rng([seed, 4]).random(count) < duplicates
     orders = [
         Order(
@@ -120,6 +122,14 @@ def _check(out: Path, count: int, categories, domains, duplicates: float, worker
         unknown = [name for name in given if name not in known]
         if unknown or not given:
             raise RequestError(f"Unknown {what}: {', '.join(unknown) or 'none given'}; choose from {', '.join(known)}.")
+
+
+def _check_seeds(seed: int, count: int) -> None:
+    if seed < 0 or seed + count > HELD_OUT:
+        raise RequestError(
+            f"Seeds {seed} to {seed + count - 1} are not all between 0 and {HELD_OUT - 1:,}; scenes from {HELD_OUT:,} "
+            "on are kept for judging what a model has learned."
+        )
 
 
 def _made(orders: list[Order], folder: Path, workers: int) -> Iterator[list[dict]]:

@@ -114,6 +114,8 @@ def test_nothing_is_left_when_it_fails(tmp_path, monkeypatch):
         ({"categories": ("yeti",)}, "yeti"),
         ({"domains": ()}, "none given"),
         ({"size": 4}, "32"),
+        ({"seed": 999_999_999, "count": 2}, "kept for judging"),
+        ({"seed": -1}, "kept for judging"),
     ],
 )
 def test_orders_that_cannot_be_are_refused(tmp_path, wrong, words):

@@ -1,0 +1,56 @@
+"""What an evaluation leaves behind: a JSON file beside what it prints."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from core import RequestError, VisionTransformer
+
+
+def results_path(task: str, model_name: str, chosen: Path | None) -> Path:
+    """Where the results of a task go: the file that was chosen, or `TASK-MODEL.json` in the working folder.
+
+    Its folder is made. Raises RequestError where that, or writing there, is impossible: before the work, not after.
+    """
+    path = chosen or Path(f"{task}-{short_name(model_name)}.json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{path.parent} cannot be made ({error.strerror}); choose another --out.") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise RequestError(f"{path} cannot be written; give --out a file in a folder that may be written to.")
+    return path
+
+
+def short_name(model_name: str) -> str:
+    """A model's name without the way to it.
+
+    >>> short_name("runs/first/"), short_name("hf:facebook/dinov2-small")
+    ('first', 'dinov2-small')
+    """
+    return re.sub(r"[^\w.@-]+", "_", model_name.rstrip("/\\").replace("\\", "/").split("/")[-1]) or "model"
+
+
+def about(model: VisionTransformer) -> dict[str, str | int]:
+    """Which model results are of."""
+    source = model.source
+    return {"name": source.name, "title": source.title, "sha256": source.sha256, "parameters": source.parameters}
+
+
+def write_results(path: Path, results: Mapping[str, object]) -> None:
+    """As indented JSON, whole or not at all; NaN becomes null, as JSON knows none."""
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(_plain(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    return None if isinstance(value, float) and value != value else value
