@@ -39,9 +39,10 @@ def tiny() -> RunConfig:
 
 
 def vitti14_cpu() -> RunConfig:
-    """A ViT of 192 × 12 (ViT-Ti/14) on 84 px crops, then 168 px ones: half an hour on two idle processor cores.
+    """A ViT of 192 × 12 (ViT-Ti/14) on 84 px crops, then 168 px ones, for two processor cores.
 
-    `python -m train.pretrain --recipe vitti14_cpu --data FOLDER --out RUN`: some 50 images a second in bfloat16.
+    `python -m train.pretrain --recipe vitti14_cpu --data FOLDER --out RUN`: 35 to 50 images a second in
+    bfloat16; not yet run to its end.
     """
     return RunConfig(
         model=ViTConfig(width=192, depth=12, heads=3, image_size=84, layer_scale=0.1),
