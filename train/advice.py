@@ -37,15 +37,15 @@ def _small_batch(config: RunConfig) -> list[str]:
         return said
     if config.objective.centring == "sinkhorn" and config.heads.dino_prototypes > 64 * 2 * together:
         said.append(
-            f"Sinkhorn-Knopp spreads {2 * together} crops at a time over {config.heads.dino_prototypes} prototypes, "
-            "so that most stay without an image; with a batch this small, "
-            f"{max(1024, 64 * 2 * together)} (heads.dino_prototypes) or objective.centring=softmax learn more steadily."
+            f"Sinkhorn-Knopp spreads {2 * together} crops at a time over {config.heads.dino_prototypes} prototypes; "
+            f"with a batch this small, {max(1024, 64 * 2 * together)} of them (heads.dino-prototypes) or "
+            "objective.centring softmax may learn more steadily."
         )
     start, share = optim.teacher_momentum[0], (optim.batch / 1024) ** 0.5
     slower = 1 - (1 - start) * share
     if start < slower - 0.001 and optim.steps * (1 - slower) > LEAST_AVERAGES:
         said.append(
-            f"The teacher averages over few images at momentum {start} and batch {optim.batch}; "
-            f"{slower:.4f} (optim.teacher-momentum) averages over as many as the reference's, for the square-root rule."
+            f"The teacher's momentum starts at {start}, which was chosen for 1,024 images a step; at {optim.batch}, the "
+            f"square-root rule that the learning rate follows gives {slower:.4f} (optim.teacher-momentum)."
         )
     return said

@@ -87,12 +87,14 @@ class Loop:
             meter.skipped_koleo += report.koleo_skipped
             self._tell(done, report, meter)
             stopping, ending = self.stop.anywhere(world), done == phase.last
-            if self._saves(done) or stopping or ending:
+            saves, shows = self._saves(done) or stopping or ending, self._shows(done)
+            teacher = checkpoint.whole_teacher(networks) if saves or shows else None
+            if saves:
                 extra, log_config = {"scaler": scaler.state_dict()}, config.log
                 checkpoint.save(self.out, done, networks, optimiser, extra, log_config.keep, log_config.keep_steps)
-                self._export(done, checkpoint.whole_teacher(networks))
-            if self._shows(done):
-                self._show(done, checkpoint.whole_teacher(networks))
+                self._export(done, teacher)
+            if shows:
+                self._show(done, teacher)
             if stopping:
                 break
         return done

@@ -36,6 +36,8 @@ from train.watch import Watch
 
 log = logging.getLogger(__name__)
 
+RecipeName = Literal[tuple(recipes.RECIPES)]
+
 
 def pretrain(
     config: RunConfig,
@@ -47,9 +49,9 @@ def pretrain(
 ) -> Path:
     """Train, or go on training, and return the run folder. Started by torchrun, every rank calls it.
 
-    `labelled`: images with labels, by which the teacher is scored as it learns; `config` is what a resumed run
-    was started with, whatever is given; `announcement` is printed once nothing stands in the way. Raises RequestError where `out` holds a run and `resume` is not asked
-    for, or the other way round.
+    `labelled`: images with labels, by which the teacher is scored as it learns. A resumed run keeps the configuration
+    it was started with, whatever `config` says. `announcement` is printed once nothing stands in the way. Raises
+    RequestError where `out` holds a run and `resume` is not asked for, or the other way round.
     """
     world = dist.join()
     config = _read_config(out) if resume else _with_starting_model(config)
@@ -60,7 +62,8 @@ def pretrain(
     if not resume:
         _claim(out, config, world)
     if world.leads:
-        print(announcement)
+        if announcement:
+            print(announcement)
         for sentence in advice(config, len(source)):
             log.warning(sentence)
     done = checkpoint.last_step(out) if resume else 0
@@ -162,7 +165,7 @@ class Command:
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the teacher by while it learns."""
-    recipe: Literal["tiny", "vitti14_cpu", "vits14_small_gpu", "vits14", "vitb14", "vitl14", "vitg14"] = "tiny"
+    recipe: RecipeName = "tiny"
     resume: bool = False
     """Go on from the last checkpoint, with the configuration the run was started with."""
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)

@@ -15,9 +15,11 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from core import DinoError, ViTConfig, load_model
 from core.gallery import samples
+from core.layers import Block
 from core.runs import pictures, read_metrics, snapshots
 from train import checkpoint
 from train.config import (
@@ -141,13 +143,18 @@ def _lines(run: Path) -> int:
 
 
 def _weights(run: Path) -> dict[str, torch.Tensor]:
-    """The networks of the last checkpoint, whole."""
+    return _checkpoint(run)["networks"]
+
+
+def _checkpoint(run: Path) -> dict:
+    """The last checkpoint, whole."""
     from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
-    path = run / "weights.pt"
+    step = checkpoint.steps_saved(run)[-1]
+    path = run / f"weights-{step}.pt"
     if not path.exists():
-        dcp_to_torch_save(run / "checkpoints" / f"step-{checkpoint.steps_saved(run)[-1]:08}", path)
-    return torch.load(path, weights_only=True)["networks"]
+        dcp_to_torch_save(run / "checkpoints" / f"step-{step:08}", path)
+    return torch.load(path, weights_only=True)
 
 
 def test_it_learns_a_handful_of_photographs(photographs, tmp_path):
@@ -192,22 +199,33 @@ def test_the_command_line_takes_a_recipe_and_any_value_of_it(photographs, tmp_pa
     assert main(words) == 2 and "--resume" in capsys.readouterr().err
 
 
-def test_recomputing_activations_changes_nothing(photographs, tmp_path):
+def test_recomputing_activations_changes_nothing(photographs, tmp_path, monkeypatch):
     optim = replace(CONFIG.optim, steps=3, drop_rate=0.4)
+    counts, forward = [], Block.forward
+
+    def counting(*arguments):
+        counts[-1] += 1
+        return forward(*arguments)
+
+    monkeypatch.setattr(Block, "forward", counting)
     for name, compute in (("kept", CONFIG.compute), ("again", replace(CONFIG.compute, checkpoint_activations=True))):
+        counts.append(0)
         pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
     assert logged(tmp_path / "kept") == logged(tmp_path / "again")
+    assert counts[1] == counts[0] + 3 * CONFIG.model.depth, "each of three steps computes the student's blocks again"
 
 
 @pytest.mark.slow
 def test_compiled_blocks_compute_the_same(photographs, tmp_path, monkeypatch):
     """Traced and differentiated by torch's compiler; no C++ is built, which not every machine can."""
-    monkeypatch.setattr("train.shard.COMPILER", "aot_eager")
+    compiler = CompileCounterWithBackend("aot_eager")
+    monkeypatch.setattr("train.shard.COMPILER", compiler)
     optim = replace(CONFIG.optim, steps=3, drop_rate=0.4)
     for name, compute in (("plain", CONFIG.compute), ("compiled", replace(CONFIG.compute, compile=True))):
         pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
     for compiled, plain in zip(logged(tmp_path / "compiled"), logged(tmp_path / "plain"), strict=True):
         assert compiled == pytest.approx(plain, rel=1e-4)
+    assert compiler.frame_count
 
 
 def test_a_batch_in_parts_sees_the_same_images(photographs, tmp_path):
@@ -224,6 +242,7 @@ def test_bfloat16_follows_float32(photographs, tmp_path):
     for name in ("float32", "bfloat16"):
         compute = replace(CONFIG.compute, precision=name)
         pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / name)
+    assert logged(tmp_path / "float32") != logged(tmp_path / "bfloat16")
     for exact, rounded in zip(logged(tmp_path / "float32"), logged(tmp_path / "bfloat16"), strict=True):
         assert sum(rounded[1:4]) == pytest.approx(sum(exact[1:4]), rel=0.01)
 
@@ -273,9 +292,12 @@ def test_labels_score_the_teacher_as_it_learns(photographs, tmp_path):
     assert all(0 <= line[f"probe/{name}"] <= 1 for line in scored for name in ("knn_top1", "linear_top1"))
 
 
-def test_images_kept_on_the_device_give_the_same_run(photographs, tmp_path):
+def test_images_kept_on_the_device_give_the_same_run(photographs, tmp_path, caplog):
+    caplog.set_level("INFO")
     for name, compute in (("read", CONFIG.compute), ("kept", replace(CONFIG.compute, resident=True))):
+        assert "images resident on" not in caplog.text
         pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / name)
+    assert "images resident on" in caplog.text
     assert logged(tmp_path / "read") == logged(tmp_path / "kept")  # none is large enough to be shrunk
 
 
@@ -283,10 +305,14 @@ def test_half_precision_scales_its_loss_and_resumes_with_the_scale(photographs, 
     compute = replace(CONFIG.compute, precision="float16")
     run = pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / "run")
     assert all(math.isfinite(value) for row in logged(run) for value in row)
+    before = _checkpoint(run)["extra"]["scaler"]
     longer = replace(CONFIG, compute=compute, optim=replace(CONFIG.optim, steps=12))
     (run / "config.json").write_text(to_json(longer))
     pretrain(longer, [photographs], run, resume=True)
     assert logged(run)[-1][0] == 12
+    after = _checkpoint(run)["extra"]["scaler"]
+    afresh = torch.amp.GradScaler("cpu").get_scale() / 2 ** (12 - CONFIG.optim.steps)
+    assert 1 <= after["scale"] <= before["scale"] < afresh, "it goes on from the scale that was found"
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -7,7 +7,7 @@ n images, D width, C classes, G layers of the grid.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,12 +76,9 @@ def linear_accuracy(
         )
     with torch.autocast(train_x.device.type, enabled=False):
         x, test = _standardised(train_x.float(), test_x.float())
-        held, kept = _split(torch.arange(len(x), device=x.device), generator)
         grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
-        layers = _train(x, train_y, kept, classes, grid, generator, steps, batch)
-        judged = _judged(x, train_y, held, layers)
-        best = grid[min(range(len(grid)), key=lambda place: (-judged.top1[place], judged.losses[place]))]
-        layer = _train(x, train_y, torch.cat([held, kept]), classes, [best], generator, steps, batch)
+        alone = torch.arange(len(x), device=x.device)
+        layer, best = _chosen(x, train_y, alone, classes, grid, generator, steps, batch, _most_hits)
         reached = _judged(test, test_y, torch.arange(len(test), device=test.device), layer)
         return LinearProbe(Accuracy(reached.top1[0], reached.top5[0]), best)
 
@@ -108,12 +105,36 @@ def linear_labels(
     require_labelled(train_x, train_y, "training")
     with torch.autocast(train_x.device.type, enabled=False):
         x, test = _standardised(train_x.float(), test_x.float())
-        held, kept = _split(groups, generator)
         grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
-        layers = _train(x, train_y, kept, classes, grid, generator, steps, batch)
-        best = grid[int(_overlaps(x, train_y, held, layers).argmax())]
-        layer = _train(x, train_y, torch.cat([held, kept]), classes, [best], generator, steps, batch)
+        layer, _ = _chosen(x, train_y, groups, classes, grid, generator, steps, batch, _most_overlap)
         return _logits(test, layer)[:, 0].argmax(dim=1)
+
+
+def _chosen(
+    x: Tensor,
+    y: Tensor,
+    groups: Tensor,
+    classes: int,
+    grid: Sequence[Setting],
+    generator: np.random.Generator,
+    steps: int,
+    batch: int,
+    best_of: Callable[[Tensor, Tensor, Tensor, Tensor], int],
+) -> tuple[Tensor, Setting]:
+    """The layer [D + 1, 1, C] trained on all rows with the setting that is best on held-out groups of them."""
+    held, kept = _split(groups, generator)
+    layers = _train(x, y, kept, classes, grid, generator, steps, batch)
+    best = grid[best_of(x, y, held, layers)]
+    return _train(x, y, torch.cat([held, kept]), classes, [best], generator, steps, batch), best
+
+
+def _most_hits(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> int:
+    judged = _judged(x, y, among, layers)
+    return min(range(layers.shape[1]), key=lambda place: (-judged.top1[place], judged.losses[place]))
+
+
+def _most_overlap(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> int:
+    return int(_overlaps(x, y, among, layers).argmax())
 
 
 def _overlaps(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> Tensor:
