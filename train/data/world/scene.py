@@ -14,6 +14,9 @@ from train.data.world.names import CATEGORIES
 from train.data.world.shapes import Builder, Joined, Mark, Shapes, extent_of, outline, turn
 from train.data.world.surroundings import obstruct, surround
 
+ELSEWHERE = 0.5
+"""Share of scenes in which a thing stands where it need not be found, so that its surroundings do not name it."""
+
 
 @dataclass(frozen=True)
 class WorldConfig:
@@ -53,7 +56,7 @@ def compose(seed: int, category: str | None, size: int, options: WorldConfig) ->
     rng, luck = (np.random.default_rng([seed, 1 + names.index(category), stream]) for stream in (0, 1))
     kind = CATALOGUE[category]
     several, occluded, clutter = luck.random(3) < (options.several, options.occluded, options.clutter)
-    setting = str(rng.choice(list(kind.settings)))
+    setting = str(rng.choice(kind.elsewhere if rng.random() < ELSEWHERE else kind.settings))
     stand = settings.stand(setting, kind, rng)
     joined = Joined()
     heading = rng.uniform(0, 2 * math.pi)
@@ -69,7 +72,8 @@ def compose(seed: int, category: str | None, size: int, options: WorldConfig) ->
         points = np.concatenate([points, middle + 0.6 * (outline(joined.shapes())[len(points) :] - middle)])
     subject = joined.shapes()
     elevation, field = rng.uniform(*stand.elevation), math.radians(rng.uniform(24, 42))
-    fill, offset = rng.uniform(*kind.fill), rng.normal(0, 0.025, 2)
+    fill = rng.uniform(*kind.fill)
+    offset = rng.uniform(-1, 1, 2) * (1 - fill) / 2 + rng.normal(0, 0.02, 2)
     view = frame(points, azimuth, elevation, field, fill, size, offset, stand.lowest * extent)
     place = settings.place(setting, view, extent, heading, kind, rng)
     if clutter:

@@ -1,5 +1,6 @@
 """Where things are: meadows, streets, rooms, seas, each with its light and colours drawn anew."""
 
+import colorsys
 import math
 from typing import NamedTuple
 
@@ -37,8 +38,9 @@ def stand(setting: str, kind, rng: np.random.Generator) -> Stand:
         return Stand(sunk, (0.0, float(rng.normal(0, 0.05))), (math.radians(5), math.radians(20)), 0.1)
     if setting == "shallows":
         return Stand(-0.12, (0.0, 0.0), (math.radians(4), math.radians(15)), 0.1)
-    if setting == "room":
-        return Stand(0.0, (0.0, 0.0), (math.radians(10), math.radians(27)), 0.2)
+    if setting in ("room", "studio"):
+        height = 0.0 if "deep" not in kind.elsewhere else 0.5 * kind.grain
+        return Stand(height, (0.0, 0.0), (math.radians(10), math.radians(27)), 0.2)
     return Stand(0.0, (0.0, 0.0), (math.radians(2), math.radians(18)), 0.16)
 
 
@@ -74,6 +76,8 @@ def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: 
     """A backdrop of a setting for a camera and an object of some extent."""
     if setting == "room":
         return _room(view, extent, kind, rng)
+    if setting == "studio":
+        return _studio(view, extent, rng)
     ground, colours, hills, hill_colours, height = GROUNDS[setting]
     if setting in ("reef", "deep"):
         return _under_water(setting, ground, colours, extent, kind, rng)
@@ -139,6 +143,19 @@ def _room(view: Camera, extent: float, kind, rng: np.random.Generator) -> at.Pla
         at.ROOM, vary(rng, "#e6e2da", 0.03), vary(rng, "#efe9df", 0.03), 0.0, at.NO_HILLS, np.zeros(3), 0.0,
         normal, extent * rng.uniform(1.0, 1.8), int(rng.integers(4)), vary(rng, a), vary(rng, b),
         0.0, _sun(ahead, rng, False), vary(rng, "#fff0dc", 0.02), 2.0, rng.uniform(0, 100),
+    )  # fmt: skip
+
+
+def _studio(view: Camera, extent: float, rng: np.random.Generator) -> at.Place:
+    """A plain backdrop of any colour, under light that may come from any side."""
+    ahead = math.atan2(view.axes[2][2], view.axes[2][0])
+    normal = np.array([math.cos(ahead), 0.0, math.sin(ahead)])
+    colour = np.array(colorsys.hls_to_rgb(rng.random(), rng.uniform(0.3, 0.85), rng.uniform(0.0, 0.55)))
+    floor = np.clip(colour * rng.uniform(0.75, 1.1), 0, 1)
+    return at.Place(
+        "studio", at.CARPET, floor, floor * 0.97, extent, at.ROOM, vary(rng, "#e6e2da", 0.03), vary(rng, "#efe9df", 0.03),
+        0.0, at.NO_HILLS, np.zeros(3), 0.0, normal, extent * rng.uniform(1.0, 2.5), 0, colour, colour * 0.98,
+        0.0, _sun(ahead, rng, rng.random() < 0.5), vary(rng, "#fff4e6", 0.03), 2.1, rng.uniform(0, 100),
     )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ BEHIND: dict[str, tuple[Thing, ...]] = {
         (scenery.cushion, 0.5, 0.9),
         (scenery.crate, 0.5, 0.9),
     ),
+    "studio": ((scenery.cushion, 0.4, 0.8), (scenery.crate, 0.4, 0.9), ROCK),
     "lake": ((scenery.reeds, 0.6, 1.3), ROCK, (scenery.buoy, 0.7, 1.2)),
     "shallows": ((scenery.reeds, 0.6, 1.3), (scenery.reeds, 0.6, 1.3), ROCK),
     "sea": ((scenery.buoy, 1.2, 2.0), ROCK),
@@ -61,6 +62,7 @@ IN_FRONT: dict[str, tuple[Callable[[Builder, Generator], None], ...]] = {
     "street": (scenery.crate, scenery.bush, scenery.lamp_post),
     "road": (scenery.bush, scenery.rock),
     "room": (scenery.plant, scenery.cushion, scenery.crate),
+    "studio": (scenery.cushion, scenery.crate, scenery.rock),
     "lake": (scenery.reeds, scenery.rock),
     "shallows": (scenery.reeds, scenery.rock),
     "sea": (scenery.buoy, scenery.rock),
@@ -83,7 +85,7 @@ def surround(
         builder = Builder(setting)
         build(builder, rng)
         scale = rng.uniform(low, high)
-        if setting == "room":
+        if setting in ("room", "studio"):
             distance = nearest + rng.uniform(0.0, 0.3) * extent
             scale *= min(1.0, extent)
         else:
@@ -92,7 +94,7 @@ def surround(
         spot = _on_ground(view, column, distance)
         if place.lane > 0:
             spot = _off_the_road(spot, place, scale)
-        if setting == "room":
+        if setting in ("room", "studio"):
             spot = spot - place.wall_normal * max(0.0, spot @ place.wall_normal + 0.2 * scale - place.wall_at)
             if view.project(spot[None])[1][0] < nearest * 0.95 and abs(column - 0.5) < 0.4:
                 continue
