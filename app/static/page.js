@@ -30,6 +30,11 @@
     if (add(files)) event.preventDefault();
   });
 
+  // Whether an element is there and its tab is the one looked at.
+  function isSeen(node) {
+    return Boolean(node?.getClientRects().length);
+  }
+
   let veil = null;
   let leaving = 0;
   function showVeil(shown) {
@@ -71,11 +76,30 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
     if (event.key >= "1" && event.key <= "5") {
-      document.querySelectorAll("#view input[type=radio]")[Number(event.key) - 1]?.click();
+      const view = document.getElementById("view");
+      if (isSeen(view)) view.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.click();
     } else if (event.key === "?") {
       document.querySelector("button#help, #help button")?.click();
     }
   });
+
+  // The address names the tab that is looked at (#match); whoever opens or changes the address is shown it.
+  const tabButton = (name) => document.getElementById(`tab-${name}-button`);
+  function showTab() {
+    const button = tabButton(location.hash.slice(1));
+    if (button?.getAttribute("aria-selected") === "false") button.click();
+    return Boolean(button);
+  }
+  window.addEventListener("hashchange", showTab);
+  document.addEventListener("click", (event) => {
+    const name = event.target.closest?.("#tabs [role=tab]")?.dataset.tabId;
+    if (name && location.hash.slice(1) !== name) history.replaceState(null, "", `#${name}`);
+  });
+  if (location.hash) {
+    const arrivals = new MutationObserver(() => showTab() && arrivals.disconnect());
+    arrivals.observe(document, { childList: true, subtree: true });
+    window.addEventListener("load", () => setTimeout(() => arrivals.disconnect(), 30000)); // no tab has that name
+  }
 
   function setShade(dark) {
     document.body.classList.toggle("dark", dark);

@@ -286,7 +286,7 @@ function outside(target, name, listener) {
   target.addEventListener(name, alive, { signal: ended.signal });
 }
 outside(document, "keydown", (event) => {
-  if (event.key !== "Escape" || event.defaultPrevented) return;
+  if (event.key !== "Escape" || event.defaultPrevented || !stage.getClientRects().length) return;
   if (state.large !== null) enlarge(state.large);
   else question.clear();
 });

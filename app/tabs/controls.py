@@ -10,8 +10,6 @@ from core.analysis.foreground import DEFAULT
 
 COMPONENTS = 6
 """Principal components on offer as colours; the first three are shown unless asked otherwise."""
-SIZES = (196, 1036)
-"""Shorter than 14 patches nothing is recognised; 1036 px are four times the work of 518."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +27,12 @@ class Controls:
     basis_note: gr.Markdown
 
 
-def lay_out(depth: int) -> Controls:
-    """Everything beside the stage, for a model of `depth` blocks."""
+def lay_out(size: gr.Slider, block: gr.Slider) -> Controls:
+    """Everything beside the stage. `size` and `block` are every tab's, and come to stand here."""
     with gr.Group():
-        size = gr.Slider(
-            *SIZES, value=518, step=14, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[]
-        )
+        size.render()
         cost = gr.Markdown(elem_id="cost", elem_classes="hint")
-        block = gr.Slider(
-            1, depth, value=depth, step=1, label="Block", info="After which block of the network to look", elem_id="block",
-            buttons=[],
-        )  # fmt: skip
+        block.render()
     settings = {"size": size, "block": block}
     groups = {}  # columns, since Gradio gives a group and what is in it the same id
     with gr.Column(elem_id="controls-pca") as groups["PCA"], gr.Group():

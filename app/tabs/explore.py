@@ -8,6 +8,7 @@ from app.session import VIEWS
 from app.stage import stage_component
 from app.tabs import controls
 from app.tabs.controls import Controls
+from app.tabs.shared import Shared
 from app.words import LESSONS, SEE, TRY
 
 
@@ -23,16 +24,16 @@ class Explore:
     file: gr.DownloadButton
 
 
-def lay_out(depth: int = 12) -> Explore:
+def lay_out(shared: Shared) -> Explore:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     view = gr.Radio(list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view")
-    with gr.Row(elem_id="explore"):
+    with gr.Row(elem_id="explore-sides"):
         with gr.Column(scale=5, min_width=320, elem_id="picture-side"):
             stage = stage_component(elem_id="stage")
             facts = gr.Markdown(elem_id="facts")
         with gr.Column(scale=1, min_width=280, elem_id="control-side"):
-            beside = controls.lay_out(depth)
+            beside = controls.lay_out(shared.size, shared.block)
             with gr.Accordion("Take away", open=False, elem_id="downloads"):
                 buttons = {
                     kind: gr.Button(label, size="sm", elem_id=f"download-{kind}")

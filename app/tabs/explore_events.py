@@ -12,8 +12,9 @@ from app import downloads, handlers, payloads, sentences
 from app.engine import Engine, Stopped
 from app.models import Loaded
 from app.session import NOTHING_SENT, Pin, Sent, Settings, Tray
-from app.tabs.bar import Bar
+from app.tabs import explore
 from app.tabs.explore import Explore
+from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer, any_of
 from app.words import LESSONS
 from core import DinoError
@@ -32,32 +33,47 @@ COSTLY = ("size", "block")
 
 @dataclass(frozen=True)
 class States:
-    """What the server keeps of a visitor, each small and each written by one kind of event only."""
+    """What the server keeps of a visitor for this tab, each small and each written by one kind of event only."""
 
-    tray: gr.State
-    model: gr.State
     pin: gr.State
     threshold: gr.State
     basis: gr.State
     sent: gr.State
 
 
+def add(shared: Shared) -> "ExploreEvents":
+    """The tab laid out and wired."""
+    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(NOTHING_SENT))
+    events = ExploreEvents(shared, explore.lay_out(shared), states)
+    events.wire()
+    return events
+
+
 @dataclass(frozen=True)
 class ExploreEvents:
     """The wiring of one tab: who is asked, what is shown where, what is known of the visitor."""
 
-    engine: Engine
+    shared: Shared
     tab: Explore
     states: States
-    bar: Bar
+
+    @property
+    def engine(self) -> Engine:
+        return self.shared.engine
 
     @property
     def inputs(self) -> dict[str, gr.components.Component]:
-        states = {name: getattr(self.states, name) for name in ("tray", "model", "pin", "threshold", "basis")}
-        return states | {"view": self.tab.view, **self.tab.controls.settings}
+        states = {name: getattr(self.states, name) for name in ("pin", "threshold", "basis")}
+        return {
+            **self.shared.inputs("tray", "model"),
+            **states,
+            "view": self.tab.view,
+            **self.tab.controls.settings,
+        }
 
     def wire(self) -> None:
         """Everything on the tab, and the Stop button of the bar."""
+        self.refresh(self.shared.due["Explore"].change)
         settings = self.tab.controls.settings
         # a dropdown tells its input twice, on the choice and on leaving it
         triggers = [
@@ -71,7 +87,8 @@ class ExploreEvents:
         self._wire_view()
         self._wire_query()
         self._wire_downloads()
-        answer(self.bar.stop.click, self.stop, {"tray": self.states.tray}, {"stop": self.bar.stop})
+        stop = self.shared.bar.stop
+        answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
 
     def refresh(self, trigger: Callable, **options):
         """Repaint the view after an event: `refresh(event.then)`."""
@@ -81,8 +98,8 @@ class ExploreEvents:
             "facts": self.tab.facts,
             "cost": self.tab.controls.cost,
             "program": self.tab.program,
-            "status": self.bar.status,
-            "stop": self.bar.stop,
+            "status": self.shared.bar.status,
+            "stop": self.shared.bar.stop,
             "sent": self.states.sent,
         }
         return answer(trigger, self.paint, self.inputs | {"sent": self.states.sent}, outputs, **(HEAVY | options))

@@ -6,29 +6,22 @@ from collections.abc import Callable, Iterator
 import gradio as gr
 
 from app import handlers, sentences
-from app.access import Access
-from app.engine import Engine
 from app.models import Loaded
-from app.tabs.bar import OWN, Bar
+from app.tabs.bar import OWN
 from app.tabs.controls import Controls
+from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer
 from core import DinoError
 
 POLL_S = 0.25
 
 
-def wire(
-    engine: Engine,
-    access: Access,
-    bar: Bar,
-    controls: Controls,
-    model: gr.State,
-    refresh: Callable,
-) -> Callable:
-    """Let the panel load a model for this visitor, and the view be painted anew with it.
+def wire(shared: Shared, controls: Controls) -> Callable:
+    """Let the panel load a model for this visitor, and what is looked at be painted anew with it.
 
     Returns what lets an event describe the model in use: `describe(event.then)`.
     """
+    engine, access, bar, model = shared.engine, shared.access, shared.bar, shared.model
     outputs = {
         "model": model,
         "chip": bar.chip,
@@ -36,7 +29,7 @@ def wire(
         "progress": bar.progress,
         "cancel": bar.cancel,
         "load": bar.load,
-        "block": controls.settings["block"],
+        "block": shared.block,
         "asking": controls.settings["asking"],
         "head": controls.settings["head"],
     }
@@ -61,7 +54,7 @@ def wire(
 
     inputs = {"current": model, "choice": bar.choice, "path": bar.path}
     loading = answer(bar.load.click, choose, inputs, outputs, concurrency_id="load", concurrency_limit=8)
-    refresh(loading.then)
+    shared.renew(loading.then)
     bar.cancel.click(
         lambda: (
             gr.update(visible=False),

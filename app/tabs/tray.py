@@ -47,8 +47,8 @@ def lay_out() -> TrayWidgets:
     return TrayWidgets(tray, files, camera, samples, fold)
 
 
-def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, refresh: Callable) -> None:
-    """Let every change of the tray be drawn, and then the view anew."""
+def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Callable) -> None:
+    """Let every change of the tray be drawn, and then what is looked at anew."""
     inputs = {"tray": tray_state}
     outputs = {"tray": tray_state, "items": widgets.tray}
 
@@ -85,7 +85,7 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, refresh: Ca
         answer(widgets.tray.delete, removed, inputs, outputs),
     ]
     for event in events:
-        refresh(event.then)
+        renew(event.then)
     widgets.samples_fold.expand(
         lambda: handlers.sample_pictures(engine), None, widgets.samples, api_visibility="private"
     )

@@ -1,0 +1,97 @@
+"""What the tabs share: the tray, the model, the resolution; and when each of them is drawn anew.
+
+A tab is a function that is given `Shared`, lays out its widgets and wires them, in a module of its own; `page.TABS`
+names it. It draws on `shared.due[NAME].change`, which comes when the tab is looked at and something shared has changed
+since it was last drawn. Until then it computes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.access import Access
+from app.engine import Engine
+from app.session import Tray
+from app.tabs.bar import Bar
+from app.tabs.tray import TrayWidgets
+from app.tabs.wiring import answer
+
+SIZES = (196, 1036)
+"""Shorter than 14 patches nothing is recognised; 1036 px are four times the work of 518."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One visitor's page as every tab sees it. An event that changes `tray` or `model` is followed by `renew`."""
+
+    engine: Engine
+    access: Access
+    bar: Bar
+    pictures: TrayWidgets
+    tray: gr.State
+    """The visitor's `Tray`; whoever changes it also outputs `payloads.tray_update` to `pictures.tray`."""
+    model: gr.State
+    """The model's name, for `engine.models.get`."""
+    size: gr.Slider
+    """Longer side in pixels. Laid out in Explore, and so is `block`; both hold for all tabs."""
+    block: gr.Slider
+    due: dict[str, gr.State]
+    """By tab, what it was last told to draw. Only its change means anything."""
+    visible: gr.State
+    """Name of the tab that is looked at."""
+    ready: gr.State
+    """Whether the tray is filled and the model's controls fit, so that there is something to draw."""
+
+    def inputs(self, *names: str) -> dict[str, gr.components.Component]:
+        """Some of what is shared by name, as `answer` takes it."""
+        return {name: getattr(self, name) for name in names}
+
+    def renew(self, trigger: Callable) -> gr.events.Dependency:
+        """After an event that changed something shared: `renew(event.then)` draws the tab that is looked at."""
+
+        def renewed(visible: str, **values) -> dict:
+            return {"ready": True, visible: _shown(**values)}
+
+        inputs = self.inputs("visible", "tray", "model", "size", "block")
+        return answer(trigger, renewed, inputs, self.due | {"ready": self.ready})
+
+    def follow(self, name: str, tab: gr.Tab) -> None:
+        """Draw a tab whenever it comes to be looked at, unless nothing changed. Gradio tells of the first one, too."""
+
+        def looked_at(ready: bool, **values) -> dict:
+            return {"visible": name} | ({name: _shown(**values)} if ready else {})
+
+        inputs = self.inputs("ready", "tray", "model", "size", "block")
+        answer(tab.select, looked_at, inputs, {"visible": self.visible, name: self.due[name]})
+
+
+def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs: list[str]) -> Shared:
+    """What tabs of these names will share; the first of them is looked at."""
+
+    def farewell(leaving: Tray) -> None:
+        engine.leave(leaving.visitor, grace=0)
+
+    return Shared(
+        engine,
+        access,
+        bar,
+        pictures,
+        tray=gr.State(Tray(), delete_callback=farewell),
+        model=gr.State(access.default),
+        size=gr.Slider(
+            *SIZES, value=518, step=14, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
+            render=False,
+        ),
+        block=gr.Slider(
+            1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
+            buttons=[], render=False,
+        ),
+        due={name: gr.State(None) for name in tabs},
+        visible=gr.State(tabs[0]),
+        ready=gr.State(False),
+    )  # fmt: skip
+
+
+def _shown(tray: Tray, model: str, size: float, block: float) -> tuple:
+    return tray.chosen, model, size, block
