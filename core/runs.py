@@ -8,6 +8,8 @@
     ├── backbone.safetensors            the newest exported backbone (the teacher's)
     ├── snapshots/
     │   └── step-00001024.safetensors   earlier ones, in float16
+    ├── emergence/
+    │   └── step-00001024.json          scores of that snapshot (`core.scores`)
     ├── pictures/
     │   ├── step-00001024.webp          the same pictures seen at that step
     │   └── step-00001024.npz           their colours as numbers
@@ -40,6 +42,7 @@ ACCOUNT = "account.json"
 UNREADABLE = "unreadable.txt"
 SNAPSHOTS = "snapshots"
 PICTURES = "pictures"
+EMERGENCE = "emergence"
 _CONFIG_KEY = "vit_config"
 
 
@@ -80,6 +83,10 @@ def picture_path(run: Path, step: int) -> Path:
     return run / PICTURES / f"step-{step:08}.webp"
 
 
+def scores_path(run: Path, step: int) -> Path:
+    return run / EMERGENCE / f"step-{step:08}.json"
+
+
 def snapshots(run: Path) -> dict[int, Path]:
     """The snapshots a run has kept, by step, ascending."""
     return _by_step(run / SNAPSHOTS, ".safetensors")
@@ -88,6 +95,11 @@ def snapshots(run: Path) -> dict[int, Path]:
 def pictures(run: Path) -> dict[int, Path]:
     """The pictures a run has drawn, by step, ascending."""
     return _by_step(run / PICTURES, ".webp")
+
+
+def scores(run: Path) -> dict[int, Path]:
+    """The files with scores of a run's snapshots, by step, ascending."""
+    return _by_step(run / EMERGENCE, ".json")
 
 
 def _by_step(folder: Path, suffix: str) -> dict[int, Path]:

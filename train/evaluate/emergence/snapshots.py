@@ -1,0 +1,73 @@
+"""The emergence scale along a run: every snapshot scored on the same pictures, each once."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from core import VisionTransformer, load_model
+from core.geometry import plan_grid
+from core.runs import scores_path, snapshots
+from core.transfer import file_sha256
+from train.evaluate.emergence.features import colour_encoder, model_encoder, position_encoder
+from train.evaluate.emergence.scale import Column, ScaleConfig, measure
+from train.evaluate.emergence.table import as_json
+from train.evaluate.emergence.world_set import FIRST_SEED, Known, render_set
+from train.evaluate.results import about, write_results
+
+log = logging.getLogger(__name__)
+
+
+def score_snapshots(run: Path, config: ScaleConfig) -> int:
+    """Write the scores of every snapshot that has none of these pictures yet; how many were written.
+
+    Those of the first snapshot have colour alone and position alone beside them, which are the same for all. Stopped
+    and called again, it goes on with the next snapshot.
+    """
+    found = snapshots(run)
+    absent = [step for step, path in found.items() if not _is_scored(run, step, path, config)]
+    pictures: list[Known] = []
+    for number, step in enumerate(absent, start=1):
+        started, model = time.perf_counter(), load_model(found[step])
+        grid = plan_grid(config.size, config.size, config.size, model.config.patch).rows
+        pictures = pictures or render_set(config.images, config.size, grid, config.seed, config.workers)
+        columns = _columns(model, f"step {step}", pictures, config, grid, step == min(found))
+        seconds = time.perf_counter() - started
+        results = {
+            "task": "emergence",
+            "model": about(model),
+            "pictures": _pictures(config),
+            "data": (),
+            "seconds": round(seconds, 1),
+            "rows": as_json(columns),
+        }
+        path = scores_path(run, step)
+        path.parent.mkdir(exist_ok=True)
+        write_results(path, results)
+        log.info("step %d scored, %d of %d, %.0f s", step, number, len(absent), seconds)
+    return len(absent)
+
+
+def _columns(
+    model: VisionTransformer, name: str, pictures: Sequence[Known], config: ScaleConfig, grid: int, baselines: bool
+) -> list[Column]:
+    encode = {name: model_encoder(model, config.size)}
+    if baselines:
+        encode |= {"colour": colour_encoder(grid), "position": position_encoder(grid)}
+    return [Column(told, measure(one, pictures, config)) for told, one in encode.items()]
+
+
+def _is_scored(run: Path, step: int, snapshot: Path, config: ScaleConfig) -> bool:
+    path = scores_path(run, step)
+    if not path.is_file():
+        return False
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return record["pictures"] == _pictures(config) and record["model"]["sha256"] == file_sha256(snapshot)
+
+
+def _pictures(config: ScaleConfig) -> dict:
+    """What decides the pictures, whoever renders them."""
+    same = replace(config, baselines=False, workers=1)
+    return asdict(same) | {"first_seed": FIRST_SEED}

@@ -1,0 +1,150 @@
+"""`python -m train.timeline RUN --out FILE`: a run's snapshots as one small file that a page can scrub through."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from core import DinoError, RequestError, load_image, load_model
+from core.gallery import samples
+from core.listing import find_pictures
+from core.moment import look, with_steady_colours
+from core.runs import snapshots, stored_config
+from core.scores import curves
+from core.timeline import Shown, Timeline, losses_of, save_timeline, shown
+from train.data.world import render
+from train.data.world.names import HELD_OUT
+from train.evaluate.emergence import ScaleConfig
+from train.evaluate.emergence.snapshots import score_snapshots
+
+log = logging.getLogger(__name__)
+
+PHOTOGRAPHS = ("cheetah", "lion", "cat", "motorcycle", "cheetah-running")
+"""Of the gallery: three faces whose parts can be followed, and something without any of them."""
+SCENES = (("cat", "photo", 3), ("cat", "sketch", 3), ("giraffe", "photo", 11))
+"""Category, domain and seed: a rendered animal, the same one drawn, and another."""
+SCENE_SIDE = 384
+LEAST_DIMS, MOST_DIMS = 16, 96
+
+
+class Chosen(NamedTuple):
+    """A picture to look at: what it is called, whom to thank, and its pixels."""
+
+    name: str
+    credit: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Command:
+    """Look at the same pictures with every snapshot of a run, score each on the emergence scale, and keep it all in
+    one file of a few megabytes. Scores are kept in RUN/emergence: stopped, the command goes on where it was."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run folder."""
+    out: Path
+    """The file to write, such as timeline.safetensors."""
+    images: tuple[str, ...] = ()
+    """Files or folders to look at, instead of sample photographs and rendered scenes."""
+    title: str = ""
+    """What the page calls the run; by default its folder's name."""
+    size: int = 336
+    """Longer side in pixels at which the pictures are looked at."""
+    megabytes: float = 4.0
+    """How large the file may become: decides how many dimensions of the features are kept."""
+    scale_images: int = 300
+    """Rendered pictures that each snapshot is scored on; 0 for no scores, otherwise 60 or more."""
+    scale_size: int = 224
+    workers: int = 1
+    """Processes that render."""
+
+
+def make_timeline(command: Command) -> Timeline:
+    """What the command writes. RequestError where the run has no snapshots, DinoError where one cannot be used."""
+    found = snapshots(command.run)
+    if not found:
+        raise RequestError(f"{command.run} holds no snapshots; train with --log.snapshots, or give another run folder.")
+    if command.scale_images:
+        scale = ScaleConfig(command.scale_images, command.scale_size, workers=command.workers)
+        log.info("%d snapshots scored now", score_snapshots(command.run, scale))
+    chosen = _given(command.images) if command.images else _usual()
+    patch = stored_config(next(iter(found.values()))).patch
+    pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
+    dims = fitting_dims(pictures, len(found), command.megabytes)
+    moments = [
+        look(load_model(path), [one.image for one in chosen], command.size, dims, step)
+        for step, path in tqdm(found.items(), desc="looking", unit="snapshot")
+    ]
+    return Timeline(
+        command.title or command.run.resolve().name,
+        command.size,
+        pictures,
+        tuple(with_steady_colours(moments)),
+        tuple(curves(command.run)) if command.scale_images else (),
+        losses_of(command.run),
+    )
+
+
+def fitting_dims(pictures: Sequence[Shown], moments: int, megabytes: float) -> int:
+    """How many dimensions of the features fit beside the pictures (30 kB each), the colours and the scores."""
+    patches = sum(one.patches for one in pictures)
+    room = megabytes * 1e6 - 30_000 * len(pictures) - 4 * patches * moments - 100_000
+    fitting = int(room / (patches * moments))
+    if fitting < LEAST_DIMS:
+        raise RequestError(
+            f"{moments} snapshots of {patches} patches do not fit {megabytes:g} MB with {LEAST_DIMS} dimensions or "
+            "more; give fewer --images, a smaller --size, or more --megabytes."
+        )
+    return min(fitting, MOST_DIMS)
+
+
+def _usual() -> list[Chosen]:
+    here = {sample.name: sample for sample in samples()}
+    photographs = [
+        Chosen(sample.title, sample.credit, load_image(sample.path))
+        for sample in (here[name] for name in PHOTOGRAPHS if name in here)
+    ]
+    scenes = [
+        Chosen(
+            f"A rendered {category}" + ("" if domain == "photo" else f", {domain}"),
+            "this project's small world",
+            Image.fromarray(render(HELD_OUT + seed, category, domain, SCENE_SIDE).image),
+        )
+        for category, domain, seed in SCENES
+    ]
+    return photographs + scenes
+
+
+def _given(images: Sequence[str]) -> list[Chosen]:
+    pictures, problems = find_pictures(images)
+    if problems or not pictures:
+        raise RequestError(" ".join(problems) or "No picture was given; name files or folders after --images.")
+    return [Chosen(Path(one.name).stem, "", load_image(one.path)) for one in pictures]
+
+
+def main(words: list[str]) -> int:
+    """What the command does with its command line; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    command = tyro.cli(Command, args=words, prog="python -m train.timeline")
+    try:
+        timeline = make_timeline(command)
+        path = save_timeline(timeline, command.out)
+    except DinoError as error:
+        print(f"python -m train.timeline: {error}", file=sys.stderr)
+        return 2
+    last = timeline.moments[-1]
+    print(
+        f"{len(timeline.moments)} steps of {len(timeline.pictures)} pictures in {path}: {path.stat().st_size / 1e6:.1f} "
+        f"MB, {len(last.scales)} dimensions, cosines within {last.error:.3f} at step {last.step}."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
