@@ -53,12 +53,17 @@ def save_backbone(
 
     `dtype`: float32, or float16 for half the size (`load_model` computes in float32 either way).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
     metadata = (notes or {}) | {_CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)), "format": "pt"}
     state = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    return save_tensors(state, path, metadata)
+
+
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> Path:
+    """Write a safetensors file at `path`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part")
     try:
-        save_file(state, partial, metadata)
+        save_file(tensors, partial, metadata)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)

@@ -13,7 +13,6 @@ N patches of all pictures together, k kept dimensions. The file is written under
 import dataclasses
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,12 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from core.errors import ImageError, RequestError
 from core.geometry import Geometry, plan_grid
 from core.image import load_image
 from core.moment import Moment
-from core.runs import read_metrics
+from core.runs import read_metrics, save_tensors
 from core.scores import Curve, Reading
 
 COPY_SIDE = 448
@@ -94,16 +92,7 @@ def save_timeline(timeline: Timeline, path: Path) -> Path:
     tensors = {f"pictures.{place}": _encoded(one.image) for place, one in enumerate(timeline.pictures)}
     for moment in timeline.moments:
         tensors |= {f"{name}.{moment.step}": getattr(moment, name).contiguous() for name in _TENSORS}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        save_file(tensors, partial, {_KEY: json.dumps(_described(timeline), ensure_ascii=False)})
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return save_tensors(tensors, path, {_KEY: json.dumps(_described(timeline), ensure_ascii=False)})
 
 
 def load_timeline(path: Path) -> Timeline:
