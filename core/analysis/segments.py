@@ -23,7 +23,7 @@ SPECTRAL_SAMPLE = 1500
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """`labels` [h, w] int64 for each map, 0 the largest group; `centres` [count, D], normalised."""
+    """`labels` [h, w] int64 for each map, 0 the largest group, −1 outside; `centres` [count, D], normalised."""
 
     labels: list[Tensor]
     centres: Tensor
@@ -34,12 +34,15 @@ def segments(
     count: int = 6,
     method: Literal["kmeans", "spectral"] = "kmeans",
     seed: int = 0,
+    *,
+    inside: Sequence[Tensor] | None = None,
 ) -> Segments:
     """The patches of all maps in `count` groups by the direction of their features.
 
     "kmeans" on normalised features (k-means++ start; spherical, so as to compare by cosine as everything here
     does), "spectral" on their affinities, which follows elongated groups. Groups are numbered by size, so that
-    colours stay where a picture is added. The same seed gives the same groups.
+    colours stay where a picture is added. The same seed gives the same groups. `inside`: a mask [h, w] bool for
+    each map, such as its foreground, whose patches alone are grouped: the parts of objects.
 
     >>> from core.features import Geometry
     >>> patches = torch.tensor([[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]])
@@ -47,7 +50,11 @@ def segments(
     [[0, 0, 1]]
     """
     listed = as_list(maps)
+    if inside is not None and [tuple(mask.shape) for mask in inside] != [one.grid for one in listed]:
+        raise RequestError("inside must hold one mask [h, w] for each map, of the same grid.")
     features = F.normalize(stack(listed), dim=1)
+    grouped = None if inside is None else torch.cat([mask.flatten() for mask in inside]).bool()
+    features = features if grouped is None else features[grouped]
     if not 1 <= count <= len(features):
         raise RequestError(f"count is {count}; choose 1 to {len(features)}, the number of patches.")
     generator = torch.Generator().manual_seed(seed)
@@ -59,7 +66,10 @@ def segments(
         raise RequestError(f"method is {method!r}; choose 'kmeans' or 'spectral'.")
     order = torch.bincount(labels, minlength=count).argsort(descending=True, stable=True)
     labels = order.argsort()[labels]
-    return Segments(unstack(labels, listed), _centres(features, labels, count))
+    centres = _centres(features, labels, count)
+    if grouped is not None:
+        labels = torch.full(grouped.shape, -1).masked_scatter(grouped, labels)
+    return Segments(unstack(labels, listed), centres)
 
 
 def _kmeans(features: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -52,3 +52,16 @@ def test_wrong_requests_say_what_to_do():
         segments([], 3)
     with pytest.raises(RequestError, match="NaN"):
         segments(as_map(torch.full((2, 2, 3), torch.nan)), 2)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral"])
+def test_inside_masks_only_what_they_hold_is_grouped(method):
+    maps, truths = zip(*(striped(shift) for shift in range(3)), strict=True)
+    inside = [truth != 0 for truth in truths]
+    found = segments(list(maps), 3, method, inside=inside)
+    for labels, truth in zip(found.labels, truths, strict=True):
+        assert torch.equal(labels, truth - 1)  # stripe 0 is left out, −1; the others by size
+    with pytest.raises(RequestError, match="one mask"):
+        segments(list(maps), 3, method, inside=inside[:2])
+    with pytest.raises(RequestError, match="the number of patches"):
+        segments(list(maps), 3, method, inside=[torch.zeros_like(mask) for mask in inside])
