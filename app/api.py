@@ -4,16 +4,20 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 import core
 from app.engine import Engine, Item
+from app.match import sheet
 from app.models import Loaded
 from app.session import Settings
 from app.uploads import named_file
 from app.views import Painted, Scene, foreground_facts, paint
 from core import RequestError
 from core.analysis.foreground import DEFAULT
+from core.analysis.matching import match as find_matches
+from core.analysis.matching import object_masks
 from core.analysis.render import colourise, onto_picture
 from core.analysis.similarity import query_vector, similarity_map
 from core.features import FeatureMap
@@ -98,6 +102,37 @@ class Api:
             **_about(answering, model),
             "best": {"x": best_x, "y": best_y, "cosine": float(cosines[row, col])},
             "values": _rounded(cosines),
+        }
+
+    def match(
+        self,
+        image: str,
+        other: str,
+        size: int = 518,
+        layer: int = -1,
+        density: float = 0.35,
+        mutual: bool = True,
+        inside: bool = True,
+        smoothing: int = 1,
+    ) -> tuple[Image.Image, dict]:
+        """Which patch of one picture is which of another: both side by side with lines, and the points as numbers.
+
+        image, other: picture files. size, layer as for /pca. density: matches per patch along a line, above 0 to 1.
+        mutual: both must choose each other. inside: the foreground alone. smoothing: neighbours at each side that must be
+        alike, 0 to 3. Numbers: grid, other_grid, matches [[x, y, other x, other y, score], ...], the best first.
+        """
+        item, first, model = self._encode(image, size, layer)
+        other_item, second, _ = self._encode(other, size, layer)
+        masks = object_masks([first, second]) if inside else None
+        options = {"density": density, "mutual": mutual, "smoothing": smoothing}
+        found = find_matches(first, second, foreground=masks, **options)
+        names = [Path(file).name for file in (image, other)]
+        pictures = list(map(sheet.Painted, names, [item.image, other_item.image], [first.geometry, second.geometry]))
+        numbers = torch.cat([found.points_a, found.points_b, found.scores.unsqueeze(1)], dim=1)
+        return sheet.png(sheet.lay_out(pictures, 0, {1: found})), {
+            **_about(first, model),
+            "other_grid": list(second.grid),
+            "matches": _rounded(numbers.numpy()),
         }
 
     def _encode(self, file: str, size: int, layer: int) -> tuple[Item, FeatureMap, Loaded]:

@@ -49,7 +49,7 @@ def cut_outs(folder: Path, screen: Screen, settings: Settings, model: Loaded) ->
         files[f"{name}-cut-out.png"] = _png(cut_out(item.image, soft_mask(mask, threshold, settings.invert)))
     if len(files) == 1:
         ((name, data),) = files.items()
-        return _write(folder, name, data)
+        return write(folder, name, data)
     return _zip(folder, "dinoscope-cut-outs.zip", files)
 
 
@@ -64,13 +64,13 @@ def npz(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path
     stream = io.BytesIO()
     origin = np.array(json.dumps(provenance(screen.encoded, settings, model), ensure_ascii=False))
     np.savez_compressed(stream, provenance=origin, **named_arrays(screen))
-    return _write(folder, "dinoscope.npz", stream.getvalue())
+    return write(folder, "dinoscope.npz", stream.getvalue())
 
 
 def safetensors(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """Numbers and features as .safetensors; its metadata has `provenance`, JSON."""
     origin = json.dumps(provenance(screen.encoded, settings, model), ensure_ascii=False)
-    return _write(folder, "dinoscope.safetensors", save(named_arrays(screen), {"provenance": origin}))
+    return write(folder, "dinoscope.safetensors", save(named_arrays(screen), {"provenance": origin}))
 
 
 def named_arrays(screen: Screen) -> dict[str, np.ndarray]:
@@ -129,7 +129,8 @@ def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:
     return path
 
 
-def _write(folder: Path, name: str, data: bytes) -> Path:
+def write(folder: Path, name: str, data: bytes) -> Path:
+    """The path of a new file of that name."""
     path = _fresh(folder) / name
     path.write_bytes(data)
     return path

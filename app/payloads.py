@@ -49,10 +49,14 @@ def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
 
 def photographs(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> gr.HTML:
     """The stage of a page just opened, on which the photographs wait for the first view."""
+    return gr.HTML(pictures=pictures_of(engine, tray, model, settings), busy=True)
+
+
+def pictures_of(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> dict:
+    """The selected photographs, for a stage's `pictures`. No model runs."""
     items = engine.items(tray)
     ids, names = [picture.id for picture in tray.chosen], [picture.name for picture in tray.chosen]
-    geometries = engine.geometries(model, items, settings.size)
-    return gr.HTML(pictures=_pictures(engine, ids, names, items, geometries), busy=True)
+    return _pictures(engine, ids, names, items, engine.geometries(model, items, settings.size))
 
 
 def tray_update(engine: Engine, tray: Tray) -> gr.HTML:

@@ -100,7 +100,7 @@ def view_prop(
         "legend": legend or {},
         "threshold": 0.5 if threshold is None else threshold,
         "invert": invert,
-        "layers": {identity: _uri(Image.fromarray(layer), "PNG") for identity, layer in layers.items()},
+        "layers": {identity: png_uri(layer) for identity, layer in layers.items()},
     }
 
 
@@ -117,6 +117,16 @@ def tray_component(elem_id: str = "tray") -> gr.HTML:
 def threshold_component(elem_id: str = "threshold") -> gr.HTML:
     """A histogram with a threshold to drag."""
     return _component("threshold", elem_id, histogram={})
+
+
+def match_component(elem_id: str = "match-stage") -> gr.HTML:
+    """A reference beside other pictures, lines between them, and a pointer that is followed into each of them.
+
+    Props `pictures` and `features` as the stage's, `matches` as `app.match.payloads.matches_prop` says, `busy`. `.select`
+    has the event data {"reference": id}, `.submit` {"picture", "outline": [[x, y], ...]} of a drawn region in shares of
+    the picture, `.clear` {}.
+    """
+    return _component("match", elem_id, pictures={}, features={}, matches={}, busy=False)
 
 
 def page_head() -> str:
@@ -140,14 +150,23 @@ def _component(name: str, elem_id: str, **props) -> gr.HTML:
 
 _PARTS = {
     "stage": ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "stage"),
+    "match": (
+        "palettes", "similarity", "layout", "layers", "picture", "question", "lifetime",
+        "carry", "beside", "outline", "lines", "match",
+    ),
     "tray": ("tray",),
     "threshold": ("threshold",),
-}
+}  # fmt: skip
 
 
 def _source(*names: str) -> str:
     """The files as one script: their functions see one another and nothing else does."""
     return "\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in names)
+
+
+def png_uri(layer: np.ndarray) -> str:
+    """A layer [h, w, C] or [h, w] uint8 as an address that holds the whole picture, without loss."""
+    return _uri(Image.fromarray(layer), "PNG")
 
 
 def _picture(picture: StagePicture) -> dict:

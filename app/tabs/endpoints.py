@@ -16,7 +16,7 @@ from core.analysis.foreground import DEFAULT
 
 
 def lay_out(engine: Engine) -> None:
-    """/pca, /foreground, /attention and /similarity."""
+    """/pca, /foreground, /attention, /similarity and /match."""
     api = Api(engine)
     with gr.Column(visible=False):
         image = gr.File(label="image", type="filepath")
@@ -26,6 +26,10 @@ def lay_out(engine: Engine) -> None:
         layer = gr.Number(-1, label="block, counted from the end", precision=0)
         head = gr.Number(0, label="head from 1, or 0 for the mean", precision=0)
         method = gr.Textbox(DEFAULT, label="method: pca or cut")
+        density = gr.Number(0.35, label="density: matches per patch along a line, above 0 to 1")
+        mutual = gr.Checkbox(True, label="mutual: both patches choose each other")
+        inside = gr.Checkbox(True, label="inside: the foreground alone")
+        smoothing = gr.Number(1, label="smoothing: neighbours at each side, 0 to 3", precision=0)
         picture = gr.Image(label="picture", format="png", type="pil")
         numbers = gr.JSON(label="numbers")
         ask = gr.Button()
@@ -34,6 +38,7 @@ def lay_out(engine: Engine) -> None:
         api.foreground: [image, size, layer, method],
         api.attention: [image, size, layer, head],
         api.similarity: [image, x, y, other, size, layer],
+        api.match: [image, other, size, layer, density, mutual, inside, smoothing],
     }
     for function, widgets in offers.items():
         ask.click(

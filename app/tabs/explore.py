@@ -27,12 +27,14 @@ class Explore:
 def lay_out(shared: Shared) -> Explore:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
-    view = gr.Radio(list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view")
-    with gr.Row(elem_id="explore-sides"):
-        with gr.Column(scale=5, min_width=320, elem_id="picture-side"):
+    view = gr.Radio(
+        list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view", elem_classes="pills"
+    )
+    with gr.Row(elem_classes="sides"):
+        with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = stage_component(elem_id="stage")
-            facts = gr.Markdown(elem_id="facts")
-        with gr.Column(scale=1, min_width=280, elem_id="control-side"):
+            facts = gr.Markdown(elem_id="facts", elem_classes="facts")
+        with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
             beside = controls.lay_out(shared.size, shared.block)
             with gr.Accordion("Take away", open=False, elem_id="downloads"):
                 buttons = {
@@ -44,7 +46,7 @@ def lay_out(shared: Shared) -> Explore:
                     )
                 }
                 file = gr.DownloadButton(visible="hidden", elem_id="download-file")
-    with gr.Accordion("What am I seeing?", open=False, elem_id="lesson"):
+    with gr.Accordion("What am I seeing?", open=False, elem_id="lesson", elem_classes="lesson"):
         lesson = gr.Markdown(LESSONS[VIEWS[0]])
     with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
         program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")

@@ -1,6 +1,5 @@
 """What happens on the Explore tab: every control repaints the view, and files can be taken away."""
 
-import html
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +14,11 @@ from app.session import NOTHING_SENT, Pin, Sent, Settings, Tray
 from app.tabs import explore
 from app.tabs.explore import Explore
 from app.tabs.shared import Shared
-from app.tabs.wiring import HEAVY, answer, any_of
+from app.tabs.waiting import busy, waits
+from app.tabs.wiring import DOWNLOAD, HEAVY, answer, any_of
 from app.words import LESSONS
 from core import DinoError
 
-DOWNLOAD = """(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.orig_name;
-    link.click();
-}"""
-"""Runs in the browser once a file is ready: a click on a link to it."""
 COSTLY = ("size", "block")
 """Controls that may need a forward pass, answered when the handle is let go."""
 
@@ -119,7 +111,7 @@ class ExploreEvents:
             if sent == NOTHING_SENT:
                 yield {"stage": payloads.photographs(self.engine, tray, loaded, settings)}
                 sent = Sent(handlers.features_key(tray, loaded, settings)[:2])
-            yield from self._waits(tray, loaded, settings)
+            yield from waits(self.engine, tray, loaded, settings)
             screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
             yield idle | self._shown(tray, loaded, settings, screen)
         except Stopped:
@@ -127,10 +119,6 @@ class ExploreEvents:
         except DinoError:
             yield idle | {"status": sentences.status(loaded, settings)}
             raise
-
-    def _waits(self, tray: Tray, model: Loaded, settings: Settings) -> Iterator[dict]:
-        for sentence in handlers.encode(self.engine, tray, model, settings, self.engine.stop_signal(tray.visitor)):
-            yield {"status": busy(sentence), "stage": gr.HTML(busy=True), "stop": gr.update(visible=True)}
 
     def _shown(self, tray: Tray, model: Loaded, settings: Settings, screen: handlers.Screen) -> dict:
         update = {
@@ -233,8 +221,3 @@ def _read_basis(file: str) -> dict:
 
 def _forget_basis(basis) -> dict:
     return {"basis": None, "note": "", "forget": gr.update(visible=False)}
-
-
-def busy(sentence: str) -> str:
-    """The status line while something is computed."""
-    return f'<span class="busy" role="status">{html.escape(sentence)}</span>'

@@ -16,6 +16,14 @@ log = logging.getLogger(__name__)
 HEAVY = {"concurrency_id": "forward", "concurrency_limit": 16}
 """Events that may wait for a model: they queue among themselves, never before the light ones."""
 LIGHT = {"concurrency_limit": None}
+DOWNLOAD = """(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name;
+    link.click();
+}"""
+"""Runs in the browser once a file is ready: a click on a link to it."""
 
 
 def answer(

@@ -162,6 +162,13 @@ def region_of(feature_map: FeatureMap, outline: Sequence[tuple[float, float]]) -
     return torch.from_numpy(inside)
 
 
+def object_masks(maps: FeatureMap | Sequence[FeatureMap]) -> list[Tensor]:
+    """Which patches are the object's, [h, w] bool for each map; all of them where no object is found."""
+    found = find_foreground(maps)
+    masks = [scores > found.threshold for scores in found]
+    return [mask if mask.any() else ~mask for mask in masks]
+
+
 def _check(density: float = 1.0, ratio: float = 1.0, smoothing: int = 0) -> None:
     if not 0 < density <= 1:
         raise RequestError(f"density is {density}; choose above 0 (few) up to 1 (a match for each patch).")
@@ -172,15 +179,13 @@ def _check(density: float = 1.0, ratio: float = 1.0, smoothing: int = 0) -> None
 
 
 def _masks(maps: list[FeatureMap], foreground: Sequence[Tensor] | Literal["auto"] | None) -> list[Tensor]:
-    """Where matches may lie, [h, w] bool for each map; everywhere in a map in which no object is found."""
+    """Where matches may lie, [h, w] bool for each map."""
     if foreground is None:
         return [torch.ones(one.grid, dtype=torch.bool) for one in maps]
     if isinstance(foreground, str):
         if foreground != "auto":
             raise RequestError(f"foreground is {foreground!r}; give a mask for each map, 'auto' or None.")
-        found = find_foreground(maps)
-        masks = [scores > found.threshold for scores in found]
-        return [mask if mask.any() else ~mask for mask in masks]
+        return object_masks(maps)
     masks = list(foreground)
     if [(tuple(mask.shape), mask.dtype) for mask in masks] != [(one.grid, torch.bool) for one in maps]:
         raise RequestError("foreground must hold one mask [h, w] of bool for each map, of the same grid.")

@@ -22,6 +22,10 @@ OKABE_ITO = (
 """Eight colours that people with any colour vision tell apart (Okabe & Ito 2008), grey in black's place."""
 
 
+LIGHTER = 0.9
+"""How far a place's colour goes towards white or black in all, half of it to either side."""
+
+
 def colourise(
     values: Tensor | np.ndarray, palette: Palette = "viridis", low: float | None = None, high: float | None = None
 ) -> np.ndarray:
@@ -47,6 +51,21 @@ def label_colours(count: int) -> np.ndarray:
     colours = np.array(OKABE_ITO, dtype=np.float32)
     rounds = [colours * 0.62**number for number in range(-(-count // len(colours)))]
     return np.concatenate([*rounds, colours[:0]])[:count].astype(np.uint8)
+
+
+def place_colours(places: Tensor | np.ndarray) -> np.ndarray:
+    """A colour [M, 3] uint8 for each place [M, 2], (x, y) in 0..1: its hue says how far right, its lightness how high.
+
+    Okabe and Ito's blue at the left, their purple in the middle, their orange at the right; paler above, darker below.
+
+    >>> place_colours(np.array([[0.0, 0.5], [0.5, 0.5], [1.0, 0.5]])).tolist()
+    [[0, 114, 178], [204, 121, 167], [230, 159, 0]]
+    """
+    x, y = np.clip(np.asarray(places, dtype=np.float64).reshape(-1, 2), 0, 1).T
+    stops = np.array([OKABE_ITO[index] for index in (4, 6, 0)], dtype=np.float64)
+    hue = np.stack([np.interp(x, (0, 0.5, 1), stops[:, channel]) for channel in range(3)], axis=1)
+    towards = np.where(y < 0.5, 255.0, 0.0)[:, None]
+    return (hue + (towards - hue) * (np.abs(y - 0.5) * LIGHTER)[:, None]).round().astype(np.uint8)
 
 
 def onto_picture(

@@ -24,9 +24,9 @@ def file(tmp_path):
     return handle_file(str(path))
 
 
-def test_only_the_four_endpoints_are_offered_with_typed_parameters(client):
+def test_only_these_endpoints_are_offered_with_typed_parameters(client):
     described = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity"}
+    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity", "/match"}
     parameters = {entry["parameter_name"]: entry for entry in described["/similarity"]["parameters"]}
     assert list(parameters) == ["image", "x", "y", "other", "size", "layer"]
     assert parameters["image"]["python_type"]["type"] == "filepath"
@@ -62,6 +62,23 @@ def test_another_picture_can_be_searched(client, file, tmp_path):
     assert numbers["grid"] == [8, 5]
     with Image.open(picture) as image:
         assert image.size == (90, 150)
+
+
+def test_two_pictures_are_matched(client, file, tmp_path):
+    (tmp_path / "other.png").write_bytes(photograph(3))
+    other = handle_file(str(tmp_path / "other.png"))
+    options = {"size": SIZE, "density": 1, "inside": False}
+    picture, numbers = client.predict(image=file, other=other, **options, api_name="/match")
+    with Image.open(picture) as sheet:
+        assert sheet.width > 2 * sheet.height > 1000  # side by side
+    assert (numbers["grid"], numbers["other_grid"]) == ([6, 8], [6, 8])
+    matches = np.array(numbers["matches"])
+    assert len(matches) >= 40 and np.array_equal(matches[:, :2], matches[:, 2:4])  # the same picture twice
+    assert np.allclose(matches[:, 4], 1, atol=1e-3)
+    few = client.predict(image=file, other=other, **(options | {"density": 0.25}), api_name="/match")[1]
+    assert len(few["matches"]) <= 4
+    with pytest.raises(Exception, match="density is 7"):
+        client.predict(image=file, other=other, density=7, size=SIZE, api_name="/match")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +140,7 @@ def test_the_page_s_own_events_are_not_callable_by_name(served):
     with urllib.request.urlopen(f"{served[0]}/config", timeout=10) as response:
         dependencies = json.load(response)["dependencies"]
     public = {entry["api_name"] for entry in dependencies if entry["api_visibility"] == "public"}
-    assert public == {"pca", "foreground", "attention", "similarity"}
+    assert public == {"pca", "foreground", "attention", "similarity", "match"}
 
 
 def test_the_page_names_no_other_host(served):
