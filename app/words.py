@@ -107,5 +107,5 @@ Tick up to eight to see them together. They are kept only while this page is ope
 *Alt+click* subtracts, *Escape* forgets it. Keys **1** to **5** switch the view.
 
 **Programs** can ask too: `from gradio_client import Client, handle_file`, then `Client(URL).view_api()` lists `/pca`,
-`/foreground`, `/attention` and `/similarity`.
+`/foreground`, `/attention`, `/similarity` and `/match`.
 """

@@ -1,7 +1,6 @@
 // Where a reference and the pictures matched with it go: side by side with room for the lines, or one above the others.
 
 const NARROW = 640; // px
-const LEADS = 3; // the reference is looked at by all others: it may be so many times as large
 
 // -> {boxes: [{left, top, width, height}, ...], height}, in the order of the aspects (width / height).
 function besideReference(aspects, reference, width, height, gap, extra) {
@@ -12,7 +11,8 @@ function besideReference(aspects, reference, width, height, gap, extra) {
   for (let share = 0.28; share < 0.66; share += 0.04) {
     const own = Math.min(share * width, (height - extra) * aspects[reference]);
     const rest = justified(others.map((i) => aspects[i]), width - own - between, height, gap, extra);
-    const areas = [own ** 2 / aspects[reference] / LEADS];
+    // all others are compared with the reference: it may be as large as they are together
+    const areas = [own ** 2 / aspects[reference] / others.length];
     rest.rows.forEach((row, r) => row.forEach((i) => areas.push(aspects[others[i]] * rest.heights[r] ** 2)));
     const worth = -areas.reduce((sum, area) => sum + 1 / area, 0);
     if (!best || worth > best.worth) best = { worth, own, rest };

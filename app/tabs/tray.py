@@ -14,6 +14,9 @@ from app.stage import tray_component
 from app.tabs.wiring import answer, warn
 from app.uploads import add_bytes, add_files
 
+TICKS = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
+"""Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
+
 
 @dataclass(frozen=True)
 class TrayWidgets:
@@ -81,7 +84,7 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
         answer(widgets.files.upload, added, inputs | {"files": widgets.files}, outputs),
         answer(widgets.camera.input, photographed, inputs | {"photograph": widgets.camera}, outputs),
         answer(widgets.samples.select, sampled, inputs, outputs),
-        answer(widgets.tray.select, ticked, inputs, outputs),
+        answer(widgets.tray.select, ticked, inputs, outputs, **TICKS),
         answer(widgets.tray.delete, removed, inputs, outputs),
     ]
     for event in events:
