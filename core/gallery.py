@@ -1,6 +1,7 @@
-"""Real photographs that come with installed packages: something to look at before anything is downloaded."""
+"""Pictures to look at before anything is downloaded: real photographs of installed packages, and rendered ones."""
 
 import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,16 @@ class Sample:
     credit: str
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """A picture of the small world that ships with the app: where it lies, what it shows, in which domain."""
+
+    path: Path
+    category: str
+    domain: str
+
+
+RENDERED = Path(__file__).parent.parent / "assets" / "gallery"
 _FOLDERS = {"gradio": "media_assets/images", "skimage": "data", "sklearn": "datasets/images"}
 _PHOTOGRAPHS = (
     # Faces of three cats first, turned different ways, so that parts can be followed from one animal to the next;
@@ -59,6 +70,15 @@ def samples() -> list[Sample]:
             "has its pictures installed. Install them: python -m pip install gradio scikit-image scikit-learn"
         )
     return found
+
+
+def rendered() -> list[Rendered]:
+    """The rendered pictures that ship; none where the folder is not there."""
+    table = RENDERED / "table.json"
+    if not table.is_file():
+        return []
+    rows = json.loads(table.read_text(encoding="utf-8"))
+    return [Rendered(RENDERED / row["file"], row["category"], row["domain"]) for row in rows]
 
 
 def _folder(package: str) -> Path | None:

@@ -14,19 +14,28 @@ from app.engine import Engine
 from app.handlers import Encoded
 from app.models import Loaded
 from app.session import NOTHING_SENT, Sent, Settings, Tray
+from app.uploads import add_bytes
 from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
 from core.analysis.segments import segments
+from core.gallery import rendered, samples
 
 MOST = 6
 """Pictures matched together: a reference and five others still fit on a screen with lines between them."""
 SHOWS = ("Lines", "Dots", "Parts")
-EXAMPLES = {
+PHOTOGRAPHS = {
     "Cheetah, lion, cat": ("cheetah", "lion", "cat"),
     "A face and a whole animal": ("cheetah", "cheetah-running"),
     "One motorcycle, two cameras": ("motorcycle", "motorcycle-right"),
 }
-"""What opens at one click: the gallery's pictures by name."""
+"""What opens at one click: sample photographs by name."""
+WORLD = {
+    "Four kinds of animal": ("horse_000002.webp", "dog_000161.webp", "giraffe_000003.webp", "elephant_000084.webp"),
+    "Photo, cartoon, sketch, night": (
+        "giraffe_000163.webp", "giraffe_000103.webp", "giraffe_000123.webp", "giraffe_000223.webp",
+    ),
+}  # fmt: skip
+"""The same of rendered pictures, by file: across categories, and across domains."""
 NEEDS_TWO = "Two pictures are needed: select a second one in the tray."
 
 
@@ -109,17 +118,26 @@ def region_from(data: dict) -> Region:
         raise RequestError("That was no outline: draw around a part of a picture.") from None
 
 
+def examples() -> list[str]:
+    """The examples whose pictures are all here."""
+    photographs, files = {sample.name for sample in samples()}, {one.path.name for one in rendered()}
+    offered = [name for name, wanted in PHOTOGRAPHS.items() if photographs.issuperset(wanted)]
+    return offered + [name for name, wanted in WORLD.items() if files.issuperset(wanted)]
+
+
 def open_example(engine: Engine, tray: Tray, name: str) -> Tray:
-    """The tray with an example's pictures in it and nothing else selected; RequestError for a name that is not there."""
-    if name not in EXAMPLES:
-        raise RequestError(f"There is no example {name!r}; choose from {', '.join(EXAMPLES)}.")
-    digests = dict(handlers.gallery(engine))
-    missing = [wanted for wanted in EXAMPLES[name] if wanted not in digests]
-    if missing:
-        raise RequestError(f"The sample {missing[0]!r} is not installed here; choose another example.")
+    """The tray with an example's pictures in it and nothing else selected; RequestError for one that is not offered."""
+    if name not in examples():
+        raise RequestError(f"There is no example {name!r}; choose from {', '.join(examples())}.")
     tray = replace(tray, selected=())
-    for wanted in EXAMPLES[name]:
-        tray = tray.add(wanted, digests[wanted], sample=True)
+    if name in PHOTOGRAPHS:
+        digests = dict(handlers.gallery(engine))
+        for wanted in PHOTOGRAPHS[name]:
+            tray = tray.add(wanted, digests[wanted], sample=True)
+        return tray
+    paths = {one.path.name: one.path for one in rendered()}
+    for wanted in WORLD[name]:
+        tray = add_bytes(engine.library, tray, paths[wanted].read_bytes(), wanted)
     return tray
 
 

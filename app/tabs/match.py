@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.components import Component
 
-from app.match.handlers import EXAMPLES, SHOWS, MatchSettings
+from app.match.handlers import SHOWS, MatchSettings, examples
 from app.match.words import LESSON, SEE, TRY
 from app.stage import match_component
 
@@ -35,9 +35,9 @@ def lay_out() -> Match:
         )
         with gr.Row(elem_id="match-examples"):
             gr.Markdown("Examples:", elem_classes="hint")
-            examples = {
+            buttons = {
                 name: gr.Button(name, size="sm", min_width=60, elem_id=f"match-example-{number}")
-                for number, name in enumerate(EXAMPLES)
+                for number, name in enumerate(examples())
             }
     with gr.Row(elem_id="match-sides", elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
@@ -52,7 +52,7 @@ def lay_out() -> Match:
                 file = gr.DownloadButton(visible="hidden", elem_id="match-file")
     with gr.Accordion("What am I seeing?", open=False, elem_id="match-lesson", elem_classes="lesson"):
         gr.Markdown(LESSON)
-    return Match(examples, settings, stage, facts, parts, downloads, file)
+    return Match(buttons, settings, stage, facts, parts, downloads, file)
 
 
 def _controls(settings: dict[str, Component]) -> gr.Column:

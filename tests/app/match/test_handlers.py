@@ -105,12 +105,22 @@ def test_six_are_matched_and_what_is_left_out_is_said(engine, model):
 
 def test_examples_select_their_pictures_and_keep_the_others(engine):
     tray = add_bytes(engine.library, Tray("ada"), photograph(1), "mine.png")
-    for name, pictures in handlers.EXAMPLES.items():
+    offered = handlers.PHOTOGRAPHS | handlers.WORLD
+    assert handlers.examples() == list(offered)
+    for name, pictures in offered.items():
         tray = handlers.open_example(engine, tray, name)
         assert sorted(picture.name for picture in tray.chosen) == sorted(pictures)
+        assert len(engine.items(tray)) == len(pictures)
     assert "mine.png" in [picture.name for picture in tray.pictures]
     with pytest.raises(RequestError, match="no example 'Dogs'"):
         handlers.open_example(engine, tray, "Dogs")
+
+
+def test_an_example_whose_pictures_are_not_here_is_not_offered(engine, monkeypatch):
+    monkeypatch.setattr(handlers, "rendered", list)
+    assert handlers.examples() == list(handlers.PHOTOGRAPHS)
+    with pytest.raises(RequestError, match="no example 'Four kinds of animal'"):
+        handlers.open_example(engine, Tray("ada"), "Four kinds of animal")
 
 
 def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):
@@ -126,5 +136,5 @@ def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):
 
 def test_handlers_and_files_need_no_gradio():
     code = "import sys, app.match.handlers, app.match.files; print('gradio' in sys.modules, 'train' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert result.stdout.split() == ["False", "False"]
