@@ -129,6 +129,11 @@ def match_component(elem_id: str = "match-stage") -> gr.HTML:
     return _component("match", elem_id, pictures={}, features={}, matches={}, busy=False)
 
 
+def timeline_component(elem_id: str = "timeline") -> gr.HTML:
+    """The same pictures at every step of a training run, with the curves of its scores. See `app.timelines`."""
+    return _component("timeline", elem_id, timeline={}, busy=False)
+
+
 def page_head() -> str:
     """What belongs to the whole page, as a script for its head."""
     return f"<script>{_source('page')}</script>"
@@ -148,12 +153,15 @@ def _component(name: str, elem_id: str, **props) -> gr.HTML:
     )
 
 
+_ASKING = ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "lifetime")
+"""What every component with pictures in it is made of."""
 _PARTS = {
-    "stage": ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "stage"),
+    "stage": (*_ASKING, "stage"),
     "match": (
         "palettes", "similarity", "layout", "layers", "picture", "question", "lifetime",
         "carry", "beside", "outline", "lines", "match",
     ),
+    "timeline": (*_ASKING, "matching", "curves", "timeline"),
     "tray": ("tray",),
     "threshold": ("threshold",),
 }  # fmt: skip

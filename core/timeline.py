@@ -29,6 +29,7 @@ from core.moment import Moment
 from core.runs import read_metrics, save_tensors
 from core.scores import Curve, Reading
 
+SHIPPED = Path(__file__).parent.parent / "assets" / "timeline.safetensors"
 COPY_SIDE = 448
 """Longer side of the copies, in pixels: sharp where four pictures stand side by side."""
 VERSION = 1

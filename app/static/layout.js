@@ -36,3 +36,23 @@ function enlarged(aspects, chosen, width, height, gap, extra) {
   const tall = Math.min(height - thin - gap - 2 * extra, width / aspects[chosen]);
   return { rows: [[chosen], others], heights: [Math.max(tall, 120), thin] };
 }
+
+// Put the figures of pictures on a board in rows as `justified` gives them; each learns the size of its picture.
+function placeRows(board, pictures, aspects, { rows, heights }, gap, extra) {
+  let top = 0;
+  rows.forEach((row, r) => {
+    const wide = row.reduce((sum, i) => sum + aspects[i] * heights[r], gap * (row.length - 1));
+    let left = (board.clientWidth - wide) / 2;
+    for (const i of row) {
+      const { figure } = pictures[i];
+      const own = aspects[i] * heights[r];
+      pictures[i].size = { width: own, height: heights[r] };
+      Object.assign(figure.style, { left: `${left}px`, top: `${top}px`, width: `${own}px` });
+      figure.style.setProperty("--tall", `${heights[r]}px`);
+      figure.classList.toggle("dino-small", own < 130);
+      left += own + gap;
+    }
+    top += heights[r] + extra;
+  });
+  board.style.height = `${top}px`;
+}

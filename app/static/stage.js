@@ -167,26 +167,12 @@ function arrange() {
   const aspects = pictures.map(({ info }) => (info.width / info.height) * (state.split ? 2 : 1));
   const chosen = pictures.findIndex((picture) => picture.info.id === state.large);
   const width = board.clientWidth;
-  const { rows, heights } =
+  const placed =
     chosen >= 0
       ? enlarged(aspects, chosen, width, window.innerHeight - 170, GAP, CAPTION)
       : justified(aspects, width, roomBelow(), GAP, CAPTION);
-  let top = 0;
-  rows.forEach((row, r) => {
-    const wide = row.reduce((sum, i) => sum + aspects[i] * heights[r], GAP * (row.length - 1));
-    let left = (width - wide) / 2;
-    for (const i of row) {
-      const { figure } = pictures[i];
-      const own = aspects[i] * heights[r];
-      pictures[i].size = { width: state.split ? own / 2 : own, height: heights[r] };
-      Object.assign(figure.style, { left: `${left}px`, top: `${top}px`, width: `${own}px` });
-      figure.style.setProperty("--tall", `${heights[r]}px`);
-      figure.classList.toggle("dino-small", own < 130);
-      left += own + GAP;
-    }
-    top += heights[r] + CAPTION;
-  });
-  board.style.height = `${top}px`;
+  placeRows(board, pictures, aspects, placed, GAP, CAPTION);
+  if (state.split) for (const { size } of pictures) size.width /= 2;
 }
 
 // Height for the pictures such that stage and reading fit in the window, where that leaves enough of it.
@@ -279,12 +265,7 @@ reading.back.addEventListener("click", () => {
   draw();
 });
 
-// Listeners outside of the component end with it: Gradio may build it anew.
-const ended = new AbortController();
-function outside(target, name, listener) {
-  const alive = (event) => (element.isConnected ? listener(event) : ended.abort());
-  target.addEventListener(name, alive, { signal: ended.signal });
-}
+const outside = outsideOf(element);
 outside(document, "keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented || !stage.getClientRects().length) return;
   if (state.large !== null) enlarge(state.large);

@@ -1,0 +1,184 @@
+"""The Emergence tab in a real browser: a timeline that is scrubbed, asked and swiped; a run folder; a refused path."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect, sync_playwright
+
+from app import timelines
+from app.access import Access
+from app.build import build, launch
+from app.engine import Engine
+from app.models import Models
+from core import VisionTransformer, ViTConfig, load_image, runs
+from core.moment import look, with_steady_colours
+from core.scores import Curve, Reading
+from core.timeline import Timeline, save_timeline, shown
+from tests.app.conftest import unused_port
+from tests.app.small import photograph, small_model
+from tests.app.test_page import CHROMIUM
+
+pytestmark = pytest.mark.slow
+CONFIG = ViTConfig(width=48, depth=2, heads=2, image_size=56, layer_scale=1.0)
+STEPS = (0, 1, 2, 4, 8)
+EVIL = '<img src=x onerror="window.hacked=1">'
+
+
+def model(step: int) -> VisionTransformer:
+    made = VisionTransformer(CONFIG)
+    made.initialise(torch.Generator().manual_seed(step))
+    return made.eval()
+
+
+def made_timeline(path):
+    images = [load_image(photograph(seed, 160, 120 + 40 * seed)) for seed in range(3)]
+    pictures = tuple(shown(f"{EVIL}{place}", "a credit", one, 140, 14) for place, one in enumerate(images))
+    moments = with_steady_colours([look(model(step), images, 140, 24, step) for step in STEPS])
+    points = {step: Reading(0.1 + 0.05 * step, 0.05 * step, 0.2 + 0.05 * step) for step in STEPS}
+    knn = Curve("knn_category", "k-NN category", EVIL, True, 0.05, None, points, {"colour": 0.3})
+    losses = tuple({"step": step, "loss": 9.0 - step / 2} for step in range(1, 9))
+    return save_timeline(Timeline(f"A run {EVIL}", 140, pictures, tuple(moments), (knn,), losses), path)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    path = made_timeline(tmp_path_factory.mktemp("timeline") / "timeline.safetensors")
+    engine = Engine("small", models=Models("small", load=small_model))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timelines, "SHIPPED", path)
+        blocks = build(engine, Access(loopback=True, password=False, default="small"))
+        yield launch(blocks, "127.0.0.1", unused_port(), wait=False)
+        blocks.close(verbose=False)
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def page(address, request) -> Iterator[Page]:
+    """The tab with its timeline; afterwards, nothing was wrong and nothing in a name was taken for HTML."""
+    expect.set_options(timeout=30_000)
+    sizes = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**CHROMIUM)
+        page = browser.new_page(viewport=sizes[request.param])
+        wrong = []
+        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(f"{address}/#emergence")
+        expect(page.locator("#timeline .dino-picture")).to_have_count(3)
+        expect(step(page)).to_have_text("Step 8 of 8")
+        yield page
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        hacked = page.evaluate("window.hacked")
+        browser.close()
+    assert wrong == [] and hacked is None
+    assert wide <= 0, "the page is wider than the window"
+
+
+def step(page: Page):
+    return page.locator("#timeline .dino-step")
+
+
+def view(page: Page, picture: int = 0) -> str:
+    canvas = page.locator("#timeline .dino-picture").nth(picture).locator(".dino-view:not(.dino-first)")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return canvas.evaluate("canvas => canvas.toDataURL()")
+
+
+def test_the_handle_by_keys_and_by_pointer(page):
+    last = view(page)
+    page.locator("#timeline .dino-knob").focus()
+    page.keyboard.press("Home")
+    expect(step(page)).to_have_text("Step 0 of 8")
+    assert view(page) != last
+    expect(page.locator("#timeline .dino-key", has_text="k-NN category")).to_contain_text("0.10")
+    page.keyboard.press("ArrowRight")
+    expect(step(page)).to_have_text("Step 1 of 8")
+    expect(page.locator("#timeline .dino-knob")).to_have_attribute("aria-valuetext", "Step 1 of 8")
+    box = page.locator("#timeline .dino-chart").bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
+    expect(step(page)).to_have_text("Step 8 of 8")
+    assert view(page) == last
+
+
+def test_play_goes_from_the_first_step_to_the_last(page):
+    page.locator("#timeline .dino-play").click()
+    expect(step(page)).to_have_text("Step 0 of 8")
+    expect(page.locator("#timeline .dino-play")).to_have_text("Pause")
+    expect(step(page)).to_have_text("Step 8 of 8")
+    expect(page.locator("#timeline .dino-play")).to_have_text("Play")
+
+
+def test_views_differ_and_all_are_drawn(page):
+    seen = {view(page, 1)}
+    for name in ("Foreground", "Matches"):
+        page.locator("#timeline").get_by_role("button", name=name, exact=True).click()
+        seen.add(view(page, 1))
+    assert len(seen) == 3
+    page.locator("#timeline .dino-name").nth(1).click()  # matches from another picture
+    assert view(page, 1) not in seen
+
+
+def test_a_question_is_answered_at_every_step(page):
+    frame = page.locator("#timeline .dino-picture").first.locator(".dino-frame").nth(1)
+    frame.click(position={"x": 40, "y": 40})
+    rings = page.locator("#timeline .dino-frame:visible .dino-ring span")
+    expect(rings).to_have_count(3)
+    heat = page.locator("#timeline .dino-picture").nth(1).locator(".dino-heat:not(.dino-first)")
+    maps = set()
+    page.locator("#timeline .dino-knob").focus()
+    page.keyboard.press("Home")
+    for number in STEPS:
+        expect(step(page)).to_have_text(f"Step {number} of 8")
+        view(page)
+        maps.add(heat.evaluate("canvas => canvas.toDataURL()"))
+        page.keyboard.press("ArrowRight")
+    assert len(maps) == len(STEPS), "every step's network has another answer"
+    page.keyboard.press("Escape")
+    expect(rings).to_have_count(0)
+
+
+def test_swiping_shows_the_first_step_at_the_left(page):
+    page.locator("#timeline").get_by_role("button", name="Compare with the first step").click()
+    first = page.locator("#timeline .dino-picture").first.locator(".dino-view.dino-first")
+    expect(first).to_be_visible()
+    now = view(page)
+    shown = first.evaluate("canvas => canvas.toDataURL()")
+    page.locator("#timeline .dino-knob").focus()
+    page.keyboard.press("Home")
+    assert view(page) == shown != now
+    page.locator("#timeline .dino-swipe input").fill("0.25")
+    expect(page.locator("#timeline .dino-stage")).to_have_attribute("style", "--dino-blend: 0.85; --swipe: 25%;")
+
+
+def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
+    for number in (0, 1, 2):
+        runs.save_backbone(model(number), runs.snapshot_path(tmp_path / "run", number), {"step": str(number)})
+    (tmp_path / "run" / runs.ACCOUNT).write_text("{}")
+    page.locator("#run-fold button").first.click()
+    path = page.locator("#run-path input, #run-path textarea")
+    path.fill(str(tmp_path / "nowhere"))
+    page.locator("#run-open").click()
+    expect(page.get_by_text("holds no snapshots; give the folder")).to_be_visible()
+    path.fill(str(tmp_path / "run"))
+    path.press("Enter")
+    expect(page.locator("#timeline .dino-picture")).to_have_count(4)
+    expect(step(page)).to_have_text("Step 2 of 2")
+    expect(page.locator("#run-note")).to_contain_text("It has trained all its steps")
+    page.locator("#run-shipped").click()
+    expect(step(page)).to_have_text("Step 8 of 8")
+    expect(page.locator("#run-shipped")).to_be_hidden()
+
+
+def test_strangers_can_neither_open_nor_train(tmp_path):
+    blocks = build(
+        Engine("small", models=Models("small", load=small_model)),
+        Access(loopback=False, password=False, default="small"),
+    )
+    shown_ids = {
+        getattr(block, "elem_id", None)
+        for block in blocks.blocks.values()
+        if getattr(block, "visible", True) is not False
+    }
+    assert "timeline" in shown_ids
+    (row,) = [block for block in blocks.blocks.values() if "runs" in (getattr(block, "elem_classes", None) or [])]
+    assert row.visible is False
