@@ -14,6 +14,7 @@ from app.serve import OwnHostOnly, free_port, is_loopback
 from app.stage import page_head
 from app.tabs import endpoints, page
 from app.theme import theme, variables
+from app.tour import tour_script
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def launch(blocks: gr.Blocks, host: str, port: int, *, auth=None, max_upload_mb:
         theme=theme(),
         css=variables(),
         css_paths=sorted(STATIC.glob("*.css")),
-        head=f"{page_head()}<script>{(STATIC / 'sliders.js').read_text('utf-8')}</script>",
+        head=f"{page_head()}{tour_script()}<script>{(STATIC / 'sliders.js').read_text('utf-8')}</script>",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

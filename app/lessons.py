@@ -1,5 +1,18 @@
 """What the tabs about training say: two lines each, and half a page for a class."""
 
+MEASURES = {
+    "foreground_found": "objects found (above 0.5)",
+    "foreground_either_side": "foreground, better side",
+    "pck_category": "parts, same category",
+    "pck_family": "parts across categories",
+    "pck_cartoon": "parts, photo to cartoon",
+    "pck_sketch": "parts, photo to sketch",
+    "segmentation_parts": "linear parts",
+    "segmentation_object": "linear object",
+    "depth_log_rmse": "linear depth error",
+}
+"""Names of the scale's measures that can stand alone, where those of the table lean on the row above."""
+
 EMERGENCE_SEE = (
     "**What one sees.** The same pictures through the eyes of one network after 0, 1, 2, 4, … steps of training without "
     "one label, and how much of each ability has emerged."
@@ -42,6 +55,13 @@ COMPARE_TRY = (
     "**What to try.** Compare *untrained* with a trained model. Point at a patch: every column asks its own model what "
     "looks like it."
 )
+COMPARE_CAPTIONS = {
+    "Foreground": "What each model's features take for object is left as it is; the threshold is each column's own (Otsu's).",
+    "Attention": "Where cls looks in the last block, mean over heads: the brighter, the larger the share of the attention.",
+    "Norms": "The length of each patch's features before the last normalisation; each column has a scale of its own.",
+    "Segments": "Patches grouped by similarity, in each column by itself: which colour a group gets means nothing.",
+}
+OWN_MODELS = "Instead of a name, a run folder, a file of weights or hf:owner/name may be typed."
 COMPARE_LESSON = """
 Two networks of the same shape, one trained and one not, pass on the same colours and edges. What only the trained one
 shows, it has learned: that is the comparison to begin with. Other good ones: before and after a longer training, a

@@ -25,7 +25,7 @@ def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
     props = {"busy": False}
     if screen.new_pictures:
         geometries = [feature_map.geometry for feature_map in encoded.maps]
-        props["pictures"] = _pictures(engine, encoded.ids, encoded.names, encoded.items, geometries)
+        props["pictures"] = pictures_sent(engine, encoded.ids, encoded.names, encoded.items, geometries)
     if screen.new_features:
         props["features"] = engine.painted.recall(
             ("features", sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
@@ -56,7 +56,7 @@ def pictures_of(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -
     """The selected photographs, for a stage's `pictures`. No model runs."""
     items = engine.items(tray)
     ids, names = [picture.id for picture in tray.chosen], [picture.name for picture in tray.chosen]
-    return _pictures(engine, ids, names, items, engine.geometries(model, items, settings.size))
+    return pictures_sent(engine, ids, names, items, engine.geometries(model, items, settings.size))
 
 
 def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
@@ -75,9 +75,10 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
     return gr.HTML(items=items)
 
 
-def _pictures(
+def pictures_sent(
     engine: Engine, ids: Sequence[str], names: Sequence[str], items: Sequence[Item], geometries: list
 ) -> dict:
+    """The pictures prop, kept for whoever sends the same pictures again."""
     key = tuple(zip(ids, names, (item.digest for item in items), geometries, strict=True))
 
     def make() -> dict:

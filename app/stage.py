@@ -134,6 +134,11 @@ def timeline_component(elem_id: str = "timeline") -> gr.HTML:
     return _component("timeline", elem_id, timeline={}, busy=False)
 
 
+def compare_component(elem_id: str = "comparison") -> gr.HTML:
+    """The same pictures through several models, column by column. See `app.comparing`."""
+    return _component("compare", elem_id, comparison={}, busy=False)
+
+
 def page_head() -> str:
     """What belongs to the whole page, as a script for its head."""
     return f"<script>{_source('page')}</script>"
@@ -162,6 +167,7 @@ _PARTS = {
         "carry", "beside", "outline", "lines", "match",
     ),
     "timeline": (*_ASKING, "matching", "curves", "timeline"),
+    "compare": (*_ASKING, "compare"),
     "tray": ("tray",),
     "threshold": ("threshold",),
 }  # fmt: skip

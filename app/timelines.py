@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.compact import base64_of
 from app.engine import Item
+from app.lessons import MEASURES
 from app.memory import Memory
 from app.stage import StagePicture, pictures_prop
 from core import ModelError, load_model
@@ -28,18 +29,6 @@ NOTHING_SHIPPED = (
     "No timeline ships with this copy yet. Train on your own pictures beside here, or open a run folder; python -m "
     "train.timeline RUN --out FILE makes the file that would ship."
 )
-TITLES = {
-    "foreground_found": "objects found (above 0.5)",
-    "foreground_either_side": "foreground, better side",
-    "pck_category": "parts, same category",
-    "pck_family": "parts across categories",
-    "pck_cartoon": "parts, photo to cartoon",
-    "pck_sketch": "parts, photo to sketch",
-    "segmentation_parts": "linear parts",
-    "segmentation_object": "linear object",
-    "depth_log_rmse": "linear depth error",
-}
-"""Names that can stand alone, where those of the table lean on the row above."""
 LOSS_NAMES = {
     "loss": ("loss", "the sum of all terms that the training makes small"),
     "dino_local": ("DINO, local crops", "how well a small crop tells what the teacher says of the whole picture"),
@@ -139,7 +128,7 @@ def _score(curve: Curve) -> dict:
     return {
         "kind": "score",
         "key": curve.key,
-        "title": TITLES.get(curve.key, curve.title),
+        "title": MEASURES.get(curve.key, curve.title),
         "asks": curve.asks,
         "rises": curve.rises,
         "chance": curve.chance,

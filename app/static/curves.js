@@ -25,7 +25,7 @@ function shareOf(series, value) {
   return (value - series.chance) / (best - series.chance);
 }
 
-// -> {element, show, point}. `chosen(place)` is called when the visitor goes to another of the steps.
+// -> {element, show, point, play}. `chosen(place)` is called when the visitor goes to another of the steps.
 function buildCurves(chosen) {
   const chart = svg("svg", { class: "dino-chart", "aria-hidden": "true" });
   const knob = make("div", "dino-knob", { tabindex: "0", role: "slider", "aria-label": "Step of the training" });
@@ -225,11 +225,12 @@ function buildCurves(chosen) {
     more.setAttribute("aria-expanded", String(open));
     more.textContent = open ? "Fewer measures" : "More measures";
   });
-  play.addEventListener("click", () => {
-    if (state.timer) return playing(false);
+  function fromTheStart() {
     if (state.place >= state.steps.length - 1) go(0);
-    return playing(true);
-  });
+    playing(true);
+  }
+
+  play.addEventListener("click", () => (state.timer ? playing(false) : fromTheStart()));
   let dragging = false;
   plot.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -252,5 +253,5 @@ function buildCurves(chosen) {
     event.preventDefault();
   });
   new ResizeObserver(draw).observe(plot);
-  return { element, show, point, go };
+  return { element, show, point, play: fromTheStart };
 }

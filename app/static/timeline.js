@@ -65,6 +65,7 @@ async function sync() {
   curves.show(told.series || [], state.moments.map((moment) => moment.step));
   arrange();
   goTo(state.place);
+  obey();
 }
 
 async function madePicture(info) {
@@ -216,12 +217,23 @@ function read(low, asked, held) {
   reading.back.hidden = true;
 }
 
+// What the tour wants to be seen, once there is something: {at: "first" | "last" | "play", view, swipe}.
+function obey() {
+  const wanted = window.dinoscope?.wanted;
+  if (!wanted || !state.moments.length) return;
+  delete window.dinoscope.wanted;
+  state.swipe = wanted.swipe;
+  setView(wanted.view);
+  if (wanted.at === "play") curves.play();
+  else goTo(wanted.at === "first" ? 0 : state.moments.length - 1);
+}
+
 function arrange() {
   const { pictures } = state;
   if (!pictures.length || !board.clientWidth) return;
   const aspects = pictures.map(({ info }) => info.width / info.height);
   const above = board.getBoundingClientRect().top + window.scrollY;
-  const room = Math.max(window.innerHeight - above - BELOW, 260);
+  const room = Math.max(window.innerHeight - above - BELOW, 320);
   placeRows(board, pictures, aspects, justified(aspects, board.clientWidth, room, GAP, CAPTION), GAP, CAPTION);
 }
 
@@ -236,12 +248,7 @@ const outside = outsideOf(element);
 outside(document, "keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && stage.getClientRects().length) question.clear();
 });
-outside(window, "dinoscope:timeline", ({ detail }) => {
-  if (detail.view) setView(detail.view);
-  if (detail.at) goTo(detail.at === "first" ? 0 : state.moments.length - 1);
-  if (detail.swipe !== undefined) state.swipe = detail.swipe;
-  schedule();
-});
+outside(window, "dinoscope:timeline", obey);
 outside(window, "resize", arrange);
 new ResizeObserver(arrange).observe(board);
 

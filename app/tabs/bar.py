@@ -31,6 +31,7 @@ def lay_out(names: list[str], access: Access) -> Bar:
         status = gr.HTML(elem_id="status")
         stop = gr.Button("Stop", elem_id="stop", size="sm", min_width=64, visible=False)
         shade = gr.Button("Light / dark", elem_id="shade", size="sm", min_width=96)
+        tour = gr.Button("Tour", elem_id="tour", size="sm", min_width=64)
         help_button = gr.Button("Help", elem_id="help", size="sm", min_width=64)
     with gr.Column(visible=False, elem_id="model-panel") as panel:
         choice = gr.Dropdown(
@@ -53,6 +54,7 @@ def lay_out(names: list[str], access: Access) -> Bar:
     _toggle(chip, panel)
     _toggle(help_button, help_panel)
     shade.click(None, js="() => { window.dinoscope.toggleShade(); }", api_visibility="private")
+    tour.click(None, js="() => { window.dinoscope.tour(); }", api_visibility="private")
     choice.change(
         lambda name: gr.update(visible=name == OWN), choice, path, api_visibility="private", show_progress="hidden"
     )

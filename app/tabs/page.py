@@ -8,7 +8,7 @@ from app import handlers, payloads
 from app.access import NAMED, Access
 from app.engine import Engine
 from app.session import Tray
-from app.tabs import bar, emergence, explore_events, match_events, model_panel, tray
+from app.tabs import bar, compare, emergence, explore_events, match_events, model_panel, tray
 from app.tabs.shared import Shared, share
 from app.tabs.wiring import answer
 
@@ -16,6 +16,7 @@ TABS: dict[str, Callable[[Shared], object]] = {
     "Explore": explore_events.add,
     "Match": match_events.add,
     "Emergence": emergence.add,
+    "Compare": compare.add,
 }
 """Every tab in the page's order. Its name in lower case is its address, as in `/#explore`: no element has that id."""
 

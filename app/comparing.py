@@ -1,0 +1,147 @@
+"""Several models on the same pictures: a column for each, in the form the browser takes.
+
+The prop is {"pictures": as on the stage, "columns": [{"title", "about", "geometries": {id: {"rows", "columns",
+"covered"}}, "features", "view"}, ...]}; features and view as on the stage, each column's own.
+"""
+
+import html
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from app import handlers, payloads, sentences, stage
+from app.engine import Engine
+from app.handlers import Screen
+from app.lessons import COMPARE_CAPTIONS, MEASURES
+from app.models import Loaded
+from app.session import Settings, Tray
+from core import RequestError
+from core.analysis.steady import turned
+from core.runs import SNAPSHOTS, scores_path, stored_step
+from core.scores import Score, Scores, read_scores
+from core.weights import SHIPPED, ModelSource
+
+log = logging.getLogger(__name__)
+
+MOST_MODELS = 3
+NO_SCORES = (
+    "None of these models has been measured on the emergence scale here: "
+    "`python -m train.evaluate emergence --model NAME` does it, and its file is found in the folder the app runs in."
+)
+
+
+def compare(engine: Engine, tray: Tray, models: Sequence[Loaded], settings: Settings) -> dict:
+    """The prop for the selected pictures. RequestError where none is selected."""
+    screens = [handlers.show(engine, tray, model, settings) for model in models]
+    first = screens[0].encoded
+    geometries = [feature_map.geometry for feature_map in first.maps]
+    return {
+        "pictures": payloads.pictures_sent(engine, first.ids, first.names, first.items, geometries)["pictures"],
+        "columns": [
+            _column(engine, model, screen, layers, settings)
+            for model, screen, layers in zip(models, screens, alike(screens, settings), strict=True)
+        ],
+    }
+
+
+def alike(screens: Sequence[Screen], settings: Settings) -> Iterator[list[np.ndarray]]:
+    """The layers of each screen; PCA's of all but the first turned towards the first's, where the grids are equal."""
+    reference = screens[0].painted.layers
+    for screen in screens:
+        layers = screen.painted.layers
+        same = all(one.shape == other.shape for one, other in zip(layers, reference, strict=True))
+        if settings.view != "PCA" or layers is reference or not same:
+            yield layers
+            continue
+        flat, towards = (np.concatenate([one.reshape(-1, 3) for one in each]) / 255 for each in (layers, reference))
+        pieces = np.split(
+            np.round(turned(flat, towards) * 255), np.cumsum([one.shape[0] * one.shape[1] for one in layers])[:-1]
+        )
+        yield [piece.reshape(one.shape).astype(np.uint8) for piece, one in zip(pieces, layers, strict=True)]
+
+
+def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarray], settings: Settings) -> dict:
+    encoded, painted = screen.encoded, screen.painted
+    infos = payloads.pictures_sent(
+        engine, encoded.ids, encoded.names, encoded.items, [feature_map.geometry for feature_map in encoded.maps]
+    )["pictures"]
+    return {
+        "title": model.source.title,
+        "about": sentences.chip(model.source),
+        "geometries": {info["id"]: {name: info[name] for name in ("rows", "columns", "covered")} for info in infos},
+        "features": engine.painted.recall(
+            ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
+        ),
+        "view": stage.view_prop(
+            settings.view.lower(),
+            dict(zip(encoded.ids, layers, strict=True)),
+            aligned=painted.aligned,
+            smooth=settings.view != "Segments",
+            caption=COMPARE_CAPTIONS.get(settings.view, painted.caption),
+            legend=painted.legend,
+            threshold=screen.histogram and screen.histogram["threshold"],
+        ),
+    }
+
+
+def scores_of(source: ModelSource) -> Scores | None:
+    """What the emergence scale said of a model, where a file with it is found: in its run folder, among what ships, or
+    in the folder the app runs in, by the hash of its weights."""
+    where = Path(source.where)
+    if where.suffix == ".safetensors" and where.is_file():
+        step = stored_step(where)
+        run = where.parent.parent if where.parent.name == SNAPSHOTS else where.parent
+        if step is not None and scores_path(run, step).is_file():
+            return read_scores(scores_path(run, step))
+    for path in [*sorted(SHIPPED.parent.glob("emergence*.json")), *sorted(Path.cwd().glob("emergence*.json"))]:
+        try:
+            found = read_scores(path)
+        except RequestError as error:
+            log.info("%s", error)
+            continue
+        if found.sha256 == source.sha256:
+            return found
+    return None
+
+
+def table(models: Sequence[Loaded]) -> str:
+    """The emergence scale for several models side by side, as HTML; what to do where none has been measured."""
+    found = [scores_of(model.source) for model in models]
+    if not any(found):
+        return f'<p class="hint">{html.escape(NO_SCORES).replace("`", "")}</p>'
+    by_key: dict[str, Score] = {row.key: row for scores in found if scores for row in scores.rows}
+    baselines = list(dict.fromkeys(name for row in by_key.values() for name in row.baselines))
+    names = [model.source.title for model in models] + baselines + ["chance"]
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    lines = [
+        f"<tr><th title='{html.escape(row.asks)}'>{html.escape(MEASURES.get(key, row.title))} {'↑' if row.rises else '↓'}</th>"
+        + "".join(_cells(key, found))
+        + "".join(
+            f"<td>{row.baselines[name].value:.3f}</td>" if name in row.baselines else "<td>–</td>" for name in baselines
+        )
+        + f"<td>{row.chance:.3f}</td></tr>"
+        for key, row in by_key.items()
+    ]
+    pictures = {tuple(scores.pictures.items()) for scores in found if scores}
+    note = "↑ more is better, ↓ less is. ± is half of the interval that covers 95 % of resampled pictures; the best is bold."
+    if len(pictures) > 1:
+        note += " These were measured on different pictures, so that small differences mean nothing."
+    return (
+        f'<div class="scores-frame"><table class="scores"><thead><tr><th></th>{head}</tr></thead>'
+        f'<tbody>{"".join(lines)}</tbody></table></div><p class="hint">{note}</p>'
+    )
+
+
+def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[str]:
+    rows = [next((row for row in scores.rows if row.key == key), None) if scores else None for scores in found]
+    values = [row.reading.value for row in rows if row]
+    best = (max if next(row for row in rows if row).rises else min)(values)
+    for row in rows:
+        if row is None:
+            yield "<td>–</td>"
+            continue
+        half = (row.reading.high - row.reading.low) / 2
+        strong = ' class="best"' if len(values) > 1 and row.reading.value == best else ""
+        yield f"<td{strong}>{row.reading.value:.3f} <small>±{half:.3f}</small></td>"
