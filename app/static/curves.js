@@ -154,7 +154,7 @@ function buildCurves(chosen) {
       const y = yOf(shareOf(series, value));
       return [
         svg("line", { x1: CHART.left, x2: width - CHART.right, y1: y, y2: y, class: "dino-baseline" }),
-        svg("text", { x: width - CHART.right, y: y - 4, "text-anchor": "end" }, `${name} alone ${value.toFixed(2)}`),
+        svg("text", { x: CHART.left + 6, y: y - 4 }, `${name} alone ${value.toFixed(2)}`),
       ];
     });
     return [area, ...lines];
@@ -165,8 +165,8 @@ function buildCurves(chosen) {
       const swatch = make("i");
       swatch.style.background = colourOf(series);
       const name = make("span");
-      name.textContent = series.title + (series.kind === "score" && !series.rises ? " (less is better)" : "");
-      const entry = make("button", "dino-key", { type: "button", title: series.asks }, swatch, name, make("b"));
+      name.textContent = series.title + (series.kind === "score" && !series.rises ? " ↓" : "");
+      const entry = make("button", "dino-key", { type: "button", title: `${series.asks}${series.rises === false ? "; less is better" : ""}` }, swatch, name, make("b"));
       entry.series = series;
       pressed(entry, !state.hidden?.has(series.key));
       entry.classList.toggle("dino-later", !SHOWN_FIRST.includes(series.key));

@@ -17,6 +17,11 @@ function button(className, text, press) {
   return node;
 }
 
+// Gradio lets rules for narrow windows hold inside of this only.
+function page() {
+  return document.querySelector(".gradio-container .contain") ?? document.body;
+}
+
 function open() {
   if (card) return close();
   card = part("section", "dino-tour");
@@ -24,15 +29,15 @@ function open() {
   card.setAttribute("role", "dialog");
   card.setAttribute("aria-label", "Tour");
   card.addEventListener("keydown", pressed);
-  document.body.append(card);
-  document.body.classList.add("dino-touring");
+  page().append(card);
+  page().classList.add("dino-touring");
   return go(at);
 }
 
 function close() {
   card?.remove();
   card = null;
-  document.body.classList.remove("dino-touring");
+  page().classList.remove("dino-touring");
   document.querySelector("button#tour, #tour button")?.focus();
 }
 
