@@ -5,6 +5,7 @@
     ├── ModelError      a model name, file or set of weights that cannot be used
     │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
     ├── ExportError     a model that was exported does not compute what ours does, or a package is missing
+    ├── AnalysisError   a result cannot be had: a package is missing, its process died or was cancelled
     └── RequestError    an argument outside its range: a size, a layer, a threshold (also a ValueError)
 
 A message says what was given, what is allowed and what to do. The app shows the text of a `DinoError` to
@@ -30,6 +31,10 @@ class HubError(ModelError):
 
 class ExportError(DinoError):
     """A model cannot be exported, or does not compute there what it computes here."""
+
+
+class AnalysisError(DinoError):
+    """An analysis cannot be finished here: a package it needs is missing, or its process died or was cancelled."""
 
 
 class RequestError(DinoError, ValueError):

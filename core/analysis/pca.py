@@ -209,6 +209,13 @@ def leading_eigenvectors(matrix: Tensor, count: int, tolerance: float = 0.0) -> 
     return values[-count:].flip(0).clamp(min=0).float(), vectors[:, -count:].flip(1).float()
 
 
+def signs_of(directions: Tensor) -> Tensor:
+    """+1 or −1 for each column of `directions` [D, K], by its product with a vector that is always the same."""
+    # no generator, whose numbers another release may change: squares taken round the circle favour no direction
+    reference = torch.arange(len(directions), dtype=torch.float64).square().cos().float()
+    return torch.where(reference @ directions < 0, -1.0, 1.0)
+
+
 def _signs(directions: Tensor, values: Tensor, edges: Tensor) -> Tensor:
     """+1 or −1 for each column of `directions` [D, K] with coordinates `values` [N, K].
 
@@ -216,9 +223,7 @@ def _signs(directions: Tensor, values: Tensor, edges: Tensor) -> Tensor:
     changed sides half as often as the sum of cubed coordinates. The border speaks wherever it says anything: used
     from 0.1 standard deviations on, with the product below, it changed sides up to three times as often.
     """
-    # no generator, whose numbers another release may change: squares taken round the circle favour no direction
-    reference = torch.arange(len(directions), dtype=torch.float64).square().cos().float()
-    signs = torch.where(reference @ directions < 0, -1.0, 1.0)
+    signs = signs_of(directions)
     if edges.any() and not edges.all():
         difference = values[~edges, 0].mean() - values[edges, 0].mean()
         if difference.abs() > TIE * values[:, 0].std():  # never for a component without variance
