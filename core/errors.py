@@ -2,6 +2,7 @@
 
     DinoError
     ├── ImageError      a picture that cannot be read, or not as a picture
+    ├── VideoError      a clip that cannot be read, or not be written
     ├── ModelError      a model name, file or set of weights that cannot be used
     │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
     ├── ExportError     a model that was exported does not compute what ours does, or a package is missing
@@ -19,6 +20,10 @@ class DinoError(Exception):
 
 class ImageError(DinoError):
     """A picture cannot be read, or is too large to be read safely."""
+
+
+class VideoError(DinoError):
+    """A clip cannot be read as one, or cannot be written."""
 
 
 class ModelError(DinoError):

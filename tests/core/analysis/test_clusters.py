@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from core import RequestError
+from core.analysis import clusters
 from core.analysis.clusters import ALONE, Clusters, islands, kmeans
 
 
@@ -45,6 +46,15 @@ def test_islands_are_found_and_what_lies_between_belongs_to_none():
     assert found.labels[-1] == ALONE
     assert found.labels[0] == 0 and found.labels[50] == 1
     assert found.medoids[0] < 40 <= found.medoids[1] < 65
+
+
+def test_islands_of_a_sample_are_those_of_all(monkeypatch):
+    generator = np.random.default_rng(0)
+    places = np.concatenate([generator.normal(size=(400, 2)) * 0.1, generator.normal(size=(300, 2)) * 0.1 + [3, 0]])
+    monkeypatch.setattr(clusters, "ISLANDERS", 200)
+    found = islands(places, generator.normal(size=(700, 4)), smallest=100)
+    assert (found.labels[:400] == 0).mean() > 0.9 and (found.labels[400:] == 1).mean() > 0.9
+    assert not (found.labels[:400] == 1).any() and not (found.labels[400:] == 0).any()
 
 
 def test_too_few_pictures_are_no_island():
