@@ -51,22 +51,22 @@ class Engine:
         """What was made for the browser from pictures and features."""
         self.forwards = 0
         """Forward passes run so far, counted per picture."""
-        self._stops: dict[str, threading.Event] = {}
+        self._stops: dict[tuple[str, str], threading.Event] = {}
 
-    def stop_signal(self, visitor: str) -> threading.Event:
-        """A new signal for what this visitor starts now; `stop` sets it."""
-        signal = self._stops[visitor] = threading.Event()
+    def stop_signal(self, visitor: str, task: str = "view") -> threading.Event:
+        """A new signal for the task that this visitor starts now; `stop` sets it."""
+        signal = self._stops[visitor, task] = threading.Event()
         return signal
 
-    def stop(self, visitor: str) -> None:
-        """End what this visitor waits for, at the next place where it can end."""
-        if visitor in self._stops:
-            self._stops[visitor].set()
+    def stop(self, visitor: str, task: str = "view") -> None:
+        """End a task that this visitor waits for, at the next place where it can end."""
+        if (visitor, task) in self._stops:
+            self._stops[visitor, task].set()
 
     def leave(self, visitor: str, grace: float = 60.0) -> None:
         """A visitor's page was closed: stop what runs for it, and forget its pictures after `grace` seconds."""
-        self.stop(visitor)
-        self._stops.pop(visitor, None)
+        for key in [key for key in self._stops if key[0] == visitor]:
+            self._stops.pop(key).set()
         self.library.leave(visitor, grace)
 
     def image(self, visitor: str, digest: str) -> Image.Image:
@@ -120,6 +120,17 @@ class Engine:
     def missing_attention(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[Item]:
         return [item for item in items if ("attention", *_features_key(model, item, layer, size)) not in self.features]
 
+    def compute(
+        self, model: Loaded, images: Sequence[Image.Image], layer: int, size: int, stop: threading.Event | None = None
+    ) -> list[FeatureMap]:
+        """Features of pictures that nobody will ask for again, such as the frames of a clip: nothing is kept.
+
+        One turn at the model; give a few at a time, so that others get theirs in between. Raises Stopped as above.
+        """
+        with _turn(model, stop):
+            self.forwards += len(images)
+            return core.extract(model.model, list(images), size, layer=layer)
+
     def _kept(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[FeatureMap | None]:
         return [self.features.get(_features_key(model, item, layer, size)) for item in items]
 
@@ -153,9 +164,8 @@ class Engine:
 @contextlib.contextmanager
 def _turn(model: Loaded, stop: threading.Event | None) -> Iterator[None]:
     """The model to oneself; Stopped where the signal comes first."""
-    while not model.lock.acquire(timeout=-1 if stop is None else WAKE_S):
-        if stop.is_set():
-            raise Stopped
+    if not model.lock.acquire_unless(stop.is_set if stop else bool, WAKE_S if stop else -1):
+        raise Stopped
     try:
         if stop is not None and stop.is_set():
             raise Stopped

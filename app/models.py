@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import core
+from app.turns import FairLock
 from core import ModelError
 from core.weights import ModelSource
 
@@ -22,7 +23,7 @@ class Loaded:
 
     name: str
     model: core.VisionTransformer
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: FairLock = field(default_factory=FairLock)
     ms_per_cost: float = 0.0
     last_ms: float = 0.0
 

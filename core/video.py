@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -88,31 +88,42 @@ def read_frames(path: str | Path, rate: float = 10.0, seconds: float = 10.0, sid
         raise VideoError(f"{_named(path)} has no picture in it; export the clip again.")
 
 
-def write_mp4(frames: Iterable[tuple[float, np.ndarray]], path: str | Path) -> None:
-    """Write (seconds, [H, W, 3] uint8) as H.264 in an mp4 that starts to play before it is loaded.
+@contextlib.contextmanager
+def mp4_writer(path: str | Path) -> Iterator[Callable[[float, np.ndarray], None]]:
+    """A function that adds a frame (seconds, [H, W, 3] uint8) to an H.264 mp4, which plays before it is loaded.
 
-    An odd last row or column is left out, which the format cannot hold. The file appears when it is whole; where
-    `frames` raises, or there are none (VideoError), nothing is left behind.
+    Times rise. An odd last row or column is left out, which the format cannot hold. The file appears when the block
+    ends well; where it raises, or no frame came (VideoError), nothing is left behind.
     """
     import av  # 0.1 s to import, wanted only here
 
     path = Path(path)
     unfinished = path.with_name(f"{secrets.token_hex(8)}.mp4")
-    stream = None
+    streams = []
     try:
         with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            for seconds, pixels in frames:
-                if stream is None:
-                    stream = _video_stream(container, *pixels.shape[:2])
-                container.mux(stream.encode(_encodable(pixels, stream, seconds)))
-            if stream is None:
+
+            def add(seconds: float, pixels: np.ndarray) -> None:
+                if not streams:
+                    streams.append(_video_stream(container, *pixels.shape[:2]))
+                container.mux(streams[0].encode(_encodable(pixels, streams[0], seconds)))
+
+            yield add
+            if not streams:
                 raise VideoError("No frame was given, so there is no clip to write.")
-            container.mux(stream.encode())
+            container.mux(streams[0].encode())
         os.replace(unfinished, path)
     except av.FFmpegError as error:
         raise VideoError(f"The clip could not be written ({error.strerror}); see that the disk has room.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_mp4(frames: Iterable[tuple[float, np.ndarray]], path: str | Path) -> None:
+    """Write frames (seconds, [H, W, 3] uint8) as `mp4_writer` does."""
+    with mp4_writer(path) as add:
+        for seconds, pixels in frames:
+            add(seconds, pixels)
 
 
 @contextlib.contextmanager
