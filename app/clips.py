@@ -14,10 +14,10 @@ from app.engine import Engine
 from app.models import Loaded
 from app.sentences import duration
 from core import RequestError
+from core.analysis.clip_views import Painter, steady_foreground, steady_pca, steady_similarity
 from core.analysis.foreground import refine_mask
 from core.analysis.render import blend, onto_picture
 from core.analysis.similarity import query_vector
-from core.analysis.steady import Painter, steady_foreground, steady_pca, steady_similarity
 from core.features import FeatureMap, Geometry, plan_grid
 from core.video import Frame, clip_info, mp4_writer, read_frames
 

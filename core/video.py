@@ -99,19 +99,11 @@ def mp4_writer(path: str | Path) -> Iterator[Callable[[float, np.ndarray], None]
 
     path = Path(path)
     unfinished = path.with_name(f"{secrets.token_hex(8)}.mp4")
-    streams = []
     try:
         with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-
-            def add(seconds: float, pixels: np.ndarray) -> None:
-                if not streams:
-                    streams.append(_video_stream(container, *pixels.shape[:2]))
-                container.mux(streams[0].encode(_encodable(pixels, streams[0], seconds)))
-
-            yield add
-            if not streams:
-                raise VideoError("No frame was given, so there is no clip to write.")
-            container.mux(streams[0].encode())
+            clip = _Mp4(container)
+            yield clip.add
+            clip.finish()
         os.replace(unfinished, path)
     except av.FFmpegError as error:
         raise VideoError(f"The clip could not be written ({error.strerror}); see that the disk has room.") from error
@@ -176,23 +168,46 @@ def _upright(frame, stream, side: int) -> Image.Image:
     return image.transpose(turns[quarter]) if quarter else image
 
 
-def _video_stream(container, height: int, width: int):
-    stream = container.add_stream("libx264", rate=30, options={"crf": "17", "preset": "veryfast"})
-    stream.height, stream.width = max(height // 2 * 2, 2), max(width // 2 * 2, 2)
-    stream.pix_fmt = "yuv420p"
-    context = stream.codec_context
-    context.time_base = Fraction(1, TICKS)
-    context.colorspace = context.color_primaries = context.color_trc = _BT709
-    return stream
+class _Mp4:
+    """The one stream of a container that is being written."""
 
+    def __init__(self, container):
+        self._container = container
+        self._stream = None
+        self._last = 0.0
+        self._lasting = TICKS // 10
 
-def _encodable(pixels: np.ndarray, stream, seconds: float):
-    import av
+    def add(self, seconds: float, pixels: np.ndarray) -> None:
+        import av
 
-    cropped = np.ascontiguousarray(pixels[: stream.height, : stream.width])
-    frame = av.VideoFrame.from_ndarray(cropped, format="rgb24").reformat(format="yuv420p", dst_colorspace="itu709")
-    frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
-    return frame
+        if self._stream is None:
+            self._stream = self._new_stream(*pixels.shape[:2])
+        if seconds > self._last:
+            self._lasting = round((seconds - self._last) * TICKS)
+        self._last = seconds
+        cropped = np.ascontiguousarray(pixels[: self._stream.height, : self._stream.width])
+        frame = av.VideoFrame.from_ndarray(cropped, format="rgb24").reformat(format="yuv420p", dst_colorspace="itu709")
+        frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
+        self._write(frame)
+
+    def finish(self) -> None:
+        if self._stream is None:
+            raise VideoError("No frame was given, so there is no clip to write.")
+        self._write(None)
+
+    def _write(self, frame) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = self._lasting  # all but the last one's follow from the times
+            self._container.mux(packet)
+
+    def _new_stream(self, height: int, width: int):
+        stream = self._container.add_stream("libx264", rate=30, options={"crf": "17", "preset": "veryfast"})
+        stream.height, stream.width = max(height // 2 * 2, 2), max(width // 2 * 2, 2)
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        return stream
 
 
 def _named(path: str | Path) -> str:

@@ -4,9 +4,9 @@ import torch
 from torch.nn import functional as F
 
 from core import FeatureMap, RequestError
+from core.analysis.clip_views import steady_foreground, steady_pca, steady_similarity
 from core.analysis.pca import joint_pca
 from core.analysis.render import colourise
-from core.analysis.clip_views import steady_foreground, steady_pca, steady_similarity
 from core.features import Geometry
 
 
