@@ -85,7 +85,7 @@ def named_arrays(screen: Screen) -> dict[str, np.ndarray]:
 
 def basis(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """The PCA basis of the view, to be applied to other pictures."""
-    path = _fresh(folder) / "pca-basis.safetensors"
+    path = fresh_folder(folder) / "pca-basis.safetensors"
     screen.painted.basis.save(path)
     return path
 
@@ -122,7 +122,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:
-    path = _fresh(folder) / name
+    path = fresh_folder(folder) / name
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for member, data in files.items():
             archive.writestr(member, data)
@@ -131,12 +131,12 @@ def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:
 
 def write(folder: Path, name: str, data: bytes) -> Path:
     """The path of a new file of that name."""
-    path = _fresh(folder) / name
+    path = fresh_folder(folder) / name
     path.write_bytes(data)
     return path
 
 
-def _fresh(folder: Path) -> Path:
+def fresh_folder(folder: Path) -> Path:
     """A folder that nobody can guess: whoever knows a download's address may fetch it."""
     path = folder / secrets.token_hex(16)
     path.mkdir(parents=True)

@@ -16,7 +16,7 @@ A component's JavaScript (`static/`) keeps its own DOM and reads its props; Pyth
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +139,23 @@ def compare_component(elem_id: str = "comparison") -> gr.HTML:
     return _component("compare", elem_id, comparison={}, busy=False)
 
 
+def atlas_component(about: Callable, elem_id: str = "atlas") -> gr.HTML:
+    """A map of points that become pictures as one nears them.
+
+    Props `places` and `colours` as `app.atlas.payloads` makes them, `note` and `empty` (sentences below it and in its
+    place), `inline` (what is known of each point, for a map without a server). `about` is called by the browser with
+    {"token", "ids"} for the points in sight. `.select` has the event data {"token", "id"} of a point clicked, `.submit`
+    the same of one to be opened, `.input` {"token", "ids"} of those drawn round.
+    """
+    props = {"places": {}, "colours": {}, "note": "", "empty": "", "inline": None}
+    return _component("atlas", elem_id, server_functions=[about], **props)
+
+
+def script_of(name: str) -> str:
+    """The script of a component, for a page of its own: it finds `element`, `props`, `trigger` and `watch` in scope."""
+    return _source(*_PARTS[name])
+
+
 def page_head() -> str:
     """What belongs to the whole page, as a script for its head."""
     return f"<script>{_source('page')}</script>"
@@ -170,6 +187,7 @@ _PARTS = {
     "compare": (*_ASKING, "compare"),
     "tray": ("tray",),
     "threshold": ("threshold",),
+    "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
 }  # fmt: skip
 
 

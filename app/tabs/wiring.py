@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 HEAVY = {"concurrency_id": "forward", "concurrency_limit": 16}
 """Events that may wait for a model: they queue among themselves, never before the light ones."""
+LONG = {"concurrency_id": "long", "concurrency_limit": 2}
+"""Jobs of many passes or minutes: two at a time, so that however many wait, the others' events find a thread."""
 LIGHT = {"concurrency_limit": None}
 DOWNLOAD = """(file) => {
     if (!file) return;

@@ -19,7 +19,7 @@ from core.analysis.foreground import refine_mask
 from core.analysis.render import blend, onto_picture
 from core.analysis.similarity import query_vector
 from core.features import FeatureMap, Geometry, plan_grid
-from core.video import Frame, clip_info, mp4_writer, read_frames
+from core.video import Frame, clip_info, mp4_writer, read_frames, write_mp4
 
 VIEWS = ("PCA", "Similarity", "Foreground")
 LAYOUTS = ("under", "beside", "not shown")
@@ -78,6 +78,23 @@ class ClipProgress:
 def first_frame(path: str | Path) -> Image.Image:
     """What the clip begins with, to be pointed at."""
     return next(read_frames(path, side=SIDE)).image
+
+
+def sample_clip(photograph: Image.Image, out: Path, seconds: float = 3.0, rate: int = 10) -> None:
+    """Write a clip that moves over a photograph from left to right and nears it a little."""
+    width, height = photograph.size
+    frames = round(seconds * rate)
+
+    def frame(number: int) -> np.ndarray:
+        share = number / (frames - 1)
+        zoom = 0.72 - 0.14 * share
+        box_width, box_height = width * zoom, height * zoom
+        left, top = (width - box_width) * share, (height - box_height) / 2
+        size = (480, round(480 * height / width))
+        box = (left, top, left + box_width, top + box_height)
+        return np.asarray(photograph.resize(size, Image.Resampling.BICUBIC, box=box))
+
+    write_mp4(((number / rate, frame(number)) for number in range(frames)), out)
 
 
 def told(path: str | Path, settings: ClipSettings, model: Loaded) -> str:

@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from app import clips
-from app.clips import ClipSettings, first_frame, paint_clip, told
 from app.engine import Stopped
+from app.video import clips
+from app.video.clips import ClipSettings, first_frame, paint_clip, told
 from core import RequestError
 from core.errors import VideoError
 from core.gallery import samples

@@ -1,0 +1,193 @@
+"""What happens on the Map tab: plain functions over the engine and small values, without Gradio."""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import core
+from app.atlas.colours import Colouring, coloured
+from app.atlas.desk import UmapDesk, Waiting
+from app.atlas.payloads import about_points
+from app.atlas.points import MOST_POINTS, Atlas, CollectionLike, jpeg, of_collection, of_files, of_patches, of_tray
+from app.engine import Engine
+from app.handlers import encode
+from app.memory import Memory
+from app.models import Loaded
+from app.sentences import duration
+from app.session import Settings, Tray
+from app.uploads import add_bytes
+from core import RequestError
+from core.analysis.projection import Projection, project
+from core.analysis.umap_run import FEWEST, UmapSettings
+from core.listing import find_pictures
+
+GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
+SHIPPED, TRAY, PATCHES = "The gallery", "The tray", "Patches of the selected pictures"
+LAYOUTS = ("UMAP", "Principal components")
+FILES_SIZE = 224
+"""Longer side in pixels at which picture files are shown to the model: enough to tell what is on them."""
+TOGETHER = 8
+"""Files in one turn at the model, a third of a second of it."""
+ATLAS_MB = 512
+GONE = "This map is no longer at hand: choose what is mapped again, and it comes back."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a visitor's map shows: small keys, the points themselves are kept once for everybody."""
+
+    token: str = ""
+    wish: tuple | None = None
+    """The UMAP that was asked for."""
+    arrived: bool = False
+    """Whether it is what one sees; until then it is the principal components."""
+    asked: int | None = None
+    """The point clicked last."""
+    chosen: tuple[int, ...] = ()
+    """Those drawn round last."""
+
+
+def maps_folder() -> Path:
+    """Where UMAP maps are kept from one start to the next."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dinoscope" / "maps"
+
+
+class MapRoom:
+    """The points of all maps that are looked at, and the desk where their UMAPs are asked for."""
+
+    def __init__(self, engine: Engine, desk: UmapDesk | None = None, collections: Callable[[], dict] = dict):
+        """`collections` gives the collections that may be mapped, by name, each asked for when it is opened."""
+        self.engine = engine
+        self.desk = desk or UmapDesk(maps_folder())
+        self.collections = collections
+        self._kept = Memory(ATLAS_MB)
+
+    def sources(self) -> list[str]:
+        """What can be mapped here, the first one first."""
+        shipped = [SHIPPED] if GALLERY.is_dir() else []
+        return [*shipped, TRAY, PATCHES, *self.collections()]
+
+    def open(
+        self, source: str, tray: Tray, model: Loaded, layer: int, size: int, stop: threading.Event
+    ) -> Iterator[str | Atlas]:
+        """Sentences on what is waited for, then the points of a source. Raises Stopped, and RequestError for no source."""
+        if source == TRAY:
+            yield from encode(
+                self.engine, replace(tray, selected=_all(tray)), model, _settings(layer, size, model), stop
+            )
+            atlas = of_tray(self.engine, tray, model, layer, size)
+        elif source == PATCHES:
+            yield from encode(self.engine, tray, model, _settings(layer, size, model), stop)
+            atlas = of_patches(self.engine, tray, model, layer, size)
+        elif source == SHIPPED:
+            atlas = yield from self._files(SHIPPED, [str(GALLERY)], model, stop)
+        elif source in self.collections():
+            collection: CollectionLike = self.collections()[source]
+            atlas = of_collection(collection)
+        else:
+            raise RequestError(
+                f"There is nothing called {source[:80]!r} to map; choose from {', '.join(self.sources())}."
+            )
+        self._kept.put(("atlas", atlas.token), atlas)
+        yield atlas
+
+    def atlas(self, token: str) -> Atlas:
+        """The points behind a token; RequestError where they had to make room."""
+        atlas = self._kept.get(("atlas", token))
+        if atlas is None:
+            raise RequestError(GONE)
+        return atlas
+
+    def components(self, atlas: Atlas) -> Projection:
+        return self._kept.recall(("pca", atlas.token), lambda: project(atlas.vectors))
+
+    def ask(self, atlas: Atlas, settings: UmapSettings) -> tuple | None:
+        """The key of the UMAP of these points, on its way now; None for too few."""
+        if len(atlas) < FEWEST:
+            return None
+        return self.desk.ask(atlas.token, atlas.vectors, settings)
+
+    def look(self, shown: Shown) -> np.ndarray | Waiting | None:
+        """The UMAP that was asked for, or how far it is."""
+        return self.desk.look(shown.wish) if shown.wish else None
+
+    def places(self, shown: Shown) -> np.ndarray:
+        """Where the points are that one sees, [n, 2]."""
+        atlas = self.atlas(shown.token)
+        if shown.arrived:
+            places = self.ask(atlas, shown.wish[1]) and self.look(shown)
+            if isinstance(places, np.ndarray):
+                return places
+        return self.components(atlas).coordinates
+
+    def colouring(self, shown: Shown, by: str, groups: int) -> Colouring:
+        atlas = self.atlas(shown.token)
+        key = ("colours", shown.token, shown.arrived and shown.wish, by, groups, by == "similarity" and shown.asked)
+        return self._kept.recall(key, lambda: coloured(atlas, self.places(shown), by, groups, shown.asked))
+
+    def about(self, request: dict) -> dict[str, dict]:
+        """What the browser asks of points in sight. Nothing for a map that it cannot know."""
+        atlas = self._kept.get(("atlas", str(request.get("token"))))
+        ids = [point for point in request.get("ids", []) if isinstance(point, int)]
+        return about_points(atlas, ids) if atlas else {}
+
+    def into_tray(self, shown: Shown, point: int, tray: Tray) -> Tray:
+        """The tray with the picture of a point in it, selected."""
+        atlas = self.atlas(shown.token)
+        if not 0 <= point < len(atlas):
+            raise RequestError(f"There is no point {point} on this map, which has {len(atlas)}.")
+        picture = atlas.picture(point)
+        if isinstance(picture, str):
+            return tray.select(picture, True)
+        name, data = picture
+        return add_bytes(self.engine.library, tray, data, name)
+
+    def _files(self, title: str, paths: Sequence[str], model: Loaded, stop: threading.Event) -> Iterator[str]:
+        """Sentences, and at the end the points of picture files; their vectors are kept for the next visitor."""
+        found = find_pictures(paths)[0][:MOST_POINTS]
+        state = "\n".join(f"{one.path} {one.bytes} {one.modified}" for one in found)
+        key = ("files", hashlib.sha256(state.encode("utf-8", "backslashreplace")).hexdigest(), model.identity)
+        done = self._kept.get(key)
+        if done is None:
+            vectors, small, started = [], [], time.monotonic()
+            for start in range(0, len(found), TOGETHER):
+                yield _waiting(len(vectors), len(found), time.monotonic() - started)
+                images = [core.load_image(one.path) for one in found[start : start + TOGETHER]]
+                vectors += [one.cls for one in self.engine.compute(model, images, -1, FILES_SIZE, stop)]
+                small += [jpeg(image) for image in images]
+            done = vectors, small
+            self._kept.put(key, done)
+        return of_files(title, found, *done)
+
+
+def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings) -> str:
+    """How the map is read."""
+    if arrived:
+        return (
+            f"UMAP of {len(atlas):,} points: near ones are alike to the model; far apart means little, and so does the "
+            f"size of a group. {settings.neighbours} neighbours, distance {settings.distance:g}, seed {settings.seed}."
+        )
+    x, y = components.explained
+    return (
+        f"Principal components of {len(atlas):,} points: {x:.0%} of their variance to the right, {y:.0%} upwards. "
+        "Near ones are alike to the model in these two respects."
+    )
+
+
+def _all(tray: Tray) -> tuple[str, ...]:
+    return tuple(picture.id for picture in tray.pictures)
+
+
+def _settings(layer: int, size: int, model: Loaded) -> Settings:
+    return Settings(size=size, block=model.depth + 1 + layer)
+
+
+def _waiting(done: int, total: int, seconds: float) -> str:
+    still = f", about {duration(1000 * seconds / done * (total - done))} still" if done else ""
+    return f"Looking at {total:,} pictures, {done} done{still} …"
