@@ -1,0 +1,162 @@
+import base64
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+
+from app.atlas import handlers
+from app.atlas.desk import UmapDesk
+from app.atlas.handlers import PATCHES, SHIPPED, TRAY, MapRoom, Shown
+from app.atlas.payloads import about_points, colours_prop, places_prop
+from app.atlas.points import Atlas
+from app.engine import Engine, Stopped
+from app.session import Tray
+from app.uploads import add_bytes
+from core import RequestError
+from core.analysis.projection import project
+from core.analysis.umap_run import Progress, UmapSettings
+from tests.app.atlas.made import made_atlas
+from tests.app.small import SIZE, photograph
+
+
+@dataclass
+class Record:
+    id: int
+    name: str
+    label: str
+    added: float
+
+
+class Shelf:
+    """What a map asks of a collection: three pictures, of which one was removed a moment ago."""
+
+    title = "Cats"
+
+    def vectors(self, kind="cls"):
+        return np.array([5, 6, 9]), np.eye(3, dtype=np.float16)
+
+    def records(self):
+        return [Record(5, "a.png", "tabby", 1e9), Record(9, "b.png", "black", 2e9)]
+
+    def thumbnail(self, identity):
+        return b"webp %d" % identity
+
+
+class Run:
+    """UMAP that is there at once: the places mirrored."""
+
+    def __init__(self, vectors, settings, cache):
+        self.progress, self.done, self.result = Progress("done"), True, lambda: -project(vectors).coordinates
+
+
+@pytest.fixture
+def room(engine: Engine, tmp_path) -> MapRoom:
+    return MapRoom(engine, UmapDesk(tmp_path / "maps", Run), lambda: {"Cats": Shelf()})
+
+
+@pytest.fixture
+def tray(engine: Engine) -> Tray:
+    tray = Tray("ada")
+    for seed in range(6):
+        tray = add_bytes(engine.library, tray, photograph(seed), f"{seed}.png")
+    return replace(tray, selected=tray.selected[:2])
+
+
+def opened(room: MapRoom, source: str, tray: Tray) -> tuple[Atlas, list[str]]:
+    model = room.engine.models.get("small")
+    *sentences, atlas = room.open(source, tray, model, -1, SIZE, threading.Event())
+    return atlas, sentences
+
+
+def test_the_tray_is_mapped_whole_by_cls_features(room, tray):
+    atlas, sentences = opened(room, TRAY, tray)
+    assert list(atlas.names) == [f"{seed}.png" for seed in range(6)] and sentences
+    model = room.engine.models.get("small")
+    maps = room.engine.feature_maps(model, room.engine.items(tray, tray.pictures), -1, SIZE)
+    assert np.array_equal(atlas.vectors, torch.stack([one.cls for one in maps]).numpy())
+    assert opened(room, TRAY, tray)[1] == [], "nothing is waited for when all is known"
+    assert opened(room, TRAY, tray)[0].token == atlas.token
+
+
+def test_patches_carry_their_picture_as_label_and_a_piece_of_it_as_thumbnail(room, tray):
+    atlas, _ = opened(room, PATCHES, tray)
+    assert len(atlas) == 2 * 6 * 8 and atlas.names[9] == "0.png, row 2, column 2" and atlas.labels[95] == "1.png"
+    assert atlas.thumbnail(9)[1] != atlas.thumbnail(60)[1]
+    grown = room.into_tray(Shown(atlas.token), 95, replace(tray, selected=()))
+    assert grown.selected == (tray.pictures[1].id,)
+
+
+def test_files_are_mapped_with_their_folder_as_label_and_known_the_next_time(room, tray, tmp_path, monkeypatch):
+    for number, name in enumerate(["cats/a.png", "cats/b.png", "dogs/c.png"]):
+        (tmp_path / "gallery" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "gallery" / name).write_bytes(photograph(number + 20))
+    monkeypatch.setattr(handlers, "GALLERY", tmp_path / "gallery")
+    assert room.sources() == [SHIPPED, TRAY, PATCHES, "Cats"]
+    atlas, sentences = opened(room, SHIPPED, tray)
+    assert list(atlas.names) == ["a.png", "b.png", "c.png"] and list(atlas.labels) == ["cats", "cats", "dogs"]
+    assert sentences == ["Looking at 3 pictures, 0 done …"]
+    before = room.engine.forwards
+    assert opened(room, SHIPPED, tray)[0].token == atlas.token and room.engine.forwards == before
+    grown = room.into_tray(Shown(atlas.token), 2, tray)
+    assert grown.pictures[-1].name == "c.png" and grown.pictures[-1].id in grown.selected
+
+
+def test_a_collection_is_mapped_as_it_is_without_what_was_removed(room, tray):
+    atlas, _ = opened(room, "Cats", tray)
+    assert (atlas.title, list(atlas.names), list(atlas.labels)) == ("Cats", ["a.png", "b.png"], ["tabby", "black"])
+    assert atlas.vectors.tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert atlas.thumbnail(1) == ("image/webp", b"webp 9") and atlas.dates == [1e9, 2e9]
+
+
+def test_what_is_not_there_is_refused_and_stopping_stops(room, tray):
+    with pytest.raises(RequestError, match="nothing called 'Dogs'"):
+        opened(room, "Dogs", tray)
+    with pytest.raises(RequestError, match="no longer at hand"):
+        room.atlas("elsewhere")
+    signal = threading.Event()
+    signal.set()
+    with pytest.raises(Stopped):
+        list(room.open(TRAY, tray, room.engine.models.get("small"), -1, SIZE, signal))
+
+
+def test_components_are_shown_until_umap_has_arrived(room, tray):
+    atlas, _ = opened(room, TRAY, tray)
+    shown = Shown(atlas.token, room.ask(atlas, UmapSettings()))
+    components = project(atlas.vectors).coordinates
+    assert np.array_equal(room.places(shown), components)
+    room.look(shown)
+    assert np.array_equal(room.places(replace(shown, arrived=True)), -components)
+    assert "UMAP of 6 points" in handlers.caption(atlas, room.components(atlas), True, UmapSettings())
+    assert "of their variance" in handlers.caption(atlas, room.components(atlas), False, UmapSettings())
+
+
+def test_too_few_points_ask_for_no_umap(room, tray):
+    atlas, _ = opened(room, "Cats", tray)
+    assert room.ask(atlas, UmapSettings()) is None and room.look(Shown(atlas.token)) is None
+
+
+def test_an_empty_tray_is_a_map_of_nothing(room):
+    assert len(opened(room, TRAY, Tray("bob"))[0]) == 0 and len(opened(room, PATCHES, Tray("bob"))[0]) == 0
+
+
+def test_only_who_knows_the_token_hears_of_points(room, tray):
+    atlas, _ = opened(room, TRAY, tray)
+    told = room.about({"token": atlas.token, "ids": [0, 5, 6, -1, "x"]})
+    assert list(told) == ["0", "5"] and told["0"]["name"] == "0.png"
+    assert told["0"]["uri"].startswith("data:image/jpeg;base64,")
+    assert room.about({"token": "guessed", "ids": [0]}) == {} and room.about({}) == {}
+
+
+def test_what_the_browser_gets_can_be_read_back():
+    atlas = made_atlas(12)
+    places = project(atlas.vectors).coordinates
+    sent = places_prop(atlas.token, places, "so")
+    assert np.array_equal(np.frombuffer(base64.b64decode(sent["data"]), "<f4").reshape(-1, 2), places)
+    found = handlers.coloured(atlas, places, "label")
+    colours = colours_prop(atlas, atlas.token, found)
+    assert np.array_equal(np.frombuffer(base64.b64decode(colours["data"]), np.uint8), found.levels)
+    assert len(colours["table"]) == 256 and colours["table"][0] == colours["legend"][0]["colour"] == "#e69f00"
+    assert [entry["name"] for entry in colours["legend"]] == ["a", "b", "c"]
+    assert len(about_points(atlas, range(500))) == 12
