@@ -33,12 +33,17 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="largest file a visitor may add (default: %(default)s)",
     )
+    parser.add_argument(
+        "--mcp", action="store_true", help="serve the endpoints to agents as well, by the Model Context Protocol"
+    )
     options = parser.parse_args(words)
     if options.auth is not None:
         user, colon, password = options.auth.partition(":")
         if not (user and colon and password):
             parser.error("--auth is a name and a password with a colon between them, such as --auth ada:secret")
         options.auth = (user, password)
+        if options.mcp:
+            parser.error("--mcp and --auth do not go together: agents have no way to log in; serve them on 127.0.0.1")
     if not 0 < options.port < 65536:
         parser.error(f"--port is {options.port}; choose one from 1 to 65535")
     if options.max_upload_mb <= 0:

@@ -15,10 +15,13 @@ from app.stage import page_head
 from app.tabs import endpoints, page
 from app.theme import theme, variables
 from app.tour import tour_script
+from core import RequestError
 
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
+MOST_WAITING = 300
+"""Events in the queue; beyond these a server says that it is busy rather than let everybody wait."""
 FILES_KEPT_S = 3600
 """Downloads are deleted after an hour; what visitors bring is deleted as soon as it is read."""
 
@@ -29,18 +32,28 @@ def build(engine: Engine, access: Access) -> gr.Blocks:
         page.lay_out(engine, access, blocks)
         endpoints.lay_out(engine)
     # any number of light events at once; those that may wait for a model have a queue of their own
-    blocks.queue(default_concurrency_limit=None)
+    blocks.queue(default_concurrency_limit=None, max_size=MOST_WAITING)
     return blocks
 
 
-def launch(blocks: gr.Blocks, host: str, port: int, *, auth=None, max_upload_mb: float = 25, wait: bool = True) -> str:
-    """Serve the page, return its address; with `wait`, only when interrupted."""
+def launch(
+    blocks: gr.Blocks,
+    host: str,
+    port: int,
+    *,
+    auth=None,
+    max_upload_mb: float = 25,
+    mcp: bool = False,
+    wait: bool = True,
+) -> str:
+    """Serve the page, return its address; with `wait`, only when interrupted. `mcp`: serve the endpoints to agents, too."""
     port = free_port(host, port)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     blocks.launch(
         server_name=host,
         server_port=port,
         auth=auth,
+        mcp_server=mcp,
         max_file_size=int(max_upload_mb * 2**20),
         theme=theme(),
         css=variables(),
@@ -59,6 +72,8 @@ def launch(blocks: gr.Blocks, host: str, port: int, *, auth=None, max_upload_mb:
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1"}.get(host, host)
     url = f"http://{shown}:{port}"
     print(f"Dinoscope is at {url}", flush=True)
+    if mcp and not blocks.mcp_server:
+        raise RequestError(f"--mcp cannot be served ({blocks.mcp_error}); python -m pip install 'gradio[mcp]'")
     if wait:
         blocks.block_thread()
     return url
@@ -68,4 +83,4 @@ def serve(options: Namespace, engine: Engine) -> None:
     """What `python -m app` does once its command line is read."""
     access = Access(is_loopback(options.host), options.auth is not None, options.model)
     blocks = build(engine, access)
-    launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb)
+    launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb, mcp=options.mcp)

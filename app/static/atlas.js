@@ -17,13 +17,17 @@ box.innerHTML =
   '<p class="dino-map-note" role="status"></p><p class="dino-map-said" role="status" aria-live="polite"></p>';
 element.replaceChildren(box);
 const part = (name) => box.querySelector(`.dino-${name}`);
-const [surface, points, over, card] = [part("map"), part("points"), part("over"), part("card")];
+const [surface, over, card] = [part("map"), part("over"), part("card")];
 surface.setAttribute(
   "aria-label",
   "Map of pictures. Arrows go from point to point, plus and minus zoom, Enter opens, L draws round points, 0 shows all.",
 );
 
-const painter = createPainter(points);
+let painter = createPainter(part("points"), () => {
+  painter = createFlatPainter(painter.canvas);
+  box.dataset.painter = painter.kind;
+  loadPoints();
+});
 const camera = createCamera(surface);
 const state = { token: "", from: null, to: null, share: 1, started: 0, index: null, hover: -1, picked: -1, line: [] };
 Object.assign(state, { levels: null, table: null, hex: [], legend: [], alone: null, lasso: false, chosen: new Set() });
@@ -108,7 +112,7 @@ function draw() {
 
 function size() {
   camera.measure();
-  for (const canvas of [points, over]) {
+  for (const canvas of [painter.canvas, over]) {
     const [width, height] = [Math.round(camera.width * camera.ratio), Math.round(camera.height * camera.ratio)];
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   }

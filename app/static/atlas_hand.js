@@ -66,7 +66,7 @@ listenToHand(surface, camera, () => state.lasso, {
   outlined(line) {
     const ids = state.index ? state.index.inside(line.map(({ x, y }) => camera.toMap(x, y))) : [];
     const seen = state.alone === null ? ids : ids.filter((id) => state.levels[id] === state.alone);
-    part("map-said").textContent = seen.length ? `${seen.length} chosen.` : "No point lies inside this line.";
+    part("map-said").textContent = seen.length ? "" : "No point lies inside this line.";
     if (seen.length) trigger("input", { token: state.token, ids: seen });
     setLasso(false);
   },
@@ -150,11 +150,11 @@ function savePng() {
   size();
   painter.draw({ ...camera, share: state.share, side: pointSide() });
   const whole = document.createElement("canvas");
-  Object.assign(whole, { width: points.width, height: points.height });
+  Object.assign(whole, { width: over.width, height: over.height });
   const context = whole.getContext("2d");
   context.fillStyle = getComputedStyle(box).getPropertyValue("--dino-panel") || "#fff";
   context.fillRect(0, 0, whole.width, whole.height);
-  context.drawImage(points, 0, 0);
+  context.drawImage(painter.canvas, 0, 0);
   drawOver();
   context.drawImage(over, 0, 0);
   whole.toBlob((blob) => {

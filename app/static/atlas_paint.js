@@ -1,29 +1,43 @@
 // 50,000 points on a canvas: by the graphics card where there is one, else in two dimensions.
-// A painter has load(from, to, levels, table), draw(view) and drop(); places are Float32Array [x, y, ...], levels
+// A painter has `canvas`, load(from, to, levels, table) and draw(view); places are Float32Array [x, y, ...], levels
 // Uint8Array, table 256 colours as Uint8Array [r, g, b, a, ...].
 
 const VERTEX = `
 attribute vec2 from; attribute vec2 to; attribute vec4 colour;
 uniform vec2 centre; uniform vec2 scale; uniform float share; uniform float side;
-varying vec4 shade;
+varying vec4 shade; varying float across;
 void main() {
   gl_Position = vec4((mix(from, to, share) - centre) * scale, 0.0, 1.0);
   gl_PointSize = side;
   shade = colour;
+  across = side;
 }`;
 const FRAGMENT = `
 precision mediump float;
 varying vec4 shade;
-uniform float side;
+varying float across;
 void main() {
-  float edge = length(gl_PointCoord - 0.5) * side;
-  float inside = clamp(side * 0.5 - edge, 0.0, 1.0);
+  float edge = length(gl_PointCoord - 0.5) * across;
+  float inside = clamp(across * 0.5 - edge, 0.0, 1.0);
   if (inside <= 0.0) discard;
   gl_FragColor = vec4(shade.rgb, 1.0) * shade.a * inside;
 }`;
 
-function createPainter(canvas) {
-  return cardPainter(canvas) || flatPainter(canvas);
+// `lost()` is called when the card is taken away; another painter is wanted then.
+function createPainter(canvas, lost) {
+  const painter = cardPainter(canvas);
+  if (painter) {
+    canvas.addEventListener("webglcontextlost", lost, { once: true });
+    return painter;
+  }
+  return createFlatPainter(canvas);
+}
+
+// A canvas that was asked for one kind of context never gives another.
+function createFlatPainter(canvas) {
+  const fresh = canvas.cloneNode();
+  canvas.replaceWith(fresh);
+  return flatPainter(fresh);
 }
 
 function cardPainter(canvas) {
@@ -56,6 +70,7 @@ function cardPainter(canvas) {
   }
 
   return {
+    canvas,
     kind: "webgl",
     load(from, to, levels, table) {
       count = levels.length;
@@ -75,9 +90,6 @@ function cardPainter(canvas) {
       gl.uniform1f(uniform.side, view.side * view.ratio);
       if (count) gl.drawArrays(gl.POINTS, 0, count);
     },
-    drop() {
-      gl.getExtension("WEBGL_lose_context")?.loseContext();
-    },
   };
 }
 
@@ -85,6 +97,7 @@ function flatPainter(canvas) {
   const context = canvas.getContext("2d");
   let from, to, order, levels, table;
   return {
+    canvas,
     kind: "2d",
     load(newFrom, newTo, newLevels, newTable) {
       [from, to, levels, table] = [newFrom, newTo, newLevels, newTable];
@@ -117,6 +130,5 @@ function flatPainter(canvas) {
         context.fill();
       }
     },
-    drop() {},
   };
 }

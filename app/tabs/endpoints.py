@@ -9,15 +9,16 @@ from collections.abc import Callable
 import gradio as gr
 
 from app.api import Api
+from app.atlas.endpoint import AtlasApi
 from app.engine import Engine
-from app.tabs.wiring import HEAVY
+from app.tabs.wiring import HEAVY, LONG
 from core import DinoError
 from core.analysis.foreground import DEFAULT
 
 
 def lay_out(engine: Engine) -> None:
-    """/pca, /foreground, /attention, /similarity and /match."""
-    api = Api(engine)
+    """/pca, /foreground, /attention, /similarity, /match and /atlas."""
+    api, atlas_api = Api(engine), AtlasApi(engine)
     with gr.Column(visible=False):
         image = gr.File(label="image", type="filepath")
         other = gr.File(label="other image", type="filepath")
@@ -30,6 +31,11 @@ def lay_out(engine: Engine) -> None:
         mutual = gr.Checkbox(True, label="mutual: both patches choose each other")
         inside = gr.Checkbox(True, label="inside: the foreground alone")
         smoothing = gr.Number(1, label="smoothing: neighbours at each side, 0 to 3", precision=0)
+        images = gr.File(label="images", type="filepath", file_count="multiple")
+        way = gr.Textbox("umap", label="method: umap or pca")
+        clusters = gr.Number(0, label="clusters, or 0 for the islands of the map", precision=0)
+        neighbours = gr.Number(15, label="neighbours of UMAP", precision=0)
+        seed = gr.Number(0, label="seed of UMAP", precision=0)
         picture = gr.Image(label="picture", format="png", type="pil")
         numbers = gr.JSON(label="numbers")
         ask = gr.Button()
@@ -39,7 +45,9 @@ def lay_out(engine: Engine) -> None:
         api.attention: [image, size, layer, head],
         api.similarity: [image, x, y, other, size, layer],
         api.match: [image, other, size, layer, density, mutual, inside, smoothing],
+        atlas_api.atlas: [images, way, clusters, neighbours, seed],
     }
+    long = (atlas_api.atlas,)
     for function, widgets in offers.items():
         ask.click(
             _reporting(function),
@@ -48,7 +56,7 @@ def lay_out(engine: Engine) -> None:
             api_name=function.__name__,
             api_description=function.__doc__,
             show_progress="hidden",
-            **HEAVY,
+            **(LONG if function in long else HEAVY),
         )
 
 

@@ -1,6 +1,7 @@
 """What programs and strangers can ask of a running server."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -24,9 +25,9 @@ def file(tmp_path):
     return handle_file(str(path))
 
 
-def test_only_these_endpoints_are_offered_with_typed_parameters(client):
+def test_only_the_endpoints_are_offered_with_typed_parameters(client):
     described = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity", "/match"}
+    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity", "/match", "/atlas"}
     parameters = {entry["parameter_name"]: entry for entry in described["/similarity"]["parameters"]}
     assert list(parameters) == ["image", "x", "y", "other", "size", "layer"]
     assert parameters["image"]["python_type"]["type"] == "filepath"
@@ -96,6 +97,65 @@ def test_a_file_that_is_no_picture_says_so(client, tmp_path):
         client.predict(image=handle_file(str(tmp_path / "notes.txt")), api_name="/pca")
 
 
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{seed}.png" for seed in range(6)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(photograph(seed % 2, 60 + 20 * (seed % 2), 60))
+    return [handle_file(str(path)) for path in paths]
+
+
+def test_a_map_of_pictures(client, files):
+    described = client.view_api(return_format="dict")["named_endpoints"]["/atlas"]["parameters"]
+    parameters = {entry["parameter_name"]: entry for entry in described}
+    assert list(parameters) == ["images", "method", "clusters", "neighbours", "seed"]
+    assert "list[filepath]" in parameters["images"]["python_type"]["type"]
+    picture, numbers = client.predict(images=files, method="pca", clusters=2, api_name="/atlas")
+    with Image.open(picture) as image:
+        assert image.size == (1200, 1200)
+    assert [point["name"] for point in numbers["points"]] == [f"{seed}.png" for seed in range(6)]
+    labels = [point["cluster"] for point in numbers["points"]]
+    assert labels[::2] == [labels[0]] * 3 and labels[1::2] == [labels[1]] * 3 and sorted(set(labels)) == [1, 2]
+    assert all(numbers["points"][medoid]["cluster"] == number for number, medoid in enumerate(numbers["medoids"], 1))
+    assert max(point["x"] ** 2 + point["y"] ** 2 for point in numbers["points"]) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"method": "tsne"}, "choose from umap, pca"), ({"images": []}, "0 images"), ({"clusters": 99}, "choose 1 to 6")],
+)
+def test_a_map_that_cannot_be_says_so(client, files, wrong, message):
+    with pytest.raises(Exception, match=message):
+        client.predict(**({"images": files, "method": "pca"} | wrong), api_name="/atlas")
+
+
+def test_long_jobs_of_one_visitor_do_not_starve_another(served, client, files, file, monkeypatch):
+    """Six maps of six pictures, a fifth of a second a picture, wait in line; a light request is answered at once."""
+    engine = served[1]
+    compute = engine.compute
+
+    def slowly(model, images, *rest):
+        maps = []
+        for image in images:
+            maps += compute(model, [image], *rest)
+            with model.lock:
+                time.sleep(0.2)
+        return maps
+
+    monkeypatch.setattr(engine, "compute", slowly)
+    jobs = [client.submit(images=files, method="pca", api_name="/atlas") for _ in range(6)]
+    while engine.models.get("small").lock.locked() is False:
+        time.sleep(0.01)
+    other = Client(served[0], verbose=False)
+    started = time.monotonic()
+    other.predict(image=file, size=SIZE - 14, api_name="/pca")
+    waited = time.monotonic() - started
+    assert not all(job.done() for job in jobs), f"answered only after all others, {waited:.1f} s"
+    assert waited < 4
+    for job in jobs:
+        job.result(timeout=60)
+
+
 def status_of(url: str, data: bytes | None = None, headers: dict | None = None) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=10) as response:
@@ -140,7 +200,7 @@ def test_the_page_s_own_events_are_not_callable_by_name(served):
     with urllib.request.urlopen(f"{served[0]}/config", timeout=10) as response:
         dependencies = json.load(response)["dependencies"]
     public = {entry["api_name"] for entry in dependencies if entry["api_visibility"] == "public"}
-    assert public == {"pca", "foreground", "attention", "similarity", "match"}
+    assert public == {"pca", "foreground", "attention", "similarity", "match", "atlas"}
 
 
 def test_the_page_names_no_other_host(served):

@@ -64,7 +64,7 @@ def test_the_command_line():
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "choose one from 1 to 65535"),
-     (["--max-upload-mb", "0"], "more than 0")],
+     (["--max-upload-mb", "0"], "more than 0"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
 )  # fmt: skip
 def test_a_wrong_command_line_says_what_is_allowed(words, message, capsys):
     with pytest.raises(SystemExit):

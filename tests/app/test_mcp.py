@@ -1,0 +1,68 @@
+"""What an agent is offered, and what it is not."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from app.access import Access
+from app.build import build, launch
+from app.engine import Engine
+from app.models import Models
+from tests.app.conftest import unused_port
+from tests.app.small import SIZE, photograph, small_model
+
+mcp = pytest.importorskip("mcp", reason="mcp is not installed: python -m pip install 'gradio[mcp]'")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    engine = Engine("small", models=Models("small", load=small_model))
+    blocks = build(engine, Access(loopback=True, password=False, default="small"))
+    yield launch(blocks, "127.0.0.1", unused_port(), mcp=True, wait=False)
+    blocks.close(verbose=False)
+
+
+def asked(address: str, question):
+    """What `question(session)` gives."""
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def talk():
+        async with streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _):
+            async with mcp.ClientSession(read, write) as session:
+                await session.initialize()
+                return await question(session)
+
+    return asyncio.run(talk())
+
+
+def uri(seed: int) -> str:
+    return f"data:image/png;base64,{base64.b64encode(photograph(seed)).decode()}"
+
+
+def test_agents_are_offered_the_endpoints_and_nothing_else(address):
+    tools = {tool.name: tool for tool in asked(address, lambda session: session.list_tools()).tools}
+    assert set(tools) == {"pca", "foreground", "attention", "similarity", "atlas"}
+    assert set(tools["similarity"].inputSchema["properties"]) == {"image", "x", "y", "other", "size", "layer"}
+    assert tools["atlas"].inputSchema["properties"]["images"]["type"] == "array"
+    assert "longer side in pixels" in tools["pca"].description
+
+
+def test_an_agent_asks_and_is_answered_with_a_picture_and_numbers(address):
+    result = asked(address, lambda session: session.call_tool("pca", {"image": uri(3), "size": SIZE}))
+    assert not result.isError
+    kinds = [part.type for part in result.content]
+    assert "image" in kinds
+    numbers = next(
+        json.loads(part.text) for part in result.content if part.type == "text" and part.text.startswith("{")
+    )
+    assert numbers["grid"] == [6, 8] and numbers["model"] == "small"
+
+
+@pytest.mark.parametrize("image", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:9/x.png"])
+def test_an_agent_reaches_no_file_of_the_server_and_no_host_behind_it(address, image):
+    result = asked(address, lambda session: session.call_tool("pca", {"image": image, "size": SIZE}))
+    assert result.isError
