@@ -1,0 +1,212 @@
+"""The map in a real browser: what a pointer, a finger and a keyboard ask of it, and what is drawn."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from app import stage
+from app.atlas import files
+from app.atlas.colours import coloured
+from app.atlas.payloads import about_points, colours_prop, places_prop
+from app.theme import variables
+from core.analysis.projection import project
+from tests.app.atlas.made import NAMES, made_atlas
+from tests.app.conftest import unused_port
+
+pytestmark = pytest.mark.slow
+ATLAS = made_atlas(300)
+PLACES = project(ATLAS.vectors).coordinates
+CARD = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]
+
+
+def build_page() -> gr.Blocks:
+    """The map with 300 points, a button that moves them, and a box that shows what was told."""
+    with gr.Blocks() as blocks:
+        atlas = stage.atlas_component(lambda request: about_points(ATLAS, request["ids"]))
+        move = gr.Button("Move", elem_id="move")
+        log = gr.Textbox(elem_id="log")
+
+        def told(kind: str):
+            def tell(event: gr.EventData) -> str:
+                return json.dumps([kind, event._data])
+
+            return tell
+
+        for kind in ("select", "submit", "input"):
+            getattr(atlas, kind)(told(kind), None, log)
+        colours = colours_prop(ATLAS, "t", coloured(ATLAS, PLACES, "label"))
+        move.click(lambda: gr.HTML(places=places_prop("t", PLACES[:, ::-1], "turned")), None, atlas)
+        blocks.load(
+            lambda: gr.HTML(places=places_prop("t", PLACES, "so"), colours=colours, note="Read it so."), None, atlas
+        )
+    return blocks
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    blocks = build_page()
+    css = sorted(stage.STATIC.glob("*.css"))
+    _, url, _ = blocks.launch(
+        server_port=unused_port(), prevent_thread_lock=True, quiet=True, css=variables(), css_paths=css, ssr_mode=False
+    )
+    yield url
+    blocks.close(verbose=False)
+
+
+@pytest.fixture(scope="module", params=["--disable-3d-apis", "--enable-webgl"], ids=["2d", "webgl"])
+def browser(request):
+    expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*CARD, request.param])
+        browser.painter = "2d" if "3d" in request.param else "webgl"
+        yield browser
+        browser.close()
+
+
+def opened(browser, address: str, **options) -> Iterator[Page]:
+    context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, "reduced_motion": "reduce"} | options)
+    page = context.new_page()
+    wrong = []
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(address)
+    expect(page.locator(".dino-map-note")).to_have_text("Read it so.")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(browser, address) -> Iterator[Page]:
+    yield from opened(browser, address)
+
+
+@pytest.fixture
+def phone(browser, address) -> Iterator[Page]:
+    yield from opened(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+
+
+def told(page: Page) -> list:
+    expect(page.locator("#log textarea, #log input").first).not_to_have_value("")
+    return json.loads(page.locator("#log textarea, #log input").first.input_value())
+
+
+def place_of(page: Page, point: int) -> tuple[float, float]:
+    """Where a point lies on the screen, by the map's own way of fitting all of them into itself."""
+    box = page.locator(".dino-map").bounding_box()
+    low, high = PLACES.min(axis=0), PLACES.max(axis=0)
+    inner_width, inner_height = box["width"], box["height"]
+    scale = min((inner_width - 68) / (high - low)[0], (inner_height - 68) / (high - low)[1])
+    x, y = (PLACES[point] - (low + high) / 2) * scale
+    return box["x"] + box["width"] / 2 + float(x), box["y"] + box["height"] / 2 - float(y)
+
+
+def test_points_are_drawn_in_their_colours(page, browser):
+    assert page.locator(".dino-atlas").get_attribute("data-painter") == browser.painter
+    expect(page.locator(".dino-map-legend button")).to_have_count(3)
+    shot = page.locator(".dino-map").screenshot()
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in ((230, 159, 0), (86, 180, 233), (0, 158, 115)):  # Okabe and Ito's first three
+        assert (np.abs(pixels - colour).max(axis=1) < 30).sum() > 50, colour
+
+
+def test_a_click_tells_which_point_and_a_double_click_opens_it(page):
+    page.mouse.click(*place_of(page, 0))
+    kind, data = told(page)
+    assert kind == "select" and data["token"] == "t" and data["id"] % 3 == 0
+    page.mouse.dblclick(*place_of(page, 0))
+    page.wait_for_function("document.querySelector('#log textarea, #log input').value.includes('submit')")
+
+
+def test_hovering_shows_the_picture_with_its_name_as_text(page):
+    page.mouse.move(*place_of(page, 1))
+    expect(page.locator(".dino-card")).to_be_visible()
+    caption = page.locator(".dino-card figcaption").inner_text()
+    assert caption.split(" · ")[0] in NAMES and " · b · " in caption
+    assert page.locator(".dino-card img").get_attribute("alt") in NAMES
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_drawing_round_points_chooses_them(page):
+    page.get_by_role("button", name="Draw round").click()
+    x, y = place_of(page, 0)
+    page.mouse.move(x - 90, y - 90)
+    page.mouse.down()
+    for dx, dy in ((90, -90), (90, 90), (-90, 90), (-90, -80)):
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    kind, data = told(page)
+    assert kind == "input" and 0 in data["ids"]
+    assert {point % 3 for point in data["ids"]} == {0}
+
+
+def test_the_keyboard_goes_from_point_to_point_and_opens_one(page):
+    page.locator(".dino-map").focus()
+    page.keyboard.press("ArrowRight")
+    first = told(page)[1]["id"]
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => JSON.parse(document.querySelector('#log textarea, #log input').value)[1].id !== before", arg=first
+    )
+    second = told(page)[1]["id"]
+    assert PLACES[second, 0] > PLACES[first, 0]
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#log textarea, #log input').value.includes('submit')")
+    assert told(page)[1]["id"] == second
+
+
+def test_near_points_become_pictures(page):
+    asked = []
+    page.on("request", lambda request: "component_server" in request.url and asked.append(request.post_data))
+    box = page.locator(".dino-map").bounding_box()
+    page.mouse.move(*place_of(page, 0))
+    for _ in range(6):
+        page.mouse.wheel(0, -400)
+    page.wait_for_timeout(1500)
+    assert asked, "nothing was asked about the points in sight"
+    assert box["height"] > 300
+
+
+def test_one_kind_can_be_shown_alone_and_the_map_be_saved(page):
+    button = page.locator(".dino-map-legend button").first
+    button.click()
+    expect(page.locator(".dino-map-legend button").first).to_have_attribute("aria-pressed", "true")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the map").click()
+    assert download.value.suggested_filename == "dinoscope-map.png"
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_new_places_of_the_same_points_keep_what_is_known(page):
+    page.locator("#move").click()
+    expect(page.locator(".dino-map")).to_have_attribute("aria-description", "turned")
+    expect(page.locator(".dino-map-legend button")).to_have_count(3)
+
+
+def test_a_finger_taps_a_point_and_the_page_does_not_widen(phone):
+    phone.touchscreen.tap(*place_of(phone, 2))
+    assert told(phone)[1]["id"] % 3 == 2
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_saved_page_works_without_a_server(browser, tmp_path):
+    path = files.page(tmp_path, ATLAS, PLACES, coloured(ATLAS, PLACES, "label"), "Read it so.")
+    page = browser.new_page()
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(path.as_uri())
+    expect(page.locator(".dino-map-legend button")).to_have_count(3)
+    page.locator(".dino-map").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".dino-card figcaption")).to_contain_text(" · ")
+    assert wrong == [] and page.evaluate("window.hacked") is None
+    page.close()
