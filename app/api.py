@@ -12,7 +12,6 @@ from app.engine import Engine, Item
 from app.match import sheet
 from app.models import Loaded
 from app.session import Settings
-from app.uploads import named_file
 from app.views import Painted, Scene, foreground_facts, paint
 from core import RequestError
 from core.analysis.foreground import DEFAULT
@@ -21,6 +20,7 @@ from core.analysis.matching import object_masks
 from core.analysis.render import colourise, onto_picture
 from core.analysis.similarity import query_vector, similarity_map
 from core.features import FeatureMap
+from core.image import named_file
 
 
 class Api:

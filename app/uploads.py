@@ -5,7 +5,6 @@ something needs their pixels; the few decoded last are kept by `app.engine`.
 """
 
 import hashlib
-import io
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 import core
 from app.session import Tray
 from core import DinoError, RequestError
+from core.image import named_file
 
 VISITOR_MB = 200
 """What one visitor may keep; 24 files of a usual camera fit."""
@@ -121,13 +121,6 @@ def add_bytes(library: Library, tray: Tray, data: bytes, name: str) -> Tray:
     grown = tray.add(name, hashlib.sha256(data).hexdigest())
     library.add(tray.visitor, data, name)
     return grown
-
-
-def named_file(data: bytes, name: str) -> io.BytesIO:
-    """The bytes as an open file of that name, which errors then tell instead of a path on the server."""
-    file = io.BytesIO(data)
-    file.name = name
-    return file
 
 
 def message_for(name: str, error: DinoError) -> str:

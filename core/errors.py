@@ -5,6 +5,7 @@
     ├── VideoError      a clip that cannot be read, or not be written
     ├── ModelError      a model name, file or set of weights that cannot be used
     │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
+    ├── CollectionError a collection that cannot be opened, written or asked with this model
     ├── ExportError     a model that was exported does not compute what ours does, or a package is missing
     ├── AnalysisError   a result cannot be had: a package is missing, its process died or was cancelled
     └── RequestError    an argument outside its range: a size, a layer, a threshold (also a ValueError)
@@ -40,6 +41,10 @@ class ExportError(DinoError):
 
 class AnalysisError(DinoError):
     """An analysis cannot be finished here: a package it needs is missing, or its process died or was cancelled."""
+
+
+class CollectionError(DinoError):
+    """A collection cannot be opened or written, or was made with another model."""
 
 
 class RequestError(DinoError, ValueError):

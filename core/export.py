@@ -6,8 +6,7 @@ Threads decode and resize what comes next while the model computes; pictures pas
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -16,6 +15,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
+from core.ahead import ahead
 from core.errors import DinoError, ImageError, RequestError
 from core.feature_files import FeatureFolder, Number, Settings, Which
 from core.features import FeatureMap, batch_patches, extract_stream, preprocess
@@ -185,7 +185,7 @@ def _export(model: VisionTransformer, todo: list[Picture], store: Store, options
     with tqdm(total=len(todo), unit=" images", mininterval=pause, maxinterval=pause, disable=not todo) as bar:
 
         def readable() -> Iterator[Prepared]:
-            for picture, prepared in _ahead(prepare, todo, options.threads, 2 * options.threads + batch):
+            for picture, prepared in ahead(prepare, todo, options.threads, 2 * options.threads + batch):
                 error = prepared.exception()
                 if isinstance(error, ImageError):
                     report.refused.append(str(error))
@@ -199,22 +199,6 @@ def _export(model: VisionTransformer, todo: list[Picture], store: Store, options
             store.write(read.popleft(), feature_map)
             report.written += 1
             bar.update()
-
-
-def _ahead(
-    prepare: Callable[[Picture], Prepared], pictures: Sequence[Picture], threads: int, most: int
-) -> Iterator[tuple[Picture, Future]]:
-    """Every picture with what `prepare` makes of it, in order; up to `most` are under way or ready at a time."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-    waiting: deque[tuple[Picture, Future]] = deque()
-    try:
-        for picture in pictures:
-            waiting.append((picture, pool.submit(prepare, picture)))
-            if len(waiting) >= most:
-                yield waiting.popleft()
-        yield from waiting
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _print_refused(report: Report) -> None:

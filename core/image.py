@@ -73,6 +73,13 @@ def load_image(
         return _decode(_identify(file, head, name), name, alpha)
 
 
+def named_file(data: bytes, name: str) -> io.BytesIO:
+    """The bytes as an open file of that name, which errors then tell instead of a path on the server."""
+    file = io.BytesIO(data)
+    file.name = name
+    return file
+
+
 @contextlib.contextmanager
 def _open(source: str | os.PathLike | bytes | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
     """A seekable binary file and the name to report it by."""

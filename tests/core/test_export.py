@@ -152,16 +152,6 @@ def test_a_full_disk(photos, model_path, tmp_path, capsys, monkeypatch):
     assert "No space left" in capsys.readouterr().err
 
 
-def test_pictures_are_read_no_further_ahead_than_needed():
-    begun = []
-    ahead = export._ahead(begun.append, range(100), threads=2, most=5)
-    for asked, (picture, prepared) in enumerate(ahead):
-        prepared.result()
-        assert picture == asked
-        assert len(begun) <= asked + 5
-    assert sorted(begun) == list(range(100))
-
-
 def many(photos, count):
     folder = photos / "many"
     folder.mkdir()

@@ -1,0 +1,115 @@
+"""Pictures into a collection: read on threads, shown to the model in batches, kept batch by batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.ahead import ahead
+from core.collection.encode import Encoder, Prepared, entry, thumbnail
+from core.collection.incoming import Incoming, Limits, arriving, expected
+from core.collection.store import Store
+from core.errors import CollectionError, ImageError
+from core.features import batch_patches
+from core.image import load_image, named_file
+
+THREADS = 4
+Progress = Callable[[int, int], None]
+"""Told (pictures done, pictures in all or 0 where that is not known)."""
+
+
+@dataclass
+class Added:
+    """What came of an addition."""
+
+    ids: list[int] = field(default_factory=list)
+    known: int = 0
+    """Files that were in the collection already, or came twice."""
+    refused: list[str] = field(default_factory=list)
+    """A sentence for each file that could not be used."""
+    cancelled: bool = False
+
+    @property
+    def done(self) -> int:
+        return len(self.ids) + self.known + len(self.refused)
+
+
+def add(
+    store: Store,
+    encoder: Encoder,
+    sources: Sequence[Any],
+    tags: Sequence[str],
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    limits: Limits,
+) -> Added:
+    """Add every picture of the sources. What was kept when it is cancelled, killed or fails, stays.
+
+    CollectionError where the collection cannot be written; it says how many were added before.
+    """
+    added, total = Added(), expected(sources)
+    batch: list[Prepared] = []
+    per_batch = max(1, batch_patches(encoder.model) // (encoder.size // encoder.model.config.patch) ** 2)
+
+    def prepare(incoming: Incoming) -> Prepared | None:
+        return _prepared(store, encoder, incoming)
+
+    def keep() -> None:
+        ids = _kept(store, encoder, batch, tuple(tags), added)
+        added.known += len(batch) - len(ids)
+        added.ids += ids
+        batch.clear()
+        progress(added.done, total)
+
+    stream = ahead(prepare, arriving(sources, added.refused, limits), THREADS, 2 * THREADS + per_batch)
+    for incoming, future in stream:
+        if cancelled():
+            added.cancelled = True
+            stream.close()
+            break
+        try:
+            prepared = future.result()
+        except (ImageError, OSError) as error:
+            added.refused.append(_told(incoming.name, error))
+            continue
+        if prepared is None:
+            added.known += 1
+        else:
+            batch.append(prepared)
+        if len(batch) >= per_batch:
+            keep()
+    if batch and not added.cancelled:
+        keep()
+    progress(added.done, total)
+    return added
+
+
+def _prepared(store: Store, encoder: Encoder, incoming: Incoming) -> Prepared | None:
+    """The picture decoded and brought to size; None where the same file is there already."""
+    data, digest = incoming.read()
+    if store.records.known([digest]):
+        return None
+    image = load_image(named_file(data, incoming.name) if isinstance(data, bytes) else data)
+    pixels, geometry = encoder.prepare(image)
+    return Prepared(
+        name=incoming.name,
+        label=incoming.label,
+        digest=digest,
+        height=image.height,
+        width=image.width,
+        thumbnail=thumbnail(image),
+        pixels=pixels,
+        geometry=geometry,
+    )
+
+
+def _kept(store: Store, encoder: Encoder, batch: Sequence[Prepared], tags: tuple[str, ...], added: Added) -> list[int]:
+    maps = encoder.maps([(picture.pixels, picture.geometry) for picture in batch])
+    try:
+        return store.append([entry(picture, one, tags) for picture, one in zip(batch, maps, strict=True)])
+    except CollectionError as error:
+        raise CollectionError(f"{error} {len(added.ids):,} pictures were added before.") from error
+
+
+def _told(name: str, error: Exception) -> str:
+    text = str(error)
+    return text if name in text else f"{name}: {text}"

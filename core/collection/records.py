@@ -1,0 +1,216 @@
+"""What a collection knows of its pictures, in SQLite: the one place that decides what exists.
+
+    about    one row: what the collection is, and how much of the vector files counts
+    images   one row a picture; an id is never used twice
+    tags     image, tag
+    removed  ids whose vectors still lie in the files, until these are written anew
+
+A transaction here is what makes an addition or a removal happen; whatever lies in the vector files past `about.rows`
+was left by one that did not.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from core.errors import CollectionError
+
+VERSION = 1
+WAIT_S = 30.0
+_SCHEMA = """
+CREATE TABLE about (
+    version INTEGER, title TEXT, model TEXT, weights TEXT, layer INTEGER, size INTEGER, width INTEGER, patch INTEGER,
+    generation INTEGER, rows INTEGER, cells INTEGER, thumbnail_bytes INTEGER, next_id INTEGER, changes INTEGER
+);
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, name TEXT, label TEXT, added REAL, height INTEGER, width INTEGER
+);
+CREATE TABLE tags (tag TEXT, image INTEGER REFERENCES images ON DELETE CASCADE, PRIMARY KEY (tag, image)) WITHOUT ROWID;
+CREATE INDEX tags_by_image ON tags (image);
+CREATE TABLE removed (id INTEGER PRIMARY KEY);
+"""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a collection is, as of one moment."""
+
+    version: int
+    title: str
+    model: str
+    weights: str
+    """SHA-256 of the weights that made its vectors."""
+    layer: int
+    size: int
+    """Longer side in pixels at which pictures were shown to the model."""
+    width: int
+    patch: int
+    generation: int = 1
+    """Which folder of vector files counts."""
+    rows: int = 0
+    """Pictures in these files, removed ones included."""
+    cells: int = 0
+    thumbnail_bytes: int = 0
+    next_id: int = 1
+    changes: int = 0
+    """Grows with every change, so that a reader sees when to look again."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture of a collection."""
+
+    id: int
+    name: str
+    label: str
+    tags: tuple[str, ...]
+    added: float
+    """Seconds since 1970, UTC."""
+    height: int
+    width: int
+    digest: str
+    """SHA-256 of its file."""
+
+
+class Records:
+    """The database of one collection. Every call has a connection of its own, so that threads may call it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def create(self, about: About) -> None:
+        with self.changing() as connection:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            names = [field.name for field in fields(About)]
+            places = ", ".join("?" * len(names))
+            connection.execute(
+                f"INSERT INTO about ({', '.join(names)}) VALUES ({places})", list(asdict(about).values())
+            )
+
+    def about(self) -> About:
+        with self.reading() as connection:
+            return about_of(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment."""
+        with self._connected() as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose changes happen all at once when the block ends, or not at all."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise CollectionError(
+                f"{self.path} cannot be opened ({error}); check that the folder is there and may be written to."
+            ) from error
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            yield connection
+        except sqlite3.DatabaseError as error:
+            raise CollectionError(_meaning(self.path, error)) from error
+        finally:
+            connection.close()
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the files that are there already."""
+        with self.reading() as connection:
+            return {digest for digest in digests if _first(connection, "SELECT 1 FROM images WHERE digest = ?", digest)}
+
+    def get(self, ids: Iterable[int]) -> dict[int, Record]:
+        """The records of those ids that exist."""
+        with self.reading() as connection:
+            found = {}
+            for identity in map(int, ids):
+                row = _first(connection, f"SELECT {_COLUMNS} FROM images WHERE id = ?", identity)
+                if row:
+                    found[identity] = _record(connection, row)
+            return found
+
+    def page(self, offset: int, limit: int, tag: str = "") -> list[Record]:
+        """Records in the order they were added, `limit` of them (all for -1), of one tag or of all."""
+        where = "WHERE id IN (SELECT image FROM tags WHERE tag = ?)" if tag else ""
+        with self.reading() as connection:
+            query = f"SELECT {_COLUMNS} FROM images {where} ORDER BY id LIMIT ? OFFSET ?"
+            rows = connection.execute(query, [*([tag] if tag else []), limit, offset]).fetchall()
+            return [_record(connection, row) for row in rows]
+
+    def tags(self) -> dict[str, int]:
+        """Every tag with how many pictures have it, most used first."""
+        with self.reading() as connection:
+            return dict(connection.execute("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY 2 DESC, 1"))
+
+    def tagged(self, tags: Iterable[str]) -> list[int]:
+        """Ids that have all of the tags."""
+        query = "SELECT image FROM tags WHERE tag = ?"
+        with self.reading() as connection:
+            sets = [{row[0] for row in connection.execute(query, [tag])} for tag in tags]
+        return sorted(set.intersection(*sets)) if sets else []
+
+
+_COLUMNS = "id, name, label, added, height, width, digest"
+
+
+def about_of(connection: sqlite3.Connection) -> About:
+    names = [field.name for field in fields(About)]
+    row = _first(connection, f"SELECT {', '.join(names)} FROM about")
+    return About(**dict(zip(names, row, strict=True)))
+
+
+def insert(connection: sqlite3.Connection, record: Record) -> None:
+    values = [getattr(record, name) for name in _COLUMNS.split(", ")]
+    connection.execute(f"INSERT INTO images ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(tag, record.id) for tag in record.tags])
+
+
+def update_about(connection: sqlite3.Connection, **values: object) -> None:
+    """Set what is given, and count the change."""
+    assignments = "".join(f"{name} = ?, " for name in values)
+    connection.execute(f"UPDATE about SET {assignments}changes = changes + 1", list(values.values()))
+
+
+def now() -> float:
+    return round(time.time(), 3)
+
+
+def _record(connection: sqlite3.Connection, row: tuple) -> Record:
+    tags = connection.execute("SELECT tag FROM tags WHERE image = ? ORDER BY tag", [row[0]])
+    return Record(**dict(zip(_COLUMNS.split(", "), row, strict=True)), tags=tuple(tag for (tag,) in tags))
+
+
+def _first(connection: sqlite3.Connection, query: str, *values: object) -> tuple | None:
+    return connection.execute(query, values).fetchone()
+
+
+def _meaning(path: Path, error: sqlite3.Error) -> str:
+    text = str(error)
+    if "no such table" in text or "not a database" in text or "malformed" in text:
+        return f"{path} is no collection, or is damaged ({text}); name another folder, or import its last export."
+    if "locked" in text:
+        return f"{path} is held by another program ({text}); try again when it is done."
+    return (
+        f"{path} could not be read or written ({text}); the disk may be full. Nothing of this change was kept and "
+        "everything before is whole: make room and try again."
+    )

@@ -1,0 +1,280 @@
+"""Changes to a collection's files and records: each happens whole or not at all, whenever the program is killed.
+
+Vectors are written and flushed first, past the end of what counts; then one transaction of the database says that they
+count. Whoever is killed in between leaves bytes that nobody reads and the next writer overwrites.
+"""
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from core.analysis.pca import leading_eigenvectors
+from core.collection.encode import Entry
+from core.collection.records import WAIT_S, About, Record, Records, about_of, insert, now, update_about
+from core.collection.vectors import (
+    PLACE_COLUMNS,
+    STEP,
+    File,
+    Snapshot,
+    append,
+    files,
+    folder_of,
+    open_snapshot,
+    quantised,
+    read_basis,
+)
+from core.errors import CollectionError
+
+DATABASE = "collection.sqlite"
+FIT_AT = 256
+"""Pictures from which on cells are reduced to fewer dimensions: enough to know along which they vary."""
+KEPT = (64, 96, 128)
+"""Dimensions kept of a cell: the fewest with which cosines are off by ACCURACY at most, or the last."""
+ACCURACY = 0.02
+SAMPLED = 20_000
+CHUNK = 4096
+REMOVED_SHARE = 1 / 3
+"""Of removed pictures, at which the files are written anew without them."""
+
+
+class Store:
+    """The files and records of one collection's folder. Threads and processes may share it; writers take turns."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.records = Records(root / DATABASE)
+        self._lock = FileLock(root / "write.lock", timeout=WAIT_S)
+        self._snapshot: Snapshot | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def exists(self) -> bool:
+        return self.records.path.is_file()
+
+    def create(self, about: About) -> None:
+        """Make the folder a collection; nothing where it is one already."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CollectionError(f"{self.root} cannot be made ({error.strerror}); name another folder.") from error
+        with self._writing():
+            if not (self.exists and self.records.path.stat().st_size):
+                self.records.create(about)
+
+    def snapshot(self) -> Snapshot:
+        """The vectors as of now; the same object until something changes."""
+        with self._opening:
+            for _ in range(5):
+                with self.records.reading() as connection:
+                    about = about_of(connection)
+                    if self._snapshot is not None and self._snapshot.about == about:
+                        return self._snapshot
+                    removed = np.array([row[0] for row in connection.execute("SELECT id FROM removed")], np.int64)
+                with contextlib.suppress(FileNotFoundError):  # written anew in this very moment
+                    self._snapshot = open_snapshot(self.root, about, removed)
+                    return self._snapshot
+        raise CollectionError(f"Vector files are missing in {self.root}; import the collection's last export.")
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Add pictures; the ids of those whose file was not there already."""
+        with self._writing():
+            about = self.records.about()
+            known = self.records.known([entry.digest for entry in entries])
+            fresh = list({entry.digest: entry for entry in entries if entry.digest not in known}.values())
+            if not fresh:
+                return []
+            ids = list(range(about.next_id, about.next_id + len(fresh)))
+            grown = self._append_vectors(about, fresh, ids)
+            with self.records.changing() as connection:
+                for identity, entry in zip(ids, fresh, strict=True):
+                    insert(connection, _record(identity, entry))
+                update_about(
+                    connection,
+                    rows=about.rows + len(fresh),
+                    cells=grown.cells,
+                    thumbnail_bytes=grown.thumbnail_bytes,
+                    next_id=ids[-1] + 1,
+                )
+            if about.rows + len(fresh) >= FIT_AT and about.width > KEPT[-1] and self.snapshot().basis is None:
+                self._write_anew()
+        return ids
+
+    def remove(self, ids: Sequence[int]) -> int:
+        """Forget pictures; how many of the ids were there."""
+        with self._writing():
+            with self.records.changing() as connection:
+                gone = [i for i in ids if connection.execute("DELETE FROM images WHERE id = ?", [int(i)]).rowcount]
+                connection.executemany("INSERT INTO removed VALUES (?)", [(int(i),) for i in gone])
+                update_about(connection)
+            alive = self.snapshot().alive
+            if (~alive).sum() > max(CHUNK, REMOVED_SHARE * len(alive)):
+                self._write_anew()
+        return len(gone)
+
+    def tidy(self) -> None:
+        """Write the files anew, without what was removed."""
+        with self._writing():
+            self._write_anew()
+
+    def rename(self, title: str) -> None:
+        with self._writing(), self.records.changing() as connection:
+            update_about(connection, title=title)
+
+    def tag(self, ids: Sequence[int], tags: Sequence[str], *, off: bool = False) -> None:
+        """Put tags on pictures, or take them off."""
+        change = "DELETE FROM tags WHERE tag = ? AND image = ?" if off else "INSERT OR IGNORE INTO tags VALUES (?, ?)"
+        with self._writing(), self.records.changing() as connection:
+            connection.executemany(change, [(tag, int(identity)) for identity in ids for tag in tags])
+            update_about(connection)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except Timeout as error:
+            raise CollectionError(
+                f"Another program has been writing to {self.root} for {WAIT_S:g} s; try again when it is done."
+            ) from error
+        except OSError as error:
+            raise CollectionError(
+                f"{self.root} could not be written ({error.strerror or error}). Nothing of this change was kept and "
+                "everything before is whole: make room, or check permissions, and try again."
+            ) from error
+
+    def _append_vectors(self, about: About, entries: Sequence[Entry], ids: Sequence[int]) -> About:
+        folder = folder_of(self.root, about.generation)
+        basis = read_basis(folder, about.width)
+        cells = [entry.cells.flatten(0, 1) for entry in entries]
+        places = np.zeros((len(entries), PLACE_COLUMNS), np.int64)
+        lengths = np.array([len(part) for part in cells])
+        sizes = np.array([len(entry.thumbnail) for entry in entries])
+        places[:, 0] = about.cells + np.cumsum(lengths) - lengths
+        places[:, 1:3] = [entry.cells.shape[:2] for entry in entries]
+        places[:, 3] = about.thumbnail_bytes + np.cumsum(sizes) - sizes
+        places[:, 4], places[:, 5] = sizes, ids
+        stacked = torch.cat(cells)
+        arrays = {
+            "cls": torch.stack([entry.cls for entry in entries]).numpy(),
+            "mean": torch.stack([entry.mean for entry in entries]).numpy(),
+            "cells": quantised(stacked if basis is None else stacked @ basis),
+            "places": places,
+            "thumbnails": np.frombuffer(b"".join(entry.thumbnail for entry in entries), np.uint8),
+        }
+        return _append(folder, about, arrays)
+
+    def _write_anew(self) -> None:
+        """The next generation of vector files: without removed pictures, and with reduced cells once that is due."""
+        old = self.snapshot()
+        basis = old.basis
+        if basis is None and old.alive.sum() >= FIT_AT and old.about.width > KEPT[-1]:
+            basis = _fitted(old)
+        about = replace(old.about, generation=old.about.generation + 1, rows=0, cells=0, thumbnail_bytes=0)
+        folder = folder_of(self.root, about.generation)
+        shutil.rmtree(folder, ignore_errors=True)  # of one who was killed here
+        try:
+            about = _written(folder, old, about, basis)
+            with self.records.changing() as connection:
+                connection.execute("DELETE FROM removed")
+                counts = {name: getattr(about, name) for name in ("generation", "rows", "cells", "thumbnail_bytes")}
+                update_about(connection, **counts)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        for other in folder.parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)  # where readers hold it open, Windows keeps it until later
+
+
+def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | None) -> About:
+    """What remains of the old rows, in a folder of their own; what its counts are."""
+    folder.mkdir(parents=True)
+    if basis is not None:
+        append(folder, File("basis.f32", np.float32, basis.shape[1]), 0, basis.numpy())
+    rows = np.flatnonzero(old.alive)
+    for start in range(0, len(rows), CHUNK):
+        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis))
+    _sync_folder(folder)
+    return about
+
+
+def _append(folder: Path, about: About, arrays: dict[str, np.ndarray]) -> About:
+    """Write rows to every file of a generation; what its counts will be."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = {"cells": about.cells, "thumbnails": about.thumbnail_bytes}
+    layout = files(about.width, arrays["cells"].shape[1])
+    for what, values in arrays.items():
+        append(folder, layout[what], starts.get(what, about.rows), values)
+    if new or about.rows == 0:
+        _sync_folder(folder)
+    return replace(
+        about,
+        rows=about.rows + len(arrays["places"]),
+        cells=about.cells + len(arrays["cells"]),
+        thumbnail_bytes=about.thumbnail_bytes + len(arrays["thumbnails"]),
+    )
+
+
+def _taken(old: Snapshot, rows: np.ndarray, about: About, basis: torch.Tensor | None) -> dict[str, np.ndarray]:
+    """The old rows as they are appended to the next generation."""
+    places = np.array(old.places[rows])
+    lengths = places[:, 1] * places[:, 2]
+    cells = np.concatenate([old.cells[first : first + n] for first, n in zip(places[:, 0], lengths, strict=True)])
+    if basis is not None and old.basis is None:
+        cells = quantised(torch.from_numpy(cells).float() / STEP @ basis)
+    thumbnails = b"".join(old.thumbnail(row) for row in rows)
+    places[:, 0] = about.cells + np.cumsum(lengths) - lengths
+    places[:, 3] = about.thumbnail_bytes + np.cumsum(places[:, 4]) - places[:, 4]
+    return {
+        "cls": old.cls[rows],
+        "mean": old.mean[rows],
+        "cells": cells,
+        "places": places,
+        "thumbnails": np.frombuffer(thumbnails, np.uint8),
+    }
+
+
+def _fitted(snapshot: Snapshot) -> torch.Tensor:
+    """[D, K]: the directions that keep the cells' inner products best (Eckart and Young 1936)."""
+    chosen = np.linspace(0, len(snapshot.cells) - 1, min(SAMPLED, len(snapshot.cells))).astype(int)
+    sample = torch.from_numpy(snapshot.cells[chosen]).float() / STEP
+    vectors = leading_eigenvectors(sample.T @ sample, KEPT[-1])[1]
+    few = sample[torch.linspace(0, len(sample) - 1, 512).long()]
+    exact = few @ few.T
+    for kept in KEPT:
+        reduced = few @ vectors[:, :kept]
+        if (reduced @ reduced.T - exact).abs().flatten().quantile(0.95) <= ACCURACY:
+            break
+    return vectors[:, :kept].contiguous()
+
+
+def _record(identity: int, entry: Entry) -> Record:
+    return Record(
+        id=identity,
+        name=entry.name,
+        label=entry.label,
+        tags=entry.tags,
+        added=now(),
+        height=entry.height,
+        width=entry.width,
+        digest=entry.digest,
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names in a folder last through a power cut; where folders cannot be flushed (Windows), they do anyway."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,243 @@
+"""A collection is whole after every kill, every full disk, and while others write and read."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.collection import store as store_module
+from core.collection import vectors
+from core.collection.store import Store
+from core.errors import CollectionError
+from tests.core.collection.made import entries, store
+
+ROOT = Path(__file__).parents[3]
+ADDER = """
+import sys
+from pathlib import Path
+from core.collection import store as module
+from tests.core.collection.made import entries, store
+module.FIT_AT = 24
+made = store(Path(sys.argv[1]))
+number = made.records.about().next_id * 10
+print("ready", flush=True)
+while True:
+    ids = made.append(entries(3, number))
+    print(max(ids), flush=True)
+    number += 3
+    if number % 5 == 0:
+        made.remove(ids[:1])
+    if number % 7 == 0:
+        made.tidy()
+"""
+
+
+def check(made: Store) -> None:
+    """Every picture's vectors, cells and thumbnail are its own, and nothing else is there."""
+    snapshot = made.snapshot()
+    records = {record.id: record for record in made.records.page(0, -1)}
+    alive = np.flatnonzero(snapshot.alive)
+    assert sorted(records) == snapshot.ids[alive].tolist()
+    for row in alive.tolist():
+        record = records[int(snapshot.ids[row])]
+        number = int(record.name.removesuffix(".png"))
+        (entry,) = entries(1, number)
+        assert record.digest == entry.digest
+        assert snapshot.thumbnail(row) == entry.thumbnail
+        np.testing.assert_allclose(snapshot.cls[row], entry.cls, atol=1e-3)
+        np.testing.assert_allclose(snapshot.mean[row], entry.mean, atol=1e-3)
+        cosines = snapshot.grid(row) @ snapshot.project(entry.cells[1, 2])
+        torch.testing.assert_close(cosines, entry.cells @ entry.cells[1, 2], atol=0.06, rtol=0)
+
+
+def test_what_is_added_is_there_and_what_is_removed_is_not(tmp_path):
+    made = store(tmp_path / "c")
+    ids = made.append(entries(5))
+    assert made.append(entries(6)) == [6], "the files of the first five are there already"
+    assert made.remove([ids[1], 99]) == 1
+    check(made)
+    check(Store(tmp_path / "c"))
+    assert made.append(entries(1, 1)) == [7], "a removed file may come back, under an id that was never used"
+    check(made)
+
+
+def test_cells_are_reduced_once_there_are_enough_to_know_how(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "FIT_AT", 40)
+    made = store(tmp_path / "c")
+    made.append(entries(39))
+    assert made.snapshot().basis is None
+    made.append(entries(1, 39))
+    snapshot = made.snapshot()
+    assert snapshot.basis.shape[1] in store_module.KEPT
+    torch.testing.assert_close(snapshot.basis.T @ snapshot.basis, torch.eye(snapshot.basis.shape[1]), atol=1e-5, rtol=0)
+    made.append(entries(5, 40))
+    check(made)
+
+
+def test_tidying_gives_back_the_room_and_old_snapshots_stay_readable(tmp_path):
+    made = store(tmp_path / "c")
+    ids = made.append(entries(20))
+    before = made.snapshot()
+    made.remove(ids[:15])
+    made.tidy()
+    check(made)
+    assert len(made.snapshot().alive) == 5
+    assert before.thumbnail(0) == entries(1)[0].thumbnail
+    assert [folder.name for folder in (tmp_path / "c" / "vectors").iterdir()] == ["000002"]
+
+
+def test_it_is_whole_after_kills_at_any_moment(tmp_path):
+    root, rng = tmp_path / "c", random.Random(7)
+    promised = 0
+    for _ in range(8):
+        process = subprocess.Popen([sys.executable, "-c", ADDER, root], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(rng.uniform(0.0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        told = [int(line) for line in process.communicate()[0].splitlines() if line.strip().isdigit()]
+        promised = max([promised, *told])
+        made = Store(root)
+        check(made)
+        assert made.records.about().next_id > promised, "what was said to be kept is kept"
+    assert len(made.records.page(0, -1)) > 20, "the kills came before anything was written"
+
+
+def test_forked_writers_are_killed_at_every_write(tmp_path):
+    """Many more moments than processes can be started for: a fork dies right before its n-th write or flush."""
+    root = tmp_path / "c"
+    made = store(root)
+    made.append(entries(4))
+    for moment in range(14):
+        child = os.fork()
+        if child == 0:
+            _die_at(moment)
+            Store(root).append(entries(2, 100 + 10 * moment))
+            os._exit(0)
+        os.waitpid(child, 0)
+        check(Store(root))
+    Store(root).append(entries(3, 500))
+    check(Store(root))
+    assert len(made.records.page(0, -1)) >= 7
+
+
+def _die_at(moment: int) -> None:
+    calls = iter(range(1000))
+    append, fsync = vectors.append, os.fsync
+
+    def dying(real):
+        def call(*arguments):
+            if next(calls) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments)
+
+        return call
+
+    store_module.append = dying(append)
+    os.fsync = dying(fsync)
+    store_module.insert = dying(store_module.insert)
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeypatch, moment):
+    made = store(tmp_path / "c")
+    made.append(entries(4))
+    calls = iter(range(100))
+
+    def failing(*arguments):
+        if next(calls) == moment:
+            raise OSError(28, "No space left on device")
+        return vectors.append(*arguments)
+
+    monkeypatch.setattr(store_module, "append", failing)
+    if moment < 5:
+        with pytest.raises(CollectionError, match="No space left on device.*everything before is whole"):
+            made.append(entries(3, 10))
+    monkeypatch.undo()
+    check(made)
+    assert len(made.records.page(0, -1)) == 4
+    made.append(entries(3, 10))
+    check(made)
+
+
+def test_a_full_disk_is_told_and_survived(tmp_path):
+    """A file may not grow beyond what it is: to the program that is a disk without room."""
+    program = f"""
+import resource, sys
+from pathlib import Path
+from core.errors import CollectionError
+from tests.core.collection.made import entries, store
+made = store(Path({str(tmp_path / "c")!r}))
+made.append(entries(4))
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), limit))
+try:
+    for number in range(10, 400, 10):
+        made.append(entries(10, number))
+except CollectionError as error:
+    print(error)
+"""
+    assert resource.RLIMIT_FSIZE is not None
+    for size in (30_000, 100_000):
+        result = subprocess.run(
+            [sys.executable, "-c", program, str(size)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert "make room" in result.stdout, result.stderr
+        made = Store(tmp_path / "c")
+        check(made)
+        made.append(entries(2, 1000 + size))
+        check(made)
+
+
+def test_readers_and_writers_at_once_see_only_whole_changes(tmp_path):
+    made = store(tmp_path / "c")
+    problems, stop = [], threading.Event()
+
+    def read() -> None:
+        reader = Store(tmp_path / "c")
+        while not stop.is_set():
+            try:
+                snapshot = reader.snapshot()
+                assert len(snapshot.alive) % 3 == 0, "three are added at a time"
+                for row in range(len(snapshot.alive)):
+                    assert snapshot.thumbnail(row).startswith(b"RIFF")
+            except Exception as error:  # reported by the test
+                problems.append(error)
+
+    def write(first: int) -> None:
+        for number in range(first, first + 30, 3):
+            Store(tmp_path / "c").append(entries(3, number))
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=[first]) for first in (0, 100)]
+    for thread in (reader, *writers):
+        thread.start()
+    for writer in writers:
+        writer.join()
+    made.tidy()
+    stop.set()
+    reader.join()
+    assert problems == []
+    assert len(made.records.page(0, -1)) == 60
+    check(made)
+
+
+def test_a_damaged_or_foreign_folder_is_named(tmp_path):
+    made = store(tmp_path / "c")
+    made.append(entries(3))
+    file = tmp_path / "c" / "vectors" / "000001" / "cells.i8"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CollectionError, match="cells.i8 is shorter than it was"):
+        Store(tmp_path / "c").snapshot()
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "collection.sqlite").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    with pytest.raises(CollectionError, match="is no collection, or is damaged"):
+        Store(tmp_path / "d").snapshot()
