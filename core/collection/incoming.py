@@ -120,7 +120,7 @@ def plain_name(name: str) -> str:
     >>> plain_name("../../etc/cat.png")
     'etc/cat.png'
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace").replace("\\", "/").replace("\0", "")
+    text = os.fsencode(name.replace("\\", "/").replace("\0", "")).decode("utf-8", "backslashreplace")
     parts = [part for part in text.split("/") if part not in ("", ".", "..") and not part.endswith(":")]
     return "/".join(parts)[-LONGEST_NAME:] or "picture"
 
@@ -146,9 +146,10 @@ def _from_path(path: Path, refused: list[str], limits: Limits) -> Iterator[Incom
 
 def _wanted(name: str) -> bool:
     """Whether a member is meant as a picture; hidden files and the copies that macOS packs are not."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts) or "__MACOSX" in parts
-    return not hidden and PurePosixPath(name).suffix.lower() in SUFFIXES
+    if os.path.splitext(name)[1].lower() not in SUFFIXES:
+        return False
+    parts = name.replace("\\", "/").split("/")
+    return not any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
 
 
 def _zip_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Incoming]:
@@ -187,7 +188,11 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Limit
 
 def _tar_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Incoming]:
     left = 0
-    with path.open("rb") as packed, _unpacked(path, packed, limits) as file, tarfile.open(fileobj=file) as archive:
+    with (
+        path.open("rb") as packed,
+        _unpacked(path, packed, limits) as file,
+        tarfile.open(fileobj=file, mode="r:") as archive,
+    ):
         for member in archive:
             archive.members = []  # or a hundred thousand headers stay in memory
             name = plain_name(member.name)

@@ -28,8 +28,8 @@ Kind = Literal["hnsw", "ivfpq"]
 Space = Literal["cls", "mean", "cells"]
 LINKS = 32
 """Neighbours of a node on the upper levels of HNSW, twice as many on the lowest (Malkov & Yashunin 2016)."""
-PASSED = 4
-"""Of an index's candidates, so many times more than asked for are compared exactly."""
+PASSED: dict[Kind, int] = {"hnsw": 3, "ivfpq": 16}
+"""Of an index's candidates, so many times more than asked for are compared exactly: PQ's own order is coarse."""
 RECALL_AT, RECALL_QUERIES, RECALL_WANTED = 10, 100, 0.95
 CLUSTER_POINTS = 64
 """Vectors per cluster that IVF is trained on; faiss asks for 39 at least."""
@@ -135,9 +135,12 @@ def _tuned(index: object, kind: Kind, matrix: np.ndarray) -> tuple[int, float]:
     k = min(RECALL_AT + 1, len(matrix))
     exact = _exact(matrix, queries, k)
     everything = np.ones(len(matrix), bool)
-    efforts = [32, 64, 128, 256, 512] if kind == "hnsw" else [2**n for n in range(int(np.log2(index.nlist)) + 1)]
+    if kind == "hnsw":
+        efforts = [32, 64, 128, 256, 512]
+    else:
+        efforts = [*(2**n for n in range(index.nlist.bit_length()) if 2**n < index.nlist), index.nlist]
     for effort in efforts:
-        found = _search(index, kind, effort, queries, PASSED * k, everything)
+        found = _search(index, kind, effort, queries, PASSED[kind] * k, everything)
         # compared exactly afterwards, so that a neighbour counts as found wherever it is among the candidates
         shares = [len(np.intersect1d(a, b)) / k for a, b in zip(exact, found, strict=True)]
         recall = float(np.mean(shares))

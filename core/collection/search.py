@@ -21,7 +21,7 @@ EXACT_VALUES = 100_000_000
 """Numbers that a query is compared with one by one: up to some 0.2 s on two cores. Beyond, an index is worth it."""
 STALE_SHARE = 0.2
 """Of vectors that came after the index was built, at which it is built anew."""
-CELLS_PER_PICTURE = 8
+CELLS_PER_PICTURE = 4
 """Candidates among cells for each wanted picture, since several may be of one picture."""
 SPACES: dict[Mode, Space] = {"cls": "cls", "mean": "mean", "region": "cells"}
 
@@ -147,12 +147,14 @@ class Searcher:
         allowed = np.zeros(len(snapshot.alive), bool)
         allowed[rows] = True
         if index.facts.space != "cells":
-            found = index.candidates(vector.numpy()[None], PASSED * k, allowed[: index.facts.covered])[0]
+            found = index.candidates(
+                vector.numpy()[None], PASSED[index.facts.kind] * k, allowed[: index.facts.covered]
+            )[0]
             return np.unique(found[found >= 0])
         lengths = snapshot.places[:, 1] * snapshot.places[:, 2]
         cells = np.repeat(allowed, lengths)[: index.facts.covered]
         query = snapshot.project(vector).numpy()[None]
-        found = index.candidates(query, CELLS_PER_PICTURE * k, cells)[0]
+        found = index.candidates(query, CELLS_PER_PICTURE * PASSED[index.facts.kind] * k, cells)[0]
         return np.unique(np.searchsorted(snapshot.starts, found[found >= 0], side="right") - 1)
 
 

@@ -21,24 +21,36 @@ from core.errors import CollectionError
 from tests.core.collection.made import entries, store
 
 ROOT = Path(__file__).parents[3]
-ADDER = """
-import sys
+NURSERY = """
+import os, sys
 from pathlib import Path
 from core.collection import store as module
 from tests.core.collection.made import entries, store
 module.FIT_AT = 24
-made = store(Path(sys.argv[1]))
-number = made.records.about().next_id * 10
+
+def add_for_ever(root):
+    made = store(root)
+    number = made.records.about().next_id * 10
+    while True:
+        ids = made.append(entries(3, number))
+        os.write(1, b"kept %d\\n" % max(ids))
+        number += 3
+        if number % 5 == 0:
+            made.remove(ids[:1])
+        if number % 7 == 0:
+            made.tidy()
+
+store(Path(sys.argv[1]))
 print("ready", flush=True)
-while True:
-    ids = made.append(entries(3, number))
-    print(max(ids), flush=True)
-    number += 3
-    if number % 5 == 0:
-        made.remove(ids[:1])
-    if number % 7 == 0:
-        made.tidy()
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        add_for_ever(Path(sys.argv[1]))
+    print("born", child, flush=True)
+    os.waitpid(child, 0)
+    print("dead", flush=True)
 """
+"""A program that imports everything once and then gives birth to writers: each is a process that can be killed."""
 
 
 def check(made: Store) -> None:
@@ -96,19 +108,24 @@ def test_tidying_gives_back_the_room_and_old_snapshots_stay_readable(tmp_path):
 
 
 def test_it_is_whole_after_kills_at_any_moment(tmp_path):
-    root, rng = tmp_path / "c", random.Random(7)
-    promised = 0
-    for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", ADDER, root], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        told = [int(line) for line in process.communicate()[0].splitlines() if line.strip().isdigit()]
-        promised = max([promised, *told])
-        made = Store(root)
-        check(made)
-        assert made.records.about().next_id > promised, "what was said to be kept is kept"
-    assert len(made.records.page(0, -1)) > 20, "the kills came before anything was written"
+    root, rng, promised = tmp_path / "c", random.Random(7), 0
+    command = [sys.executable, "-c", NURSERY, root]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
+        assert nursery.stdout.readline() == "ready\n"
+        for _ in range(12):
+            print("next", file=nursery.stdin, flush=True)
+            child = int(nursery.stdout.readline().split()[1])
+            for _ in range(rng.randrange(4)):
+                promised = max(promised, int(nursery.stdout.readline().split()[1]))
+            time.sleep(rng.uniform(0, 0.06))
+            os.kill(child, signal.SIGKILL)
+            while (line := nursery.stdout.readline()) != "dead\n":
+                promised = max(promised, int(line.split()[1]))
+            made = Store(root)
+            check(made)
+            assert made.records.about().next_id > promised, "what was said to be kept is kept"
+        nursery.stdin.close()
+    assert promised > 36, "the kills came before anything was written"
 
 
 def test_forked_writers_are_killed_at_every_write(tmp_path):
@@ -159,7 +176,7 @@ def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeyp
 
     monkeypatch.setattr(store_module, "append", failing)
     if moment < 5:
-        with pytest.raises(CollectionError, match="No space left on device.*everything before is whole"):
+        with pytest.raises(CollectionError, match=r"No space left on device.*everything before is whole"):
             made.append(entries(3, 10))
     monkeypatch.undo()
     check(made)
@@ -168,33 +185,22 @@ def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeyp
     check(made)
 
 
-def test_a_full_disk_is_told_and_survived(tmp_path):
+@pytest.mark.parametrize("largest", [30_000, 100_000])
+def test_a_full_disk_is_told_and_survived(tmp_path, largest):
     """A file may not grow beyond what it is: to the program that is a disk without room."""
-    program = f"""
-import resource, sys
-from pathlib import Path
-from core.errors import CollectionError
-from tests.core.collection.made import entries, store
-made = store(Path({str(tmp_path / "c")!r}))
-made.append(entries(4))
-limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), limit))
-try:
-    for number in range(10, 400, 10):
-        made.append(entries(10, number))
-except CollectionError as error:
-    print(error)
-"""
-    assert resource.RLIMIT_FSIZE is not None
-    for size in (30_000, 100_000):
-        result = subprocess.run(
-            [sys.executable, "-c", program, str(size)], cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
-        assert "make room" in result.stdout, result.stderr
-        made = Store(tmp_path / "c")
-        check(made)
-        made.append(entries(2, 1000 + size))
-        check(made)
+    made = store(tmp_path / "c")
+    made.append(entries(4))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        with pytest.raises(CollectionError, match="make room"):
+            for number in range(10, 400, 10):
+                made.append(entries(10, number))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    check(made)
+    made.append(entries(2, 1000))
+    check(made)
 
 
 def test_readers_and_writers_at_once_see_only_whole_changes(tmp_path):
@@ -203,14 +209,14 @@ def test_readers_and_writers_at_once_see_only_whole_changes(tmp_path):
 
     def read() -> None:
         reader = Store(tmp_path / "c")
-        while not stop.is_set():
-            try:
+        try:
+            while not stop.is_set():
                 snapshot = reader.snapshot()
                 assert len(snapshot.alive) % 3 == 0, "three are added at a time"
                 for row in range(len(snapshot.alive)):
                     assert snapshot.thumbnail(row).startswith(b"RIFF")
-            except Exception as error:  # reported by the test
-                problems.append(error)
+        except Exception as error:  # reported by the test
+            problems.append(error)
 
     def write(first: int) -> None:
         for number in range(first, first + 30, 3):
@@ -235,7 +241,7 @@ def test_a_damaged_or_foreign_folder_is_named(tmp_path):
     made.append(entries(3))
     file = tmp_path / "c" / "vectors" / "000001" / "cells.i8"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(CollectionError, match="cells.i8 is shorter than it was"):
+    with pytest.raises(CollectionError, match=r"cells\.i8 is shorter than it was"):
         Store(tmp_path / "c").snapshot()
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "collection.sqlite").write_bytes(b"not a database, but long enough to be read as one" * 100)
