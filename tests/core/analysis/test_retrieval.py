@@ -139,7 +139,7 @@ def test_near_duplicates_hang_together(tmp_path, model):
 
 def test_another_model_is_refused_and_the_remedy_named(collection, photos, model):
     other = small_model("another")
-    with pytest.raises(CollectionError, match="was made with small .* or make a new collection"):
+    with pytest.raises(CollectionError, match=r"was made with small .* or make a new collection"):
         Collection(collection.folder, other)
     asked = core.extract(other, core.load_image(photograph(1)), SIZE)
     with pytest.raises(CollectionError, match="Choose that model"):
