@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
@@ -24,6 +25,13 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         default="embedded",
         help="embedded, untrained, dinov2-small (-base, -large, -giant, each also with -reg), "
         "hf:owner/name, or the path of a run folder or a file of weights (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--collections",
+        metavar="DIR",
+        type=Path,
+        help="folder of the collections to search, shared by all visitors; made if it is not there "
+        "(default: dinoscope/collections in the user's data folder)",
     )
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
     parser.add_argument(
@@ -61,7 +69,7 @@ def main(words: list[str] | None = None) -> int:
 
     # side by side: the model is on its way while Gradio is imported and the page is put together
     with ThreadPoolExecutor(1, thread_name_prefix="first-view") as beside:
-        engine = beside.submit(start_engine, options.model)
+        engine = beside.submit(start_engine, options.model, options.collections)
         from app.quickstart import import_gradio
 
         import_gradio()
@@ -76,11 +84,12 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-def start_engine(model: str):
+def start_engine(model: str, collections: Path | None = None):
     """An engine whose model is being loaded and which will then look at the first pictures, before anyone asks."""
     from app.engine import Engine
+    from app.search.shelf import Shelf
 
-    engine = Engine(model)
+    engine = Engine(model, shelf=Shelf(collections))
     threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True).start()
     return engine
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core import BACKBONES, ModelError
+from core import BACKBONES, ModelError, RequestError
 
 NAMED = ("embedded", "untrained", *BACKBONES)
 """Names that lead to the same, known weights whoever asks."""
@@ -38,9 +38,27 @@ class Access:
         """
         if name in NAMED or name == self.default or self.password:
             return
-        forwarded = any(header in (headers or {}) for header in _PROXIED)
-        if not self.loopback or forwarded:
+        if not self.at_home(headers):
             raise ModelError(
                 "Own paths and repositories can be loaded only where the app runs on one's own machine, or behind a "
                 f"password (--auth). Choose one of: {', '.join(NAMED)}."
+            )
+
+    def at_home(self, headers: dict[str, str] | None = None) -> bool:
+        """Whether a request comes from this machine itself."""
+        return self.loopback and not any(header in (headers or {}) for header in _PROXIED)
+
+    def check_writing(self, headers: dict[str, str] | None = None) -> None:
+        """RequestError unless this visitor may change collections, which all visitors share."""
+        if not (self.password or self.at_home(headers)):
+            raise RequestError(
+                "Collections can be changed only where the app runs on one's own machine, or behind a password (--auth): "
+                "all visitors share them. Searching them is open to everyone."
+            )
+
+    def check_own_folder(self, headers: dict[str, str] | None = None) -> None:
+        """RequestError unless this visitor may name a folder of the server's own disk."""
+        if not self.at_home(headers):
+            raise RequestError(
+                "Folders of the server's disk can be added only from that machine itself; upload the files."
             )

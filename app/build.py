@@ -30,7 +30,7 @@ def build(engine: Engine, access: Access) -> gr.Blocks:
     """The page, not yet served. Nothing here waits for the model."""
     with gr.Blocks(title="Dinoscope", analytics_enabled=False, delete_cache=(900, FILES_KEPT_S)) as blocks:
         page.lay_out(engine, access, blocks)
-        endpoints.lay_out(engine)
+        endpoints.lay_out(engine, access)
     # any number of light events at once; those that may wait for a model have a queue of their own
     blocks.queue(default_concurrency_limit=None, max_size=MOST_WAITING)
     return blocks

@@ -15,6 +15,7 @@ from PIL import Image
 import core
 from app.memory import Memory
 from app.models import Loaded, Models
+from app.search.shelf import Shelf
 from app.session import Picture, Tray
 from app.uploads import GALLERY, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
@@ -42,8 +43,16 @@ class Item:
 class Engine:
     """Models, files and what was computed from them, for all visitors."""
 
-    def __init__(self, model: str = "embedded", *, features_mb: float = FEATURES_MB, models: Models | None = None):
+    def __init__(
+        self,
+        model: str = "embedded",
+        *,
+        features_mb: float = FEATURES_MB,
+        models: Models | None = None,
+        shelf: Shelf | None = None,
+    ):
         self.models = models or Models(model)
+        self.shelf = shelf or Shelf()
         self.library = Library()
         self.features = Memory(features_mb)
         self.decoded = Memory(DECODED_MB)

@@ -66,7 +66,8 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
             "id": picture.id,
             "name": picture.name,
             "thumb": engine.painted.recall(
-                ("thumb", picture.digest), lambda picture=picture: _uri(handlers.thumbnail(engine, tray, picture))
+                ("thumb", picture.digest),
+                lambda picture=picture: thumbnail_uri(handlers.thumbnail(engine, tray, picture)),
             ),
             "selected": picture.id in tray.selected,
         }
@@ -88,7 +89,7 @@ def pictures_sent(
     return engine.painted.recall(("pictures", key), make)
 
 
-def _uri(image: Image.Image) -> str:
+def thumbnail_uri(image: Image.Image) -> str:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64_of(stream.getvalue())}"

@@ -161,6 +161,24 @@ def script_of(name: str) -> str:
     return _source(*_PARTS[name])
 
 
+def query_component(elem_id: str = "search-query") -> gr.HTML:
+    """The selected pictures, each for, against or left out, as a whole or a part of it.
+
+    Prop `query` as `app.search.payloads.query_prop` says. `.submit` has the event data {"asked": [{picture, against,
+    box, point}, ...]}, boxes and points in shares of the picture's sides.
+    """
+    return _component("search-query", elem_id, query={})
+
+
+def results_component(elem_id: str = "search-results") -> gr.HTML:
+    """Results as a grid, lit where they match.
+
+    Prop `results` as `app.search.payloads.results_prop` says, `busy`. `.select` gives {"ids": [...]} of the marked
+    ones, `.submit` {"id"} of one that is wanted in the tray.
+    """
+    return _component("search-results", elem_id, results={}, busy=False)
+
+
 def page_head() -> str:
     """What belongs to the whole page, as a script for its head."""
     return f"<script>{_source('page')}</script>"
@@ -193,6 +211,8 @@ _PARTS = {
     "tray": ("tray",),
     "threshold": ("threshold",),
     "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
+    "search-query": ("search_query",),
+    "search-results": ("palettes", "search_results"),
 }  # fmt: skip
 
 

@@ -8,16 +8,19 @@ from collections.abc import Callable
 
 import gradio as gr
 
+from app.access import Access
 from app.api import Api
 from app.atlas.endpoint import AtlasApi
 from app.engine import Engine
+from app.tabs import search_endpoints
 from app.tabs.wiring import HEAVY, LONG
 from core import DinoError
 from core.analysis.foreground import DEFAULT
 
 
-def lay_out(engine: Engine) -> None:
-    """/pca, /foreground, /attention, /similarity, /match and /atlas."""
+def lay_out(engine: Engine, access: Access) -> None:
+    """/pca, /foreground, /attention, /similarity, /match and /atlas; /search and /add_images."""
+    search_endpoints.lay_out(engine, access)
     api, atlas_api = Api(engine), AtlasApi(engine)
     with gr.Column(visible=False):
         image = gr.File(label="image", type="filepath")

@@ -8,13 +8,25 @@ from app import handlers, payloads
 from app.access import NAMED, Access
 from app.engine import Engine
 from app.session import Tray
-from app.tabs import bar, compare, emergence, explore_events, map_events, match_events, model_panel, tray, video
+from app.tabs import (
+    bar,
+    compare,
+    emergence,
+    explore_events,
+    map_events,
+    match_events,
+    model_panel,
+    search_events,
+    tray,
+    video,
+)
 from app.tabs.shared import Shared, share
 from app.tabs.wiring import answer
 
 TABS: dict[str, Callable[[Shared], object]] = {
     "Explore": explore_events.add,
     "Match": match_events.add,
+    "Search": search_events.add,
     "Map": map_events.add,
     "Emergence": emergence.add,
     "Compare": compare.add,

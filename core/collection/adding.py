@@ -93,6 +93,7 @@ def _prepared(store: Store, encoder: Encoder, incoming: Incoming) -> Prepared | 
     return Prepared(
         name=incoming.name,
         label=incoming.label,
+        tags=incoming.tags,
         digest=digest,
         height=image.height,
         width=image.width,

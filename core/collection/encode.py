@@ -31,6 +31,7 @@ class Prepared:
 
     name: str
     label: str
+    tags: tuple[str, ...]
     digest: str
     height: int
     width: int
@@ -93,7 +94,7 @@ def entry(picture: Prepared, feature_map: FeatureMap, tags: tuple[str, ...]) -> 
         name=picture.name,
         label=picture.label,
         digest=picture.digest,
-        tags=tags,
+        tags=(*tags, *picture.tags),
         height=picture.height,
         width=picture.width,
         thumbnail=picture.thumbnail,

@@ -50,6 +50,7 @@ class Incoming:
     name: str
     """Its place in the folder or archive it came from, or its file name; any characters, never a path to open."""
     source: Path | bytes | Image.Image
+    tags: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -7,21 +7,25 @@ import pytest
 
 from app.engine import Engine
 from app.models import Models
+from app.search.shelf import Shelf
 from tests.app.small import small_model
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine("small", models=Models("small", load=small_model))
+def engine(tmp_path) -> Engine:
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache")
+    return Engine("small", models=Models("small", load=small_model), shelf=shelf)
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[tuple[str, Engine]]:
+def served(tmp_path_factory) -> Iterator[tuple[str, Engine]]:
     """The address of a running app with a small model, and its engine. Shared: tests use visitors of their own."""
     from app.access import Access
     from app.build import build, launch
 
-    engine = Engine("small", models=Models("small", load=small_model))
+    home = tmp_path_factory.mktemp("home")
+    shelf = Shelf(home / "collections", home / "cache", gallery=[])
+    engine = Engine("small", models=Models("small", load=small_model), shelf=shelf)
     blocks = build(engine, Access(loopback=True, password=False, default="small"))
     address = launch(blocks, "127.0.0.1", unused_port(), max_upload_mb=0.5, wait=False)
     yield address, engine

@@ -1,0 +1,80 @@
+"""Results as files: a table that no spreadsheet takes for formulas, and a contact sheet."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from core.analysis.render import blend, colourise, onto_picture
+from core.analysis.retrieval import Collection, Hit
+
+COLUMNS = (
+    "rank",
+    "id",
+    "name",
+    "label",
+    "tags",
+    "score",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "width",
+    "height",
+    "sha256",
+)
+TILE, GAP, CAPTION = 200, 12, 34
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def table(hits: Sequence[Hit]) -> bytes:
+    """CSV in UTF-8 with a byte-order mark, which spreadsheets need to see other scripts; the box in pixels."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(COLUMNS)
+    for rank, hit in enumerate(hits, start=1):
+        record = hit.record
+        texts = [harmless(text) for text in (record.name, record.label, ", ".join(record.tags))]
+        box = [round(edge, 1) for edge in hit.place.box]
+        writer.writerow([rank, record.id, *texts, f"{hit.score:.4f}", *box, record.width, record.height, record.digest])
+    return stream.getvalue().encode("utf-8-sig")
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet computes: what begins like a formula gets an apostrophe before it.
+
+    >>> harmless("=1+1"), harmless("cat.png")
+    ("'=1+1", 'cat.png')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6) -> Image.Image:
+    """The results side by side in their order, the matching place lit on each."""
+    columns = max(1, min(columns, len(hits)))
+    rows = -(-len(hits) // columns)
+    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, max(1, rows) * (TILE + CAPTION + GAP) + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, hit in enumerate(hits):
+        row, column = divmod(place, columns)
+        left, top = GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP)
+        tile = lit(collection, hit)
+        tile.thumbnail((TILE, TILE))
+        sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        name = hit.name.encode("latin-1", "replace").decode("latin-1")  # what the font that Pillow brings can draw
+        draw.text((left, top + TILE + 3), f"{place + 1}  cosine {hit.score:.3f}", fill="#1c2422", font=font)
+        draw.text((left, top + TILE + 18), name[-32:], fill="#5d6b67", font=font)
+    return sheet
+
+
+def lit(collection: Collection, hit: Hit) -> Image.Image:
+    """A result's thumbnail under its heat map, the best cell framed."""
+    picture = Image.open(io.BytesIO(collection.thumbnail(hit.id))).convert("RGB")
+    heat = colourise(hit.place.heat, "viridis")
+    over = onto_picture(heat, hit.place.geometry, picture.height, picture.width)
+    mixed = Image.fromarray(blend(picture, over, 0.5))
+    scale = np.array([picture.width / hit.record.width, picture.height / hit.record.height] * 2)
+    ImageDraw.Draw(mixed).rectangle((np.array(hit.place.box) * scale - [0, 0, 1, 1]).tolist(), outline="white", width=2)
+    return mixed

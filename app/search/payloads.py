@@ -1,0 +1,72 @@
+"""What the Search tab's components are sent."""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+
+from app import handlers as page_handlers
+from app.engine import Engine
+from app.payloads import thumbnail_uri
+from app.search.handlers import Asked, Found
+from app.session import Tray
+from core.analysis.retrieval import Collection, Hit, Record
+
+
+def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
+    """{"pictures": [{id, name, uri}], "asked": [{picture, against, box, point}]}: what can be asked with, and what is."""
+    pictures = [
+        {
+            "id": picture.id,
+            "name": picture.name,
+            "uri": engine.painted.recall(
+                ("query", picture.digest),
+                lambda picture=picture: thumbnail_uri(page_handlers.thumbnail(engine, tray, picture, 384)),
+            ),
+        }
+        for picture in tray.chosen
+    ]
+    return {"pictures": pictures, "asked": [vars(one) for one in asked]}
+
+
+def results_prop(collection: Collection, found: Found) -> dict:
+    """{"groups": [{title, items: [...]}]} for the grid; names and tags may hold anything, HTML too."""
+    return {
+        "groups": [
+            {"title": group.title, "items": [_item(collection, hit) for hit in group.hits]} for group in found.groups
+        ]
+    }
+
+
+def _item(collection: Collection, hit: Hit | Record) -> dict:
+    record = hit.record if isinstance(hit, Hit) else hit
+    data = base64.b64encode(collection.thumbnail(record.id)).decode("ascii")
+    item = {
+        "id": record.id,
+        "name": record.name,
+        "label": record.label,
+        "tags": list(record.tags),
+        "width": record.width,
+        "height": record.height,
+        "uri": f"data:image/webp;base64,{data}",
+    }
+    return item | (_place(hit) if isinstance(hit, Hit) else {})
+
+
+def _place(hit: Hit) -> dict:
+    """Score, and the heat map as bytes 0..255 from its least to its greatest cosine."""
+    heat, geometry = hit.place.heat, hit.place.geometry
+    low, high = float(heat.min()), float(heat.max())
+    numbers = np.round((heat - low) / max(high - low, 1e-6) * 255).astype(np.uint8)
+    left, top, right, bottom = geometry.covered
+    sides = geometry.width, geometry.height, geometry.width, geometry.height
+    return {
+        "score": round(hit.score, 4),
+        "low": round(low, 3),
+        "high": round(high, 3),
+        "heat": base64.b64encode(numbers.tobytes()).decode("ascii"),
+        "rows": heat.shape[0],
+        "columns": heat.shape[1],
+        "covered": [edge / side for edge, side in zip((left, top, right, bottom), sides, strict=True)],
+        "box": [edge / side for edge, side in zip(hit.place.box, sides, strict=True)],
+    }

@@ -1,0 +1,34 @@
+"""What the Search tab says."""
+
+SEE = (
+    "**What one sees.** The pictures of a collection that are most like what is asked, best first, with the place on "
+    "each where they are alike."
+)
+TRY = (
+    "**What to try.** Click an eye or draw a box around a wheel: pictures with such a part come first. Press + on two "
+    "pictures to search for what they share, − for what results should be unlike."
+)
+LESSON = """
+A picture's *cls* token is one list of numbers for the whole of it. Two pictures whose lists point the same way show
+similar things, although nobody labelled them; the number under each result is the cosine of the angle between them.
+
+*Mean* compares the average of all patches, which asks rather for surfaces and scenes. *Region* compares a part with
+every part of every picture and keeps the best: a small thing in a corner is found as well as a large one. Watch how the
+ranking changes from one to the other.
+
+Several pictures are averaged; those against are subtracted with half their weight (Rocchio's formula of 1971, which
+search engines used long before networks). The light shows, for whole pictures too, where the patches are like the
+average of those asked with.
+
+Cells are kept as small numbers, so that a hundred thousand pictures fit on a disk; exact search is used until it would
+take long, and then an index, whose measured recall the line above the results tells.
+
+*Source: Oquab et al. 2023, “DINOv2: Learning Robust Visual Features without Supervision”, sections 7.3 and 7.5;
+Rocchio 1971; Malkov & Yashunin 2016 (HNSW); Jégou et al. 2011 (product quantisation).*
+"""
+NO_COLLECTION = "There is no collection yet. Open *Collections* below, give one a name, and add pictures to it."
+SHARED = "Collections stay on this server and are shared by everyone who can open this page."
+KEPT = (
+    "A collection keeps features and small copies of 256 pixels, not the files themselves. Zip and tar archives are "
+    "read without being unpacked."
+)
