@@ -1,0 +1,202 @@
+"""What is asked on the Search tab and what comes of it, without a browser."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from app.search import files, handlers, payloads
+from app.search.api import SearchApi
+from app.search.handlers import Asked, SearchSettings
+from app.search.shelf import GALLERY, Shelf
+from app.session import Tray
+from app.tabs.search_changes import told
+from app.uploads import add_bytes
+from core import RequestError
+from core.analysis.retrieval import Added
+from core.errors import CollectionError
+from core.gallery import Rendered
+from tests.app.small import photograph
+
+HOSTILE = ["=cmd|' /C calc'!A0.png", "<img src=x onerror=alert(1)>.png", "猫.png", "+1.png"]
+
+
+@pytest.fixture
+def model(engine):
+    return engine.models.get("small")
+
+
+@pytest.fixture
+def key(engine, model, tmp_path):
+    """A collection of four pictures with names that want to be something else."""
+    for number, name in enumerate(HOSTILE):
+        (tmp_path / name.replace("/", "_")).write_bytes(photograph(number, 160 + 8 * number))
+    key = engine.shelf.create("Птицы / birds", model, 112)
+    engine.shelf.open(key, model).add([str(path) for path in sorted(tmp_path.glob("*.png"))], tags=["=tag"])
+    return key
+
+
+@pytest.fixture
+def tray(engine):
+    tray = add_bytes(engine.library, Tray("ada"), photograph(1, 168), "one.png")
+    return add_bytes(engine.library, tray, photograph(2, 176), "two.png")
+
+
+def find(engine, key, model, tray, asked, **settings):
+    collection = engine.shelf.open(key, model)
+    return collection, handlers.search(engine, collection, tray, model, asked, SearchSettings(key, **settings))
+
+
+@pytest.mark.parametrize("mode", ["cls", "mean"])
+def test_a_picture_of_the_tray_finds_itself(engine, key, model, tray, mode):
+    _, found = find(engine, key, model, tray, (Asked("p1"),), mode=mode)
+    assert found.hits[0].record.width == 176
+    assert found.hits[0].score == pytest.approx(1, abs=2e-3)
+    assert "4 of 4 pictures" in found.facts
+    assert "Exact" in found.facts
+
+
+def test_parts_are_asked_in_shares_of_the_picture(engine, key, model, tray):
+    collection, found = find(engine, key, model, tray, (Asked("p0", point=(0.5, 0.5)),), mode="region")
+    expected = collection.search(photograph(1, 168), 4, point=(84, 60))
+    assert [(hit.id, hit.place.box) for hit in found.hits] == [(hit.id, hit.place.box) for hit in expected]
+    assert handlers.fitting_mode((Asked("p0", point=(0.5, 0.5)),), "cls") == "region"
+
+
+def test_for_and_against(engine, key, model, tray):
+    _, liked = find(engine, key, model, tray, (Asked("p0"), Asked("p1")))
+    _, disliked = find(engine, key, model, tray, (Asked("p0"), Asked("p1", against=True)))
+    assert {hit.record.width for hit in liked.hits[:2]} == {168, 176}
+    assert disliked.hits[0].record.width == 168
+    scores = [next(hit.score for hit in one.hits if hit.record.width == 176) for one in (liked, disliked)]
+    assert scores[1] < scores[0]
+    with pytest.raises(RequestError, match=r"press \+"):
+        find(engine, key, model, tray, (Asked("p0", against=True),))
+
+
+def test_what_the_browser_says_is_not_trusted(tray):
+    assert handlers.asked_from([{"picture": "p0", "box": [-1, 0, 2, 0.5]}]) == (Asked("p0", box=(0, 0, 1, 0.5)),)
+    for rubbish in ([{}], ["x"], [{"picture": "p0", "box": [1]}], [{"picture": "p0", "point": ["a", 1]}]):
+        with pytest.raises(RequestError, match="draw it again"):
+            handlers.asked_from(rubbish)
+    assert handlers.still_there((Asked("p7"),), tray) == (Asked("p0"),)
+    assert handlers.still_there((Asked("p1", against=True),), tray) == (Asked("p1", against=True),)
+    with pytest.raises(RequestError, match="choose from"):
+        handlers.settings_of({"collection": "", "mode": "x", "tags": [], "k": 3})
+    with pytest.raises(RequestError, match="choose 1 to"):
+        handlers.settings_of({"collection": "", "mode": "cls", "tags": [], "k": 10**6})
+
+
+@pytest.mark.parametrize("key", ["../../etc", "gallery", "", "a-00000000", ".hidden", "x/../y"])
+def test_no_key_leads_out_of_the_folder(engine, key):
+    with pytest.raises(RequestError):
+        engine.shelf.look(key)
+    with pytest.raises(RequestError):
+        engine.shelf.remove(key)
+
+
+def test_collections_are_listed_renamed_moved_and_removed(engine, key, model, tmp_path):
+    engine.shelf.look(key).rename("Vögel")
+    assert [(one.title, one.pictures) for one in engine.shelf.listed() if one.key == key] == [("Vögel", 4)]
+    path = engine.shelf.look(key).export(tmp_path / "export.zip")
+    other = engine.shelf.bring_in(path)
+    assert len(engine.shelf.open(other, model)) == 4
+    engine.shelf.remove(key)
+    assert [one.key for one in engine.shelf.listed() if one.key != GALLERY] == [other]
+    with pytest.raises(RequestError, match="There is no collection"):
+        engine.shelf.look(key)
+    with pytest.raises(CollectionError, match="Choose that model"):
+        engine.shelf.open(other, engine.models.get("another"))
+
+
+def test_the_gallery_is_encoded_once_for_each_model(tmp_path, model):
+    pictures = []
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(photograph(number))
+        pictures.append(Rendered(tmp_path / f"{number}.png", "cat", "sketch"))
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=pictures)
+    told_of = []
+    filled = shelf.fill_gallery(model, lambda *counts: told_of.append(counts), lambda: False)
+    assert told_of[-1] == (3, 3)
+    assert filled.tags() == {"cat": 3, "sketch": 3}
+    assert shelf.original(GALLERY, "cat/1.png") == tmp_path / "1.png"
+    again = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=pictures)
+    again.fill_gallery(model, lambda *counts: pytest.fail("encoded twice"), lambda: False)
+    assert [one.key for one in again.listed()] == [GALLERY]
+    with pytest.raises(RequestError, match="cannot be changed"):
+        again.look(GALLERY)
+
+
+def test_without_a_gallery_the_list_is_empty_and_says_so(tmp_path, model):
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
+    assert shelf.listed() == []
+    with pytest.raises(RequestError, match="does not ship"):
+        shelf.open(GALLERY, model)
+
+
+def test_a_table_that_no_spreadsheet_computes(engine, key, model, tray):
+    _, found = find(engine, key, model, tray, (Asked("p0"),))
+    data = files.table(found.hits)
+    assert data.startswith("\ufeff".encode())
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+    assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
+    assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())
+    assert {row["name"] for row in rows} >= {"'=cmd|' _C calc'!A0.png", "猫.png", "'+1.png"}
+    assert float(rows[0]["score"]) == pytest.approx(1, abs=2e-3)
+
+
+def test_a_contact_sheet_is_lit_where_it_matches(engine, key, model, tray):
+    collection, found = find(engine, key, model, tray, (Asked("p0", point=(0.5, 0.5)),), mode="region")
+    sheet = files.contact_sheet(collection, found.hits, columns=3)
+    assert sheet.size == (3 * 212 + 12, 2 * 246 + 12)
+    lit = np.asarray(files.lit(collection, found.hits[0]))
+    left, top, right, _ = (round(edge) for edge in found.hits[0].place.box)
+    assert (lit[top, left:right] == 255).all(), "a white frame around the best cell"
+
+
+def test_what_is_sent_holds_every_place(engine, key, model, tray):
+    collection, found = find(engine, key, model, tray, (Asked("p0"),))
+    (group,) = payloads.results_prop(collection, found)["groups"]
+    first = group["items"][0]
+    assert first["uri"].startswith("data:image/webp;base64,UklGR")
+    assert (first["rows"], first["columns"]) == found.hits[0].place.heat.shape
+    assert 0 <= min(first["box"]) <= max(first["box"]) <= 1
+    browsing = payloads.results_prop(collection, handlers.browse(collection, SearchSettings(key)))
+    assert "heat" not in browsing["groups"][0]["items"][0]
+
+
+def test_groups_and_tags(engine, key, model):
+    collection = engine.shelf.open(key, model)
+    same = handlers.near_duplicates(collection, 0.7)
+    assert same.facts.split()[0] == str(len(same.groups))
+    assert handlers.split_tags(" a ,b,, a,=1+1 ") == ("a", "b", "=1+1")
+
+
+def test_what_an_addition_told_is_plain_text():
+    text = told(Added(ids=[1], known=2, refused=[f"<b>{number}</b>" for number in range(30)], cancelled=True))
+    assert "1 pictures added; 2 were there already; cancelled" in text
+    assert "<b>" not in text
+    assert "and 10 more" in text
+
+
+def test_programs_fill_and_ask(engine, tmp_path, model):
+    api = SearchApi(engine)
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3):
+            archive.writestr(f"../{number}.png", photograph(number))
+        archive.writestr("broken.jpg", b"nothing")
+    answer = api.add_images("Mine", [str(path)], tags="a, b", size=112)
+    assert (len(answer["added"]), answer["pictures"], answer["title"]) == (3, 3, "Mine")
+    assert "broken.jpg" in answer["refused"][0]
+    assert api.add_images("Mine", [str(path)])["known"] == 3
+    (tmp_path / "ask.png").write_bytes(photograph(1))
+    sheet, numbers = api.search("Mine", str(tmp_path / "ask.png"), k=2, tags="a", point="80, 60", mode="region")
+    assert sheet.width > 200
+    assert numbers["results"][0]["name"] == "1.png"
+    assert numbers["results"][0]["tags"] == ["a", "b"]
+    for wrong, words in (({"collection": "none"}, "There is no"), ({"box": "1,2"}, "give 4"), ({"k": 0}, "1 to 200")):
+        with pytest.raises(RequestError, match=words):
+            api.search(**({"collection": "Mine", "image": str(tmp_path / "ask.png")} | wrong))
