@@ -66,7 +66,7 @@ class FeatureTable:
         if self._rows:
             self.parts.mkdir(parents=True, exist_ok=True)
             number = max((int(part.stem) for part in self._part_files()), default=-1) + 1
-            with _renamed(self.parts / f"{number:05}.parquet", self.schema) as writer:
+            with whole_table(self.parts / f"{number:05}.parquet", self.schema) as writer:
                 writer.write_table(self._table())
         self._rows, self._bytes, self._last = [], 0, time.monotonic()
 
@@ -79,7 +79,7 @@ class FeatureTable:
         newest = {}
         for source in sources:
             newest |= dict.fromkeys(pq.read_table(source, columns=["path"])["path"].to_pylist(), source)
-        with _renamed(self.path, self.schema) as writer:
+        with whole_table(self.path, self.schema) as writer:
             for source in sources:
                 file = pq.ParquetFile(source)
                 for group in range(file.num_row_groups):
@@ -139,7 +139,7 @@ def _column(values: list[np.ndarray], kind: pa.DataType) -> pa.Array:
 
 
 @contextlib.contextmanager
-def _renamed(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def whole_table(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer whose file gets its name when it is whole; after an exception it never does."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")

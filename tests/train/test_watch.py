@@ -159,7 +159,7 @@ def test_a_source_that_cannot_be_read_leaves_the_photographs(tmp_path, caplog):
 
 def test_labels_that_are_too_few_or_unreadable(photographs, tmp_path):
     with pytest.raises(DataError, match="two such labels"):
-        Watch(CONFIG, photographs, Files(photographs.root, photographs.paths[:2]))
+        Watch(CONFIG, photographs, Files(photographs.root, photographs.files[:2]))
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for number in range(3):

@@ -41,10 +41,15 @@ class Source(Protocol):
 
     blocks: Sequence[range]
     """Runs of indices that are read cheaply together; single indices where order does not matter."""
+    files: Sequence[Path]
+    """What the images are read from."""
 
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> Encoded: ...
+
+    def name(self, index: int) -> str:
+        """What an image is reported by, without reading it."""
 
     def label(self, index: int) -> str | None:
         """The label alone, without reading the image."""
@@ -54,18 +59,20 @@ class Files:
     """Image files; the label is the name of the folder a file lies in, below the root."""
 
     def __init__(self, root: Path, paths: Sequence[Path]):
-        self.root, self.paths = root, paths
+        self.root, self.files = root, paths
         self.blocks = [range(i, i + 1) for i in range(len(paths))]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def read(self, index: int) -> Encoded:
-        path = self.paths[index]
-        return Encoded(path.read_bytes(), str(path), self.label(index))
+        return Encoded(self.files[index].read_bytes(), self.name(index), self.label(index))
+
+    def name(self, index: int) -> str:
+        return str(self.files[index])
 
     def label(self, index: int) -> str | None:
-        parent = self.paths[index].parent
+        parent = self.files[index].parent
         return parent.name if parent != self.root else None
 
 
@@ -76,7 +83,7 @@ class Tar:
     """
 
     def __init__(self, shards: Sequence[Path], suffixes: frozenset[str] = SUFFIXES):
-        self.shards = shards
+        self.files = shards
         self.members: list[tuple[int, str, int, int, str | None]] = []  # shard, name, offset, size, label
         self.blocks = []
         for number, shard in enumerate(shards):
@@ -88,10 +95,14 @@ class Tar:
         return len(self.members)
 
     def read(self, index: int) -> Encoded:
-        shard, name, offset, size, label = self.members[index]
-        with self.shards[shard].open("rb") as file:
+        shard, _, offset, size, label = self.members[index]
+        with self.files[shard].open("rb") as file:
             file.seek(offset)
-            return Encoded(file.read(size), f"{self.shards[shard]}:{name}", label)
+            return Encoded(file.read(size), self.name(index), label)
+
+    def name(self, index: int) -> str:
+        shard, name, *_ = self.members[index]
+        return f"{self.files[shard]}:{name}"
 
     def label(self, index: int) -> str | None:
         return self.members[index][-1]
@@ -101,13 +112,11 @@ class Parquet:
     """Images in the column `image` (bytes, or a struct with `bytes`), labels in `label` where there is one."""
 
     def __init__(self, files: Sequence[Path]):
-        import pyarrow.parquet as parquet
-
         self.files = files
         self.groups: list[tuple[int, int]] = []  # file, row group
         starts = [0]
         for number, path in enumerate(files):
-            metadata = parquet.ParquetFile(path).metadata
+            metadata = _parquet_metadata(path)
             if "image" not in {metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)}:
                 raise DataError(f"{path} has no column `image`; name the column that holds the encoded pictures so.")
             for group in range(metadata.num_row_groups):
@@ -128,11 +137,17 @@ class Parquet:
         return self._labels[index]
 
     def read(self, index: int) -> Encoded:
-        group = int(np.searchsorted(self.starts, index, side="right")) - 1
+        group = self._group_of(index)
         row = index - int(self.starts[group])
         image = self._group(group)[row].as_py()
         data = image["bytes"] if isinstance(image, dict) else image
-        return Encoded(data or b"", f"{self.files[self.groups[group][0]]}:{index}", self.label(index))
+        return Encoded(data or b"", self.name(index), self.label(index))
+
+    def name(self, index: int) -> str:
+        return f"{self.files[self.groups[self._group_of(index)][0]]}:{index}"
+
+    def _group_of(self, index: int) -> int:
+        return int(np.searchsorted(self.starts, index, side="right")) - 1
 
     @functools.cached_property
     def _labels(self) -> list[str | None]:
@@ -151,11 +166,16 @@ class Parquet:
     @functools.cached_property
     def _group(self):
         import pyarrow.parquet as parquet
+        from pyarrow import ArrowInvalid
 
         @functools.lru_cache(maxsize=OPEN_ROW_GROUPS)
         def load(group: int):
             number, row_group = self.groups[group]
-            return parquet.ParquetFile(self.files[number]).read_row_group(row_group, columns=["image"])["image"]
+            path = self.files[number]
+            try:
+                return parquet.ParquetFile(path).read_row_group(row_group, columns=["image"])["image"]
+            except (OSError, ArrowInvalid) as error:
+                raise DataError(f"{path}, row group {row_group}, cannot be read ({error}); write it anew.") from error
 
         return load
 
@@ -165,6 +185,7 @@ class Joined:
 
     def __init__(self, parts: Sequence[Source]):
         self.parts = parts
+        self.files = [file for part in parts for file in part.files]
         self.starts = np.cumsum([0, *(len(part) for part in parts)])
         self.blocks = [
             range(block.start + int(start), block.stop + int(start))
@@ -178,6 +199,10 @@ class Joined:
     def read(self, index: int) -> Encoded:
         part, within = self._place(index)
         return part.read(within)
+
+    def name(self, index: int) -> str:
+        part, within = self._place(index)
+        return part.name(within)
 
     def label(self, index: int) -> str | None:
         part, within = self._place(index)
@@ -232,6 +257,16 @@ def _listed(path: Path) -> list[Path]:
         rows = csv.reader(file) if path.suffix == ".csv" else ([line.strip()] for line in file)
         names = [row[0] for row in rows if row and row[0] and not row[0].startswith("#")]
     return [path.parent / name for name in names]
+
+
+def _parquet_metadata(path: Path):
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        return parquet.ParquetFile(path).metadata
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as Parquet ({error}); write it anew, or take it out.") from error
 
 
 def _tar_members(shard: Path, suffixes: frozenset[str]) -> list[tuple[str, int, int, str | None]]:

@@ -14,7 +14,7 @@ def compiled(function: Callable) -> Callable:
     try:
         from numba import njit
     except ImportError as error:
-        raise RequestError("The small world is drawn with numba, which is not installed; pip install numba.") from error
+        raise RequestError("This is computed with numba, which is not installed; pip install numba.") from error
     try:
         return njit(cache=True, fastmath=True, error_model="numpy", nogil=True)(function)
     except RuntimeError:  # numba found no place it may write to

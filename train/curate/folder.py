@@ -1,0 +1,194 @@
+"""The folder of a curation, and how everything in it is written whole or not at all.
+
+    DIR/
+    ├── steps/embed.json …              what a finished step was told and what it found
+    ├── embeddings/{curated,pool,evaluation}/
+    │   ├── settings.json               of which images, by which model
+    │   ├── vectors.npy                 [n, D] float16, unit length; zeros for what could not be read
+    │   └── images/00000.parquet …      a row per image; a part that is there has its vectors on disk too
+    ├── search/NAME/settings.json, found.json, 00000.parquet …      neighbours: row, neighbour, cosine
+    ├── duplicates.parquet              a row per image of the pool: which are one, and which of them is kept
+    ├── clusters/settings.json, centres.npz, pool/ curated/ (cluster and cosine of each row)
+    ├── retrieved.parquet               what each curated image, or each cluster, brings
+    ├── fates.parquet                   a row per image: kept or dropped, by which step, because of which image
+    ├── selected.txt                    the images kept, one a line, where all of them are files
+    └── report.html
+
+Every step is a list of parts. Processes take them in turn; a part is a file that appears by a rename, so a step that
+was killed goes on with the parts that are absent. A step is finished when steps/NAME.json has its key, which follows
+from its settings and from the keys of the steps before it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core import DinoError
+from core.feature_files import write_whole
+from train import dist
+from train.dist import World
+
+FATES, SELECTED, REPORT = "fates.parquet", "selected.txt", "report.html"
+
+
+class CurationError(DinoError):
+    """A step of curation lacks what it builds on, or what lies there is damaged."""
+
+
+class Record(dict):
+    """What a finished step wrote down; `key` names what it was made from."""
+
+    @property
+    def key(self) -> str:
+        return self["key"]
+
+
+def key_of(*ingredients: object) -> str:
+    """A name for what is made from these: equal ingredients, equal name.
+
+    >>> key_of({"k": 4}, "a") == key_of({"k": 4}, "a") != key_of({"k": 5}, "a")
+    True
+    """
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def step_path(root: Path, step: str) -> Path:
+    return root / "steps" / f"{step}.json"
+
+
+def read_record(path: Path) -> Record | None:
+    """What a step wrote when it was finished; None where it is not."""
+    return Record(_read_json(path)) if path.exists() else None
+
+
+def required_record(root: Path, step: str) -> Record:
+    """As `read_record`, of a step by its name; CurationError where it is not finished."""
+    record = read_record(step_path(root, step))
+    if record is None:
+        raise CurationError(f"{root} has no finished step `{step}`; run: python -m train.curate {step} --out {root}")
+    return record
+
+
+def write_record(path: Path, key: str, found: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps({"key": key} | dict(found), indent=1, default=str).encode())
+
+
+def is_finished(root: Path, step: str, key: str, world: World) -> bool:
+    """Whether a step was finished with this key. Where not, it counts as unfinished from now on. Every rank calls it."""
+    record = read_record(step_path(root, step))
+    finished = record is not None and record.key == key
+    dist.wait()
+    if not finished and world.leads:
+        # or what is written now would be taken for the other's, should this be killed and that be asked for again
+        step_path(root, step).unlink(missing_ok=True)
+    dist.wait()
+    return finished
+
+
+class Parts:
+    """A folder of numbered parts of one kind, made with one group of settings."""
+
+    def __init__(self, folder: Path, count: int, suffix: str = ".parquet"):
+        self.folder, self.count, self.suffix = folder, count, suffix
+
+    def path(self, number: int) -> Path:
+        return self.folder / f"{number:05}{self.suffix}"
+
+    def missing(self, world: World) -> list[int]:
+        """Numbers of the parts that are not there and fall to this process, ascending."""
+        dist.wait()  # nobody writes before everybody has looked, or a part would be taken by nobody
+        absent = [number for number in range(self.count) if not self.path(number).exists()]
+        dist.wait()
+        return absent[world.rank :: world.size]
+
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Every part in order."""
+        for number in range(self.count):
+            yield read_table(self.path(number), columns)
+
+    def column(self, name: str) -> np.ndarray:
+        """One column of all parts."""
+        parts = [table[name].to_numpy() for table in self.tables([name])]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+
+def prepare(folder: Path, settings: Mapping[str, object], world: World, what: str = "") -> None:
+    """A folder for parts made with `settings`. Every rank calls it.
+
+    What was made there with other settings is removed; where `what` names it as too dear for that, CurationError.
+    """
+    path, wanted = folder / "settings.json", json.loads(json.dumps(settings, default=str))
+    found = _read_json(path) if path.exists() else None
+    if found != wanted and found is not None and what:
+        differing = [name for name in wanted if found.get(name) != wanted[name]]
+        raise CurationError(
+            f"{folder} holds {what}, made otherwise ({', '.join(differing)} differ); "
+            "give another --out, or remove that folder to make them anew."
+        )
+    dist.wait()
+    if world.leads and found != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_whole(path, json.dumps(wanted, indent=1).encode())
+    dist.wait()
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """A Parquet file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_whole(path, sink.getvalue().to_pybytes())
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    with _damage(path):
+        return pq.read_table(path, columns=columns)
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """An .npz file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with _damage(path), np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _read_json(path: Path) -> dict:
+    with _damage(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Whatever a reader says of a file that is there and cannot be read becomes a sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CurationError(f"{path} is not there; run the steps before again.") from error
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CurationError(f"{path} is damaged ({reason}); remove it and run the same command again.") from error
+
+
+def words(codes: np.ndarray, names: Sequence[str]) -> pa.DictionaryArray:
+    """A column of a few words, from their places in `names`."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(names))
