@@ -24,7 +24,6 @@ from train.curate.folder import (
     key_of,
     read_table,
     required_record,
-    step_path,
     words,
     write_record,
     write_table,
@@ -78,7 +77,7 @@ def deduplicate(root: Path, config: DeduplicateConfig, memory: float, world: Wor
         found = _decide(root, pool, searches, config)
         if found["largest"] > max(CHAINED * len(pool), config.neighbours):
             log.warning(CHAINED_NOTE, found["largest"], len(pool), config.threshold)
-        write_record(step_path(root, "deduplicate"), key, found)
+        write_record(root, "deduplicate", key, found)
     dist.wait()
     return required_record(root, "deduplicate")
 

@@ -30,8 +30,8 @@ from train.curate.embeddings import (
     set_settings,
     write_part,
 )
-from train.curate.folder import Parts, Record, key_of, prepare, required_record, step_path, write_record
-from train.data.sources import Joined, Source, open_source
+from train.curate.folder import Parts, Record, key_of, prepare, required_record, write_record
+from train.data.sources import Files, Joined, Source, open_source
 from train.dist import World
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,11 @@ class Given(NamedTuple):
     """The images of one set: the paths that were given for it, and what lies there."""
 
     paths: Sequence[Path]
+    """Absolute."""
+    sources: Sequence[Source]
+    """Of each path."""
     source: Source
+    """All of them, one after the other."""
     starts: Sequence[int]
     """Rows at which each path begins."""
 
@@ -59,9 +63,10 @@ class _Prepared(NamedTuple):
 
 def open_given(paths: Sequence[Path]) -> Given:
     """What lies under the paths of one set. DataError where one of them holds no images."""
+    paths = [Path(path).absolute() for path in paths]
     sources = [open_source(path) for path in paths]
     starts = np.cumsum([0, *(len(source) for source in sources[:-1])]).tolist()
-    return Given(paths, sources[0] if len(sources) == 1 else Joined(sources), starts)
+    return Given(paths, sources, sources[0] if len(sources) == 1 else Joined(sources), starts)
 
 
 def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, world: World) -> Record:
@@ -80,7 +85,9 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
         "precision": config.precision,
     }
     settings = {
-        name: set_settings(len(one.source), made | {"paths": _absolute(one.paths), "files": fingerprint(one.source)})
+        name: set_settings(
+            len(one.source), made | {"paths": list(map(str, one.paths)), "files": fingerprint(one.source)}
+        )
         for name, one in given.items()
     }
     for name, one in given.items():
@@ -88,8 +95,9 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
         _embed_set(set_folder(root, name), name, one, model, config, world)
     dist.wait()
     if world.leads:
-        found = {name: {"images": len(one.source), "paths": _absolute(one.paths)} for name, one in given.items()}
-        write_record(step_path(root, "embed"), key_of(settings), {"sets": found} | made)
+        found = {name: {"images": len(one.source), "paths": list(map(str, one.paths))} for name, one in given.items()}
+        files = all(isinstance(source, Files) for one in given.values() for source in one.sources)
+        write_record(root, "embed", key_of(settings), {"sets": found, "files": files} | made)
         _list_unreadable(root, list(given))
     dist.wait()
     return required_record(root, "embed")
@@ -114,20 +122,20 @@ def adopt(root: Path, sets: Mapping[str, np.ndarray], rows: Mapping[str, Sequenc
             plain = (known[n] if known else ImageRow(f"{name}-{n}", 0, None, 0, 0, 0, None) for n in places)
             write_part(parts, number, list(plain))
     found = {"sets": {name: {"images": len(vectors), "paths": []} for name, vectors in sets.items()}}
-    write_record(step_path(root, "embed"), key_of({name: vectors.shape for name, vectors in sets.items()}), found)
+    write_record(root, "embed", key_of({name: vectors.shape for name, vectors in sets.items()}), found)
 
 
 def fingerprint(source: Source) -> str:
     """Of the names, sizes and times of the files that a source reads."""
-    known = []
-    for file in source.files:
-        try:
-            state = file.stat()
-        except OSError:
-            known.append((str(file), None, None))
-        else:
-            known.append((str(file), state.st_size, state.st_mtime_ns))
-    return key_of(known)
+    return key_of([_state(file) for file in source.files])
+
+
+def _state(file: Path) -> tuple[str, int, int]:
+    try:
+        state = file.stat()
+    except OSError:  # named in a list, and not there: it is counted among the unreadable
+        return str(file), -1, -1
+    return str(file), state.st_size, state.st_mtime_ns
 
 
 def _embed_set(
@@ -198,7 +206,3 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
     write_whole(root / "embeddings" / UNREADABLE, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
     if lines:
         log.warning("%d images cannot be read; they are listed in %s", len(lines), root / "embeddings" / UNREADABLE)
-
-
-def _absolute(paths: Sequence[Path]) -> list[str]:
-    return [str(Path(path).absolute()) for path in paths]

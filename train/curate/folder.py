@@ -38,6 +38,8 @@ from train import dist
 from train.dist import World
 
 FATES, SELECTED, REPORT = "fates.parquet", "selected.txt", "report.html"
+BEFORE = {"deduplicate": "embed", "cluster": "deduplicate", "retrieve": "deduplicate"}
+"""What each step builds on."""
 
 
 class CurationError(DinoError):
@@ -65,27 +67,42 @@ def step_path(root: Path, step: str) -> Path:
     return root / "steps" / f"{step}.json"
 
 
-def read_record(path: Path) -> Record | None:
-    """What a step wrote when it was finished; None where it is not."""
+def read_found(path: Path) -> Record | None:
+    """What was written at `path` by `write_found`; None where nothing was."""
     return Record(_read_json(path)) if path.exists() else None
 
 
+def write_found(path: Path, key: str, found: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps({"key": key} | dict(found), indent=1, default=str).encode())
+
+
+def read_record(root: Path, step: str) -> Record | None:
+    """What a step wrote when it was finished; None where it is not, or the step before has been done anew since."""
+    record, before = read_found(step_path(root, step)), BEFORE.get(step)
+    if record is None or before is None:
+        return record
+    upstream = read_record(root, before)
+    return record if upstream is not None and record["from"] == upstream.key else None
+
+
 def required_record(root: Path, step: str) -> Record:
-    """As `read_record`, of a step by its name; CurationError where it is not finished."""
-    record = read_record(step_path(root, step))
+    """As `read_record`; CurationError where the step is not finished."""
+    record = read_record(root, step)
     if record is None:
         raise CurationError(f"{root} has no finished step `{step}`; run: python -m train.curate {step} --out {root}")
     return record
 
 
-def write_record(path: Path, key: str, found: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"key": key} | dict(found), indent=1, default=str).encode())
+def write_record(root: Path, step: str, key: str, found: Mapping[str, object]) -> None:
+    before = BEFORE.get(step)
+    upstream = {"from": required_record(root, before).key} if before else {}
+    write_found(step_path(root, step), key, upstream | dict(found))
 
 
 def is_finished(root: Path, step: str, key: str, world: World) -> bool:
     """Whether a step was finished with this key. Where not, it counts as unfinished from now on. Every rank calls it."""
-    record = read_record(step_path(root, step))
+    record = read_record(root, step)
     finished = record is not None and record.key == key
     dist.wait()
     if not finished and world.leads:

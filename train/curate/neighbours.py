@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from train import dist
 from train.curate.embeddings import Embeddings, parts_of
-from train.curate.folder import Parts, Record, key_of, prepare, read_record, write_record, write_table
+from train.curate.folder import Parts, Record, key_of, prepare, read_found, write_found, write_table
 from train.curate.inverted import InvertedSearch
 from train.curate.search import ExactSearch, Plan, Search, gather, plan_search
 from train.dist import World
@@ -54,17 +54,17 @@ def neighbours(root: Path, name: str, asked: Asked, made_from: str, memory: floa
     settings = {"from": made_from, "k": asked.k, "floor": asked.floor, "recall": asked.recall, "block": block}
     prepare(folder, settings | plan._asdict(), world)
     parts = Parts(folder, parts_of(len(asked.rows), block))
-    record = read_record(folder / FOUND)
+    record = read_found(folder / FOUND)
     if record is None:
         search, recall = _open_search(asked, plan, folder, world)
         _search(asked, search, parts, block, name, world)
         dist.wait()
         if world.leads:
             found = plan._asdict() | {"recall": recall, "probes": getattr(search, "probes", None), "k": asked.k}
-            write_record(folder / FOUND, key_of(settings, plan), found)
+            write_found(folder / FOUND, key_of(settings, plan), found)
             (folder / INDEX).unlink(missing_ok=True)
         dist.wait()
-        record = Record(read_record(folder / FOUND) or {})
+        record = Record(read_found(folder / FOUND) or {})
     return Found(parts, record)
 
 
