@@ -6,6 +6,7 @@ references join the components, but their own edges are counted only directly, n
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -42,16 +43,13 @@ SOURCES = ("", "pool", "curated", "evaluation")
 """Of the image because of which it does."""
 REASONS = ("", "most pixels", "largest file", "first in order")
 """Why one of several near-duplicates is kept, in the order of `representatives`."""
-TRIED = tuple(percent / 100 for percent in range(40, 100, 5))
+TRIED = (0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99)
 """Thresholds for which the record says what they would drop, where they are above the floor."""
 CHAINED = 0.05
 """Share of the pool in one component from which on a threshold is doubted."""
-CHAINED_NOTE = (
-    "%d of %d images are one component at a cosine of %g: these features need a higher threshold for copies. "
-    "The report shows how similar nearest images are."
-)
+LEAST_CHAINED = 10
 BLOCK = 65_536
-BINS = 50
+BINS = 200
 
 
 class Close(NamedTuple):
@@ -75,8 +73,8 @@ def deduplicate(root: Path, config: DeduplicateConfig, memory: float, world: Wor
     key = key_of(asdict(config), [found.record.key for found in searches.values()])
     if not is_finished(root, "deduplicate", key, world) and world.leads:
         found = _decide(root, pool, searches, config)
-        if found["largest"] > max(CHAINED * len(pool), config.neighbours):
-            log.warning(CHAINED_NOTE, found["largest"], len(pool), config.threshold)
+        if note := doubt(found):
+            log.warning(note)
         write_record(root, "deduplicate", key, found)
     dist.wait()
     return required_record(root, "deduplicate")
@@ -230,3 +228,14 @@ def _histogram(parts: Parts, rows: int) -> list[int]:
     for table in parts.tables(["row", "cosine"]):
         np.maximum.at(nearest, table["row"].to_numpy(), table["cosine"].to_numpy())
     return np.histogram(nearest[nearest > 0].clip(max=1), bins=BINS, range=(0, 1))[0].tolist()
+
+
+def doubt(found: Mapping[str, object]) -> str:
+    """A sentence where the record of this step looks as if its threshold did not suit the features; or nothing."""
+    largest, images, threshold = found["largest"], found["images"], found["threshold"]
+    if largest <= max(CHAINED * images, LEAST_CHAINED):
+        return ""
+    return (
+        f"{largest:,} of {images:,} images are one group at a cosine of {threshold:g}: these features need a higher "
+        "threshold to tell copies; the report's first histogram shows where it could lie."
+    )

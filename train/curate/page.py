@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-SHOWN_NAME = 42
-"""Letters of a name that a caption shows; all of it stands in the tooltip."""
+TICKS = 10
+"""A histogram begins at a multiple of one part in so many."""
+POINTS = 360
+"""Clusters that a curve has a step for, at most."""
 
 
 def text(value: object) -> str:
@@ -52,52 +54,53 @@ def number(value: float) -> str:
 
 def picture(address: str | None, name: str, caption: str, kind: str = "") -> str:
     """A framed picture with a caption; `kind` is kept, gone or nothing, and colours the frame."""
-    short = name if len(name) <= SHOWN_NAME else f"…{name[-SHOWN_NAME:]}"
-    alt = text(Path(name).name)
-    inside = f'<img src="{address}" alt="{alt}">' if address else '<span class="muted">picture not found</span>'
+    last = text(Path(name).name)
+    inside = f'<img src="{address}" alt="{last}">' if address else '<span class="muted">picture not found</span>'
     return (
         f'<figure class="picture {kind}" title="{text(name)}"><div class="frame">{inside}</div>'
-        f"<figcaption>{text(caption)}<br>{text(Path(short).name)}</figcaption></figure>"
+        f'<figcaption>{text(caption)}<span class="name">{last}</span></figcaption></figure>'
     )
 
 
 def bars(counts: Sequence[int], mark: float, label: str) -> str:
-    """A histogram of values from 0 to 1 with a vertical line at `mark`."""
-    width, height, foot = 720, 140, 24
-    most, step = max([*counts, 1]), width / max(len(counts), 1)
+    """A histogram of values from 0 to 1, from the first that occurs on, with a vertical line at `mark`."""
+    occupied = [place for place, count in enumerate(counts) if count]
+    first = min([*occupied, int(mark * len(counts)), len(counts) - 1]) * TICKS // len(counts) / TICKS
+    skipped = round(first * len(counts))
+    most, step = max([*counts, 1]), 100 / (len(counts) - skipped)
     columns = "".join(
-        f'<rect class="fill" x="{place * step:.1f}" width="{step - 1:.1f}" y="{height - size:.1f}" height="{size:.1f}">'
-        f"<title>{place / len(counts):.2f}–{(place + 1) / len(counts):.2f}: {count:,}</title></rect>"
-        for place, count in enumerate(counts)
-        if (size := max(height * count / most, 1.5 if count else 0))
+        f'<rect class="fill" x="{place * step:.3f}" width="{0.85 * step:.3f}" y="{100 - size:.2f}" height="{size:.2f}">'
+        f"<title>{(place + skipped) / len(counts):.3f} and more: {count:,}</title></rect>"
+        for place, count in enumerate(counts[skipped:])
+        if (size := max(100 * count / most, 1 if count else 0))
     )
-    ticks = "".join(_tick(width * tenth / 10, f"{tenth / 10:.1f}", height + 16, tenth, 10) for tenth in range(0, 11, 2))
-    return (
-        f'<svg viewBox="0 0 {width} {height + foot}" role="img" aria-label="{text(label)}">{columns}'
-        f'<line class="axis" x1="0" x2="{width}" y1="{height}" y2="{height}"/>'
-        f'<line class="mark" x1="{mark * width:.1f}" x2="{mark * width:.1f}" y1="0" y2="{height}"/>{ticks}</svg>'
-    )
+    at = 100 * (mark - first) / (1 - first)
+    ticks = [f"{first + (1 - first) * part / 4:.3g}" for part in range(5)]
+    return _chart(f'{columns}<line class="mark" x1="{at:.2f}" x2="{at:.2f}" y1="0" y2="100"/>', ticks, label)
 
 
 def curves(first: Sequence[int], second: Sequence[int], label: str) -> str:
-    """Shares of two groups of clusters, each from its fullest to its emptiest, one line each."""
-    width, height, foot = 720, 180, 24
+    """Shares of two groups in each cluster, each from its fullest to its emptiest, one line each."""
     shares = [np.sort(np.asarray(one, float))[::-1] / max(sum(one), 1) for one in (first, second)]
-    most = max([float(one.max(initial=0)) for one in shares] + [1e-9])
+    most = max(float(one.max()) for one in shares) or 1.0
     lines = []
     for kind, one in zip(("first", "second"), shares, strict=True):
-        places = np.unique(np.linspace(0, len(one) - 1, min(len(one), 360)).round().astype(int)) if len(one) else []
+        places = np.unique(np.linspace(0, len(one) - 1, min(len(one), POINTS)).round().astype(int))
         steps = " ".join(
-            f"{width * place / len(one):.1f},{height - height * one[place] / most:.1f} "
-            f"{width * (place + 1) / len(one):.1f},{height - height * one[place] / most:.1f}"
+            f"{100 * (place + side) / len(one):.2f},{100 - 98 * one[place] / most:.2f}"
             for place in places
+            for side in (0, 1)
         )
         lines.append(f'<polyline class="{kind}" points="{steps}"/>')
-    ticks = _tick(0, "fullest cluster", height + 16, 0, 1) + _tick(width, "emptiest", height + 16, 1, 1)
+    return _chart("".join(lines), [f"fullest, {most:.1%} of the images at the top", "emptiest"], label)
+
+
+def _chart(drawn: str, ticks: Sequence[str], label: str) -> str:
+    """Shapes on a ground of 100 × 100 that is as wide as the page, with words under it."""
+    under = "".join(f"<span>{text(tick)}</span>" for tick in ticks)
     return (
-        f'<svg viewBox="0 -2 {width} {height + foot + 2}" role="img" aria-label="{text(label)}">'
-        f'<line class="axis" x1="0" x2="{width}" y1="{height}" y2="{height}"/>{"".join(lines)}{ticks}'
-        f'<text x="{width / 2}" y="12" text-anchor="middle">fullest: {most:.1%} of the images</text></svg>'
+        f'<div class="chart"><svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{text(label)}">'
+        f'{drawn}</svg><div class="ticks">{under}</div></div>'
     )
 
 
@@ -114,8 +117,3 @@ def funnel(rows: Sequence[tuple[str, int, str]]) -> str:
         )
         + "</div>"
     )
-
-
-def _tick(x: float, words: str, y: float, place: int, last: int) -> str:
-    anchor = "start" if place == 0 else "end" if place == last else "middle"
-    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}">{text(words)}</text>'

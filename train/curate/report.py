@@ -85,8 +85,9 @@ def _counts(known: Curation) -> str:
         ("in evaluation", "not in an evaluation set", "too close to an evaluation image, with all their copies"),
         ("in curated", "not curated already", "near-duplicates of a curated image"),
     ):
-        left -= fates[fate]
-        rows.append((words, left, _gone(fates[fate], why)))
+        if fate == "copy" or fate.split()[-1] in known.embedded["sets"]:
+            left -= fates[fate]
+            rows.append((words, left, _gone(fates[fate], why)))
     if known.retrieved:
         taken = known.retrieved["taken"]
         rows.append(("retrieved by a curated image", taken, _gone(left - taken, "retrieved by none")))
@@ -109,10 +110,7 @@ def _unreadable(known: Curation) -> str:
 
 def _duplicates(known: Curation) -> str:
     found, threshold = known.deduplicated, known.deduplicated["threshold"]
-    doubt = ""
-    if found["largest"] > max(deduplicate.CHAINED * found["images"], 64):
-        note = deduplicate.CHAINED_NOTE % (found["largest"], found["images"], threshold)
-        doubt = f'<p class="note">{text(note)}</p>'
+    doubt = f'<p class="note">{text(note)}</p>' if (note := deduplicate.doubt(found)) else ""
     tried = found["tried"]
     rows = [(f"{one['threshold']:.2f}", one["copies"], one["largest"]) for one in tried]
     here = [one["threshold"] for one in tried].index(threshold)
