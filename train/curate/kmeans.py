@@ -24,11 +24,14 @@ from train.dist import World
 
 ROUNDS = 64
 """Draws in which the first centres are spread; of up to so many centres, each is drawn by itself."""
-SEEDS_FROM = 16
-"""Vectors for each centre that the first ones are drawn from."""
-LEAST_SEEDS_FROM = 4096
+SEEDS_FROM, LEAST_SEEDS_FROM, MOST_SEEDS_FROM = 32, 4096, 2**18
+"""Vectors for each centre that the first ones are drawn from, and how many at the least and most in all."""
+MOST_MERGED = 8192
+"""Up to so many, twice the centres are drawn and merged: all pairs of them are looked at, 268 MB."""
 KEPT = 0.75
 """Weight of what earlier mini-batches said, at each new one."""
+SETTLING = 3
+"""Steps before first centres are merged."""
 SETTLED = 1e-5
 """Relative gain of the mean cosine below which a pool that is looked at whole has settled."""
 SAVED_EVERY = 10.0
@@ -40,14 +43,14 @@ FIXED = 2.0**24
 class _State(NamedTuple):
     """Where the search for centres stands, equal on every process."""
 
-    step: int
     centres: Tensor
     """[K, D] float32, unit length."""
-    totals: Tensor
-    """[K, D] float64: the vectors of each centre, summed with the weights of their batches."""
-    counts: Tensor
+    totals: Tensor | None = None
+    """[K, D] float64: the vectors of each centre, summed with the weights of their batches; None before the first."""
+    counts: Tensor | None = None
     """[K] float64: the sum of those weights."""
-    gain: float
+    step: int = 0
+    gain: float = -1.0
     """The mean cosine of vectors with their centre, at the last step."""
 
 
@@ -119,13 +122,36 @@ def spread(sample: Tensor, clusters: int, generator: np.random.Generator) -> Ten
     return sample[chosen]
 
 
+def first_centres(sample: Tensor, clusters: int, generator: np.random.Generator) -> Tensor:
+    """Where k-means starts, [K, D], from a sample [m, D].
+
+    Drawn alone, some centres share a cluster while others hold two, which no later step mends. So twice as many are
+    drawn and settled a little, and the likest are merged by Ward's rule.
+    """
+    if 2 * clusters > min(MOST_MERGED, len(sample)):
+        return F.normalize(spread(sample, clusters, generator), dim=1)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    vectors, rows = sample.cpu().numpy(), np.arange(len(sample))
+    now = _State(F.normalize(spread(sample, 2 * clusters, generator), dim=1))
+    parts = np.array_split(rows, parts_of(len(rows), block_rows(2 * clusters)))
+    for _ in range(SETTLING):
+        now = _step(vectors, parts, now, 0.0, World(0, 1, sample.device))
+    merged = fcluster(linkage(now.centres.cpu().numpy(), "ward"), clusters, "maxclust") - 1
+    sums = torch.zeros(clusters, sample.shape[1], dtype=torch.float64, device=sample.device)
+    sums.index_add_(0, torch.from_numpy(merged).long().to(sample.device), now.totals)
+    counts = torch.from_numpy(np.bincount(merged, minlength=clusters)).double().to(sample.device)
+    _split_largest(sums, counts)
+    return F.normalize(sums, dim=1).float()
+
+
 def _start(vectors: np.ndarray, rows: np.ndarray, clusters: int, seed: int, world: World) -> _State:
-    sample = gather(vectors, sample_rows(rows, max(SEEDS_FROM * clusters, LEAST_SEEDS_FROM), seed)).to(world.device)
-    centres = F.normalize(spread(sample, clusters, np.random.default_rng([seed, 1])), dim=1)
+    wanted = int(np.clip(SEEDS_FROM * clusters, LEAST_SEEDS_FROM, MOST_SEEDS_FROM))
+    sample = gather(vectors, sample_rows(rows, wanted, seed)).to(world.device)
+    centres = first_centres(sample, clusters, np.random.default_rng([seed, 1]))
     if world.size > 1:
         torch.distributed.broadcast(centres, 0)
-    totals = torch.zeros(centres.shape, dtype=torch.float64, device=world.device)
-    return _State(0, centres, totals, totals.new_zeros(clusters), -1.0)
+    return _State(centres)
 
 
 def _drawn(blocks: int, drawn: int, seed: int, step: int) -> np.ndarray:
@@ -134,7 +160,8 @@ def _drawn(blocks: int, drawn: int, seed: int, step: int) -> np.ndarray:
 
 def _step(vectors: np.ndarray, parts: list[np.ndarray], now: _State, kept: float, world: World) -> _State:
     """The centres moved to the mean of the vectors nearest to each, this batch's and, weighted, those before."""
-    sums, counts = torch.zeros_like(now.totals), torch.zeros_like(now.counts)
+    sums = torch.zeros_like(now.centres, dtype=torch.float64)
+    counts = sums.new_zeros(len(sums))
     gained = torch.zeros(1, dtype=torch.int64, device=world.device)
     for rows in parts:
         x = gather(vectors, rows).to(world.device)
@@ -146,9 +173,10 @@ def _step(vectors: np.ndarray, parts: list[np.ndarray], now: _State, kept: float
         for one in (sums, counts, gained):
             torch.distributed.all_reduce(one)
     gain = float(gained) / FIXED / float(counts.sum())
-    totals, weights = kept * now.totals + sums, kept * now.counts + counts
-    _split_largest(totals, weights)
-    return _State(now.step + 1, F.normalize(totals, dim=1).float(), totals, weights, gain)
+    if now.totals is not None:
+        sums, counts = kept * now.totals + sums, kept * now.counts + counts
+    _split_largest(sums, counts)
+    return _State(F.normalize(sums, dim=1).float(), sums, counts, now.step + 1, gain)
 
 
 def _split_largest(totals: Tensor, weights: Tensor) -> None:

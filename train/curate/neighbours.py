@@ -87,7 +87,7 @@ def _search(asked: Asked, search: Search, parts: Parts, block: int, name: str, w
     for number in tqdm(missing, desc=f"search {name}", unit=" blocks", disable=not (world.leads and missing)):
         rows = asked.rows[number * block : (number + 1) * block]
         found = search.nearest(gather(asked.queries.vectors, rows).numpy(), asked.k + same)
-        own = found.places == rows[:, None]
+        own = same & (found.places == rows[:, None])
         if same:  # where many are equal an image may not be among its own nearest: then the last one goes
             own[~own.any(axis=1), -1] = True
         kept = (found.cosines > asked.floor) & (found.places >= 0) & ~own

@@ -1,0 +1,155 @@
+"""Images of any source become vectors; what cannot be read keeps its row; nothing given is changed."""
+
+import hashlib
+import io
+import resource
+import shutil
+import tarfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from core import VisionTransformer, ViTConfig, extract, load_image, load_model
+from core.runs import save_backbone
+from tests.train.curate.planted import ALONE
+from train.curate import embed as embedding
+from train.curate.config import EmbedConfig
+from train.curate.embed import embed
+from train.curate.embeddings import open_embeddings
+from train.curate.folder import CurationError
+from train.data.sources import DataError, open_source
+
+
+def encoded(value: int) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(value).integers(0, 256, (30 + value % 3 * 10, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A tiny model; a folder, a tar shard and a Parquet file of pictures, two of which are none."""
+    root = tmp_path_factory.mktemp("given")
+    model = VisionTransformer(ViTConfig(width=48, depth=2, heads=3, image_size=56, layer_scale=1.0))
+    model.initialise(torch.Generator().manual_seed(0))
+    save_backbone(model, root / "tiny.safetensors")
+    (root / "folder" / "cat").mkdir(parents=True)
+    for number in range(9):
+        (root / "folder" / "cat" / f"{number}.png").write_bytes(encoded(number))
+    (root / "folder" / "broken.jpg").write_bytes(b"not a picture")
+    with tarfile.open(root / "shard.tar", "w") as archive:
+        for number in range(9, 13):
+            member = tarfile.TarInfo(f"{number}.png")
+            member.size = len(encoded(number))
+            archive.addfile(member, io.BytesIO(encoded(number)))
+    images = [encoded(number) for number in range(13, 18)] + [b""]
+    pq.write_table(pa.table({"image": images, "label": ["a"] * 6}), root / "part.parquet")
+    return root
+
+
+@pytest.fixture
+def config(given):
+    return EmbedConfig(model=str(given / "tiny.safetensors"), size=56, precision="float32", threads=2)
+
+
+def paths(given):
+    return [given / "folder", given / "shard.tar", given / "part.parquet"]
+
+
+def state_of(folder):
+    return {path: (hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns) for path in folder.rglob("*.*")}
+
+
+def test_mixed_sources_become_the_models_cls_tokens(given, config, tmp_path):
+    before = state_of(given)
+    record = embed(tmp_path, {"pool": paths(given), "curated": [given / "folder"]}, config, ALONE)
+    assert state_of(given) == before
+    assert record["sets"]["pool"]["images"] == 20 and not record["files"]
+    pool = open_embeddings(tmp_path, "pool")
+    rows = pool.rows(np.arange(20))
+    unreadable = [place for place, row in enumerate(rows) if row.problem]
+    assert len(unreadable) == 2 and not pool.vectors[unreadable].any()
+    assert pool.readable.tolist() == [place for place in range(20) if place not in unreadable]
+    assert [row.path for row in rows] == [0] * 10 + [1] * 4 + [2] * 6
+    model, source = load_model(config.model), open_source(*paths(given))
+    for place in (0, 9, 12, 15):
+        if place in unreadable:
+            continue
+        image = load_image(source.read(place).data)
+        cls = extract(model, image, 56, precision="float32").cls
+        np.testing.assert_allclose(pool.vectors[place], cls / cls.norm(), atol=2e-3)
+        assert (rows[place].height, rows[place].width) == (image.height, image.width)
+    listed = (tmp_path / "embeddings" / "unreadable.txt").read_text(encoding="utf-8")
+    assert listed.count("broken.jpg") == 2 and "part.parquet:5" in listed
+
+
+def test_every_write_may_be_the_last(given, config, tmp_path, monkeypatch):
+    """Stopped after each file that is written in turn, it goes on and ends the same."""
+    monkeypatch.setattr("train.curate.embeddings.part_size", lambda images: 4)
+    monkeypatch.setattr(embedding, "part_size", lambda images: 4)
+    sets = {"pool": [given / "folder"], "curated": [given / "shard.tar"]}
+    embed(tmp_path / "whole", sets, config, ALONE)
+    replace, allowed = embedding.write_part, [0]
+
+    def stopping(*part):
+        if not allowed[0]:
+            raise KeyboardInterrupt
+        allowed[0] -= 1
+        replace(*part)
+
+    monkeypatch.setattr(embedding, "write_part", stopping)
+    stops = 0
+    while True:
+        allowed[0] = 1
+        try:
+            embed(tmp_path / "stopped", sets, config, ALONE)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops == 3  # four parts in all
+    for name in ("pool", "curated"):
+        a, b = (open_embeddings(tmp_path / run, name) for run in ("whole", "stopped"))
+        assert np.array_equal(a.vectors, b.vectors) and a.rows(np.arange(4)) == b.rows(np.arange(4))
+
+
+def test_vectors_of_other_images_are_refused(given, config, tmp_path):
+    folder = tmp_path / "folder"
+    shutil.copytree(given / "folder", folder)
+    embed(tmp_path / "out", {"pool": [folder]}, config, ALONE)
+    embed(tmp_path / "out", {"pool": [folder]}, config, ALONE)  # again: nothing to do
+    (folder / "another.png").write_bytes(encoded(77))
+    with pytest.raises(CurationError, match=r"holds vectors, made otherwise \(images, files differ\)"):
+        embed(tmp_path / "out", {"pool": [folder]}, config, ALONE)
+    assert len(open_embeddings(tmp_path / "out", "pool").vectors) == 10
+
+
+def test_a_full_disk_is_an_error_before_the_work(given, config, tmp_path):
+    """By a limit on the size of files, which the system reports as it reports a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            embed(tmp_path, {"pool": [given / "folder"]}, config, ALONE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "embeddings" / "pool" / "vectors.npy").exists()
+    embed(tmp_path, {"pool": [given / "folder"]}, config, ALONE)
+    assert len(open_embeddings(tmp_path, "pool").readable) == 9
+
+
+@pytest.mark.parametrize("damage", ["truncated.parquet", "group.parquet", "truncated.tar"])
+def test_a_damaged_shard_is_named(given, config, tmp_path, damage):
+    path = tmp_path / "pool" / damage
+    path.parent.mkdir()
+    data = bytearray((given / ("shard.tar" if damage.endswith("tar") else "part.parquet")).read_bytes())
+    if damage == "group.parquet":
+        data[4:60] = bytes(56)  # the footer stays whole
+    lost = {"truncated.parquet": 50, "group.parquet": 0, "truncated.tar": len(data) - 2000}[damage]
+    path.write_bytes(data[: len(data) - lost])
+    with pytest.raises(DataError, match=damage):
+        embed(tmp_path / "out", {"pool": [path]}, config, ALONE)

@@ -1,0 +1,222 @@
+"""The whole chain from pictures to a page; killed, divided over processes, without room, and fed rubbish."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from core import VisionTransformer, ViTConfig
+from core.gallery import samples
+from core.runs import save_backbone
+from tests.train.curate.planted import planted, unit
+from train.curate.__main__ import main
+from train.curate.embed import adopt
+from train.data.sources import open_source
+
+ROOT = Path(__file__).parents[3]
+EVIL = '<img src=x onerror="alert(1)">&.png'
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A tiny model; photographs in a pool, some twice, one with a name that is HTML; three of them curated."""
+    root = tmp_path_factory.mktemp("given")
+    model = VisionTransformer(ViTConfig(width=48, depth=2, heads=3, image_size=56, layer_scale=1.0))
+    model.initialise(torch.Generator().manual_seed(0))
+    save_backbone(model, root / "tiny.safetensors")
+    for folder in ("pool", "curated"):
+        (root / folder).mkdir()
+    for place, sample in enumerate(samples()):
+        image = Image.open(sample.path).convert("RGB").resize((90, 64))
+        image.save(root / ("curated" if place < 3 else "pool") / f"{sample.name}.png")
+        if place > 7:
+            image.resize((60, 42)).save(root / "pool" / f"{sample.name} small.png")
+    image.save(root / "pool" / EVIL)
+    (root / "pool" / "broken.jpg").write_bytes(b"no picture")
+    return root
+
+
+def words(given, out):
+    return [
+        *("--curated", str(given / "curated"), "--pool", str(given / "pool"), "--out", str(out)),
+        *("--embed.model", str(given / "tiny.safetensors"), "--embed.size", "56"),
+        *("--deduplicate.threshold", "0.999", "--retrieve.k", "2"),
+    ]
+
+
+def start(out, *more, ranks=1) -> subprocess.Popen:
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launch, "-m", "train.curate", *more, "--out", str(out)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process) -> None:
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors[-3000:]
+
+
+def outcome(root) -> dict[str, bytes]:
+    """All that a curation decides, to the bit."""
+    tables = ("duplicates.parquet", "retrieved.parquet", "fates.parquet")
+    found = {name: pq.read_table(root / name) for name in tables}
+    return found | {"centres": np.load(root / "clusters" / "centres.npz")["fine"].tobytes()}
+
+
+def test_the_whole_chain(given, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(words(given, out)) == 0
+    printed = capsys.readouterr().out
+    assert "3 in curated" in printed and "1 unreadable" in printed and "selected.txt" in printed
+    table = pq.read_table(out / "fates.parquet").to_pandas()
+    assert len(table) == len(open_source(given / "pool")) + 3
+    assert table[table.name.str.endswith("broken.jpg")].reason.tolist() == ["cannot be read"]
+    kept = table[table.kept].name.tolist()
+    listed = open_source(out / "selected.txt")
+    assert [listed.name(place) for place in range(len(listed))] == kept and Path(kept[0]).exists()
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page and "<img src=x" not in page and "onerror=&quot;" in page
+    assert "http://" not in page and "https://" not in page and page.count("data:image/webp") >= 10
+    assert f"<h1>{len(kept)} images are kept</h1>" in page
+
+
+def test_a_finished_curation_is_left_alone_and_steps_can_be_told_otherwise(given, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(words(given, out)) == 0
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert main(words(given, out)) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == written
+    assert main(["deduplicate", "--threshold", "0.9", "--out", str(out)]) == 0
+    searched = out / "search" / "pool" / "00000.parquet"
+    assert searched.stat().st_mtime_ns == written[searched]
+    table = pq.read_table(out / "fates.parquet").to_pandas()
+    assert set(table.step) == {"curated", "embed", "deduplicate"}  # what was retrieved from others is no more
+    assert main(["retrieve", "--out", str(out)]) == 0
+    assert "retrieve" in set(pq.read_table(out / "fates.parquet").to_pandas().step) or not table.kept[3:].any()
+
+
+def test_kept_images_are_packed_for_training(given, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(words(given, out)) == 0 and main(["pack", "--out", str(out)]) == 0
+    table = pq.read_table(out / "fates.parquet").to_pandas()
+    packed, kept = open_source(out / "selected"), table[table.kept].name.tolist()
+    assert [packed.read(place).data for place in range(len(packed))] == [Path(name).read_bytes() for name in kept]
+
+
+def test_mistakes_end_with_a_sentence(given, tmp_path, capsys):
+    asked = words(given, tmp_path / "out")
+    for more, said in (
+        (["--pool", str(tmp_path / "nowhere")], "nowhere does not exist"),
+        (["--embed.model", "nobody"], "There is no model 'nobody'"),
+        (["--memory", "0"], "memory is 0.0"),
+    ):
+        assert main([*asked, *more]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["cluster", "--out", str(tmp_path / "nothing")]) == 2
+    assert "no finished step `embed`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["search/pool/00000.parquet", "clusters/centres.npz", "steps/deduplicate.json"])
+def test_damage_is_named_with_its_remedy(given, tmp_path, capsys, name):
+    out = tmp_path / "out"
+    assert main(words(given, out)) == 0
+    damaged = out / name
+    whole = outcome(out)
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    step = "cluster" if "clusters" in name else "deduplicate"
+    if step == "cluster":
+        (out / "clusters" / "pool" / "00000.parquet").unlink()
+        (out / "steps" / "cluster.json").unlink()
+    assert main([step, "--out", str(out), *(["--threshold", "0.99"] if step == "deduplicate" else [])]) == 2
+    said = capsys.readouterr().err
+    assert f"{damaged} is damaged" in said and "remove it and run the same command again" in said
+    damaged.unlink()
+    assert main(words(given, out)) == 0
+    after = outcome(out)
+    assert after.keys() == whole.keys() and all(after[key] == whole[key] for key in whole)
+
+
+def test_a_full_disk_at_any_step_is_said_and_made_up_for(given, tmp_path, capsys):
+    """A limit on the size of files grows with each attempt: each ends one write further on, none ends with half a file."""
+    asked, out = words(given, tmp_path / "out"), tmp_path / "out"
+    assert main(words(given, tmp_path / "whole")) == 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    said = []
+    try:
+        for limit in (500, 2500, 5000, 9000, 20_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            status = main(asked)
+            error = capsys.readouterr().err
+            said += [error] if status else []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(said) >= 3 and all("is whole: put it right and run it again" in one for one in said), said
+    assert main(asked) == 0
+    after, whole = outcome(out), outcome(tmp_path / "whole")
+    assert all(after[key] == whole[key] for key in whole)
+
+
+def made_elsewhere(folder) -> Path:
+    pool = planted(originals=2600, copies=300).pool
+    adopt(folder, {"pool": pool, "curated": unit(pool[:30] + 0.3 * pool[30:60]), "evaluation": pool[100:110]})
+    return folder
+
+
+STEPS = (
+    ("deduplicate", "--threshold", "0.85"),
+    ("cluster", "--levels", "2", "--clusters", "40", "--batch", "700"),
+    ("retrieve",),
+    ("report",),
+)
+
+
+@pytest.mark.parametrize("levels", ["1", "2"])
+def test_two_processes_give_what_one_gives(given, tmp_path, levels):
+    """From pictures to fates for one level, from vectors with several parts of everything for two."""
+    if levels == "1":
+        alone, both = tmp_path / "alone", tmp_path / "both"
+        processes = [start(alone, *words(given, alone)), start(both, *words(given, both), ranks=2)]
+        for process in processes:
+            finish(process)
+    else:
+        alone, both = made_elsewhere(tmp_path / "alone"), made_elsewhere(tmp_path / "both")
+        for step in STEPS[:3]:
+            processes = [start(alone, *step), start(both, *step, ranks=2)]
+            for process in processes:
+                finish(process)
+    one, two = outcome(alone), outcome(both)
+    assert all(one[key] == two[key] for key in one)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_every_step_goes_on(tmp_path):
+    """SIGKILL as soon as this and that file is there, and at moments between; the end is that of a whole run."""
+    whole, killed = made_elsewhere(tmp_path / "whole"), made_elsewhere(tmp_path / "killed")
+    awaited = {
+        "deduplicate": ("search/pool/settings.json", "search/pool/00001.parquet", "search/pool/found.json"),
+        "cluster": ("clusters/coarse.npz", "clusters/groups/00002.npz", "clusters/centres.npz"),
+        "retrieve": ("search/retrieval/00000.parquet", "retrieved.parquet"),
+        "report": (),
+    }
+    for step in STEPS:
+        finish(start(whole, *step))
+        for name in awaited[step[0]]:
+            process = start(killed, *step)
+            while process.poll() is None and not (killed / name).exists():
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        finish(start(killed, *step))
+    one, other = outcome(whole), outcome(killed)
+    assert all(one[key] == other[key] for key in one)
+    assert (killed / "report.html").stat().st_size == pytest.approx((whole / "report.html").stat().st_size, rel=0.01)
+    assert not list(killed.rglob("*.part"))
