@@ -74,18 +74,18 @@ def cluster(root: Path, config: ClusterConfig, world: World) -> Record:
     if not len(rows):
         raise CurationError(f"Nothing of the pool in {root} is left to cluster; deduplicate with a higher threshold.")
     key = key_of(asdict(config), required_record(root, "deduplicate").key)
-    if is_finished(root, "cluster", key, world):
-        return required_record(root, "cluster")
     folder = root / "clusters"
+    labelled = {name: images for name in ("pool", "curated") if (images := open_embeddings(root, name)) is not None}
+    files = [path for name, images in labelled.items() for path in _parts(root, name, images).paths]
+    if is_finished(root, "cluster", key, [folder / CENTRES, *files], world):
+        return required_record(root, "cluster")
     prepare(folder, {"key": key}, world)
     clusters = min(config.clusters or min(MOST_CLUSTERS, round(len(rows) ** 0.5)), len(rows))
     if not (folder / CENTRES).exists():
         _find_centres(folder, pool, rows, clusters, config, world)
     dist.wait()
-    for name in ("pool", "curated"):
-        images = open_embeddings(root, name)
-        if images is not None:
-            _label(folder, name, images, world)
+    for name, images in labelled.items():
+        _label(root, name, images, world)
     dist.wait()
     if world.leads:
         labels, cosines = labels_of(root, pool, "pool"), cosines_of(root, pool, "pool")
@@ -109,17 +109,17 @@ def cluster(root: Path, config: ClusterConfig, world: World) -> Record:
 def labels_of(root: Path, images: Embeddings, name: str) -> np.ndarray:
     """The cluster of every image of a set, [n] int64; −1 for what could not be read."""
     labels = np.full(len(images), -1, np.int64)
-    labels[images.readable] = Parts(root / "clusters" / name, _labelled(images)).column("cluster")
+    labels[images.readable] = _parts(root, name, images).column("cluster")
     return labels
 
 
 def cosines_of(root: Path, images: Embeddings, name: str) -> np.ndarray:
     """Of every readable image the cosine with its cluster's centre, in the order of `images.readable`."""
-    return Parts(root / "clusters" / name, _labelled(images)).column("cosine")
+    return _parts(root, name, images).column("cosine")
 
 
-def _labelled(images: Embeddings) -> int:
-    return parts_of(len(images.readable), LABELLED)
+def _parts(root: Path, name: str, images: Embeddings) -> Parts:
+    return Parts(root / "clusters" / name, parts_of(len(images.readable), LABELLED))
 
 
 def _find_centres(
@@ -187,14 +187,14 @@ def apportion(counts: np.ndarray, total: int) -> np.ndarray:
     return np.minimum(seats, counts)
 
 
-def _label(folder: Path, name: str, images: Embeddings, world: World) -> None:
+def _label(root: Path, name: str, images: Embeddings, world: World) -> None:
     """Write the cluster and the cosine of every readable image of a set."""
-    found = read_arrays(folder / CENTRES)
+    found = read_arrays(root / "clusters" / CENTRES)
     fine, coarse = (
         torch.from_numpy(found[one]).to(world.device) if one in found else None for one in ("fine", "coarse")
     )
     centres = Centres(fine, coarse, found["starts"].tolist() if coarse is not None else [])
-    parts, block = Parts(folder / name, _labelled(images)), kmeans.block_rows(len(fine))
+    parts, block = _parts(root, name, images), kmeans.block_rows(len(fine))
     for number in parts.missing(world):
         rows = images.readable[number * LABELLED : (number + 1) * LABELLED]
         pairs = [

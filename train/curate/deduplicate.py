@@ -71,7 +71,7 @@ def deduplicate(root: Path, config: DeduplicateConfig, memory: float, world: Wor
         if other is not None and len(other.readable):
             searches[name] = _search(root, name, other, 1, config, embedded, memory, world)
     key = key_of(asdict(config), [found.record.key for found in searches.values()])
-    if not is_finished(root, "deduplicate", key, world) and world.leads:
+    if not is_finished(root, "deduplicate", key, [root / TABLE], world) and world.leads:
         found = _decide(root, pool, searches, config)
         if note := doubt(found):
             log.warning(note)
@@ -123,6 +123,7 @@ def _decide(root: Path, pool: Embeddings, searches: dict[str, Found], config: De
     coded = {"fate": FATES, "because_set": SOURCES, "reason": REASONS}
     table = columns | {"reason": why}
     table |= {name: words(table[name], names) for name, names in coded.items()}
+    table |= {name: pa.array(table[name], from_pandas=True) for name in ("cosine", "linked_cosine")}  # NaN is null
     write_table(root / TABLE, pa.table(table))
     sizes = np.bincount(roots[readable], minlength=len(pool))
     sizes = sizes[sizes > 0]

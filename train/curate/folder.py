@@ -25,7 +25,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +100,13 @@ def write_record(root: Path, step: str, key: str, found: Mapping[str, object]) -
     write_found(step_path(root, step), key, upstream | dict(found))
 
 
-def is_finished(root: Path, step: str, key: str, world: World) -> bool:
-    """Whether a step was finished with this key. Where not, it counts as unfinished from now on. Every rank calls it."""
+def is_finished(root: Path, step: str, key: str, files: Iterable[Path], world: World) -> bool:
+    """Whether a step was finished with this key, and left these files. Every rank calls it.
+
+    Where not, it counts as unfinished from now on.
+    """
     record = read_record(root, step)
-    finished = record is not None and record.key == key
+    finished = record is not None and record.key == key and all(file.exists() for file in files)
     dist.wait()
     if not finished and world.leads:
         # or what is written now would be taken for the other's, should this be killed and that be asked for again
@@ -121,6 +124,10 @@ class Parts:
     def path(self, number: int) -> Path:
         return self.folder / f"{number:05}{self.suffix}"
 
+    @property
+    def paths(self) -> list[Path]:
+        return [self.path(number) for number in range(self.count)]
+
     def missing(self, world: World) -> list[int]:
         """Numbers of the parts that are not there and fall to this process, ascending."""
         dist.wait()  # nobody writes before everybody has looked, or a part would be taken by nobody
@@ -130,8 +137,8 @@ class Parts:
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Every part in order."""
-        for number in range(self.count):
-            yield read_table(self.path(number), columns)
+        for path in self.paths:
+            yield read_table(path, columns)
 
     def column(self, name: str) -> np.ndarray:
         """One column of all parts."""

@@ -54,8 +54,9 @@ def neighbours(root: Path, name: str, asked: Asked, made_from: str, memory: floa
     settings = {"from": made_from, "k": asked.k, "floor": asked.floor, "recall": asked.recall, "block": block}
     prepare(folder, settings | plan._asdict(), world)
     parts = Parts(folder, parts_of(len(asked.rows), block))
-    record = read_found(folder / FOUND)
-    if record is None:
+    record, whole = read_found(folder / FOUND), all(path.exists() for path in parts.paths)
+    dist.wait()
+    if record is None or not whole:
         search, recall = _open_search(asked, plan, folder, world)
         _search(asked, search, parts, block, name, world)
         dist.wait()

@@ -19,6 +19,7 @@ from train.curate.deduplicate import surviving
 from train.curate.embeddings import Embeddings, required_embeddings
 from train.curate.fates import write_fates
 from train.curate.folder import (
+    FATES,
     CurationError,
     Record,
     is_finished,
@@ -64,7 +65,7 @@ def retrieve(root: Path, config: RetrieveConfig, memory: float, world: World) ->
         found = neighbours(root, "retrieval", asked, deduplicated, memory, world)
         record["search"] = dict(found.record)
         table = pa.concat_tables(found.parts.tables())
-    if not is_finished(root, "retrieve", key, world) and world.leads:
+    if not is_finished(root, "retrieve", key, [root / TABLE, root / FATES], world) and world.leads:
         paths = curated.column("path")
         if table is not None:
             brought = _by_query(table, paths, config)
