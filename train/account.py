@@ -15,7 +15,9 @@ import torch
 from core import ViTConfig
 from core.runs import ACCOUNT, read_metrics
 from train.config import AccountConfig, HeadConfig, RunConfig
+from train.distillation import PATCHES_LEARNED
 from train.phases import phases
+from train.recipes import student_models
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +57,34 @@ def _embedding_work(config: ViTConfig, size: int) -> float:
 
 
 def step_work(config: RunConfig) -> StepWork:
-    """The operations of one step of a phase; a backward counts as two forwards, of the patch embedding as one."""
-    model, augment, batch = config.model, config.augment, config.optim.batch
+    """The operations of one step of a phase; a backward counts as two forwards, of the patch embedding as one.
+
+    A frozen teacher's passes are counted in every epoch, also where they are remembered.
+    """
+    augment, batch, distillation = config.augment, config.optim.batch, config.distillation
     crops = ((2, augment.global_size), (augment.local_crops, augment.local_size))
-    blocks = batch * sum(count * _blocks_work(model, size) for count, size in crops) * (1 - config.optim.drop_rate)
-    embedding = batch * sum(count * _embedding_work(model, size) for count, size in crops)
-    masked = config.masks.probability * sum(config.masks.ratio) / 2
-    patches = 2 * batch * masked * (augment.global_size // model.patch) ** 2
-    student_heads = batch * (2 + augment.local_crops) * _head_work(model.width, config.heads, "dino_prototypes")
-    student_heads += patches * _head_work(model.width, config.heads, "ibot_prototypes")
-    teacher_heads = 2 * batch * _head_work(model.width, config.heads, "dino_prototypes")
-    teacher_heads += patches * _head_work(model.width, config.heads, "ibot_prototypes")
-    return StepWork(
-        3 * blocks + 2 * embedding,
-        2 * batch * backbone_work(model, augment.global_size),
-        3 * student_heads + teacher_heads,
-    )
+    blocks = embedding = heads = 0.0
+    for model in student_models(config):
+        blocks += batch * sum(count * _blocks_work(model, size) for count, size in crops)
+        embedding += batch * sum(count * _embedding_work(model, size) for count, size in crops)
+        heads += 3 * batch * (2 + augment.local_crops) * _head_work(model.width, config.heads, "dino_prototypes")
+        heads += 3 * _asked_patches(config, model) * _head_work(model.width, config.heads, "ibot_prototypes")
+    teacher, targets = config.model, 1.0
+    if distillation.teacher:
+        teacher, targets = distillation.model, 1.0 if distillation.own_heads else 4.0  # learned: 3 more
+    heads += targets * 2 * batch * _head_work(teacher.width, config.heads, "dino_prototypes")
+    patches = _asked_patches(config, config.model)
+    learned = 0.0 if targets == 1 else 4 * PATCHES_LEARNED * 2 * batch * (augment.global_size // teacher.patch) ** 2
+    heads += (patches + learned) * _head_work(teacher.width, config.heads, "ibot_prototypes")
+    kept = 1 - config.optim.drop_rate
+    looked = 2 * batch * backbone_work(teacher, augment.global_size)
+    return StepWork(3 * kept * blocks + 2 * embedding, looked, heads)
+
+
+def _asked_patches(config: RunConfig, model: ViTConfig) -> float:
+    """Patches of a step that iBOT is asked of."""
+    share = 1.0 if config.distillation.teacher else config.masks.probability * sum(config.masks.ratio) / 2
+    return 2 * config.optim.batch * share * (config.augment.global_size // model.patch) ** 2
 
 
 def _head_work(width: int, config: HeadConfig, prototypes: str) -> float:

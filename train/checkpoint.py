@@ -32,7 +32,6 @@ from torch.distributed.checkpoint.state_dict import (
 
 from core import DinoError, VisionTransformer
 from train.dist import wait
-from train.student_teacher import StudentTeacher
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +79,14 @@ def save(
     return final
 
 
-def whole_teacher(networks: StudentTeacher) -> VisionTransformer | None:
-    """A copy of the teacher's backbone on the CPU, on the rank that writes; None on others. Every rank calls it."""
-    whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state = get_model_state_dict(networks.teacher.backbone, options=whole)
+def whole(backbone: VisionTransformer) -> VisionTransformer | None:
+    """A copy of a backbone on the CPU, on the rank that writes; None on others. Every rank calls it."""
+    everything = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = get_model_state_dict(backbone, options=everything)
     if not _leads():
         return None
     with torch.device("meta"):
-        model = VisionTransformer(networks.teacher.backbone.config)
+        model = VisionTransformer(backbone.config)
     model.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -110,6 +109,12 @@ def load_networks(run: Path, step: int, networks: nn.Module) -> None:
     state = {"networks": get_model_state_dict(networks)}
     _read(run, step, state)
     set_model_state_dict(networks, state["networks"])
+
+
+def load_part(run: Path, step: int, module: nn.Module, within: str) -> None:
+    """Put what the checkpoint of `step` holds under names that begin with `within` into a module."""
+    state = {within + name: tensor for name, tensor in module.state_dict().items()}
+    _read(run, step, {"networks": state})  # in place
 
 
 def _read(run: Path, step: int, state: dict) -> None:

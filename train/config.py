@@ -3,7 +3,9 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+import tyro
 
 from core import RequestError, ViTConfig
 from train.data.augment import AugmentConfig
@@ -133,6 +135,24 @@ class HighResolutionConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """A frozen model to learn from; none where `teacher` is empty. Set by `python -m train.distill`."""
+
+    teacher: str = ""
+    """Any name that `core.load_model` takes."""
+    sha256: str = ""
+    """Of its weights when the run was started; a resumed run refuses others."""
+    model: ViTConfig = field(default_factory=ViTConfig)
+    """Its shape."""
+    own_heads: bool = False
+    """Whether its heads came with it; otherwise they are learned beside the students."""
+    also: tuple[str, ...] = ()
+    """Recipes whose models learn from the same passes of the teacher, beside the run's own."""
+    fixed_crops: bool = False
+    """Whether every epoch sees the same crops, so that what the teacher says of them is computed once and kept."""
+
+
+@dataclass(frozen=True)
 class AccountConfig:
     """What the compute account at the end assumes (Oquab et al. 2023, section 8)."""
 
@@ -146,7 +166,7 @@ class AccountConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A whole pretraining run."""
+    """A whole run, of pretraining or of distillation."""
 
     model: ViTConfig = field(default_factory=ViTConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
@@ -161,6 +181,7 @@ class RunConfig:
     account: AccountConfig = field(default_factory=AccountConfig)
     start_from: str = ""
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
+    distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
     seed: int = 0
 
     @property
@@ -183,6 +204,8 @@ def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
     defaults, given = _flat(RunConfig()), _flat(recipe)
     lines = []
     for key, value in _flat(config).items():
+        if key.startswith("distillation.") and not config.distillation.teacher:
+            continue
         origin = "default" if value == defaults[key] else f"recipe {name}"
         if value != given[key]:
             origin = "command line"
@@ -211,15 +234,14 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def _build(kind: type[T], values: dict, where: str) -> T:
-    known = {item.name: item for item in dataclasses.fields(kind)}
+    known = get_type_hints(kind)
     unknown = sorted(values.keys() - known.keys())
     if unknown:
         raise RequestError(f"{where} has no {', '.join(unknown)}; it has {', '.join(known)}.")
     made = {}
     for name, value in values.items():
-        item = known[name].type
         if isinstance(value, dict):
-            made[name] = _build(item, value, f"{where}.{name}")
+            made[name] = _build(known[name], value, f"{where}.{name}")
         else:
             made[name] = tuple(value) if isinstance(value, list) else value
     return kind(**made)

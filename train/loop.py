@@ -17,13 +17,13 @@ from train import checkpoint, dist
 from train.config import RunConfig
 from train.data.batch import CutBatch, Quarantine, cut_batches, step_masks, to_device
 from train.data.resident import ResidentImages, resident_batches
-from train.data.sampler import Order, StepSampler
+from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import Source
+from train.learning import Learning
 from train.metrics import Log, Meter
 from train.objective import Batch
 from train.phases import Phase, phases
 from train.step import Report, update
-from train.student_teacher import StudentTeacher
 from train.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Loop:
         self,
         phase: Phase,
         done: int,
-        networks: StudentTeacher,
+        networks: Learning,
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> int:
@@ -75,7 +75,7 @@ class Loop:
         cuts = self._cuts(config, sampler)
         meter = Meter()
         if self._shows(done) and not self._shown(done):
-            self._show(done, checkpoint.whole_teacher(networks))
+            self._show(done, _whole(networks))
         while done < phase.last:
             waiting = time.perf_counter()
             parts = list(itertools.islice(cuts, config.compute.accumulate))
@@ -88,13 +88,13 @@ class Loop:
             self._tell(done, report, meter)
             stopping, ending = self.stop.anywhere(world), done == phase.last
             saves, shows = self._saves(done) or stopping or ending, self._shows(done)
-            teacher = checkpoint.whole_teacher(networks) if saves or shows else None
+            means = _whole(networks) if saves or shows else {}
             if saves:
                 extra, log_config = {"scaler": scaler.state_dict()}, config.log
                 checkpoint.save(self.out, done, networks, optimiser, extra, log_config.keep, log_config.keep_steps)
-                self._export(done, teacher)
+                self._export(done, means)
             if shows:
-                self._show(done, teacher)
+                self._show(done, means)
             if stopping:
                 break
         return done
@@ -106,16 +106,18 @@ class Loop:
         return StepSampler(order, config.optim.batch, *steps, world.rank, world.size, config.compute.accumulate)
 
     def _cuts(self, config: RunConfig, sampler: StepSampler) -> Iterator[CutBatch]:
+        order = FixedPositions(sampler) if config.distillation.fixed_crops else sampler
         if self.images is not None:
-            return resident_batches(self.images, config.augment, sampler, config.seed)
+            return resident_batches(self.images, config.augment, order, config.seed)
         pin = self.world.device.type == "cuda"
-        return cut_batches(self.source, config.augment, sampler, config.seed, config.compute.workers, pin)
+        return cut_batches(self.source, config.augment, order, config.seed, config.compute.workers, pin)
 
     def _batches(self, parts: list[CutBatch], sampler: StepSampler, step: int, config: RunConfig) -> Iterator[Batch]:
         augment, grid = config.augment, config.augment.global_size // config.model.patch
         for number, part in enumerate(parts):
             masks = step_masks(config.optim.batch, grid, config.seed, step, sampler.rows(number), config.masks)
-            yield to_device(part, self.world.device, masks, augment.mean, augment.std)
+            batch = to_device(part, self.world.device, masks, augment.mean, augment.std)
+            yield batch._replace(indices=torch.tensor(sampler.indices(step, number)))
 
     def _saves(self, done: int) -> bool:
         return done % self.config.log.save_every == 0 or done in self.config.log.keep_steps
@@ -134,17 +136,18 @@ class Loop:
         ends = any(done == phase.last for phase in phases(self.config))
         return self.config.log.snapshots and (done & (done - 1) == 0 or ends)
 
-    def _export(self, done: int, teacher: VisionTransformer | None) -> None:
-        if teacher is not None:
-            save_backbone(teacher, self.out / BACKBONE, {"step": str(done)})
+    def _export(self, done: int, means: dict[Path, VisionTransformer]) -> None:
+        for folder, model in means.items():
+            save_backbone(model, self.out / folder / BACKBONE, {"step": str(done)})
         dist.wait()
 
-    def _show(self, done: int, teacher: VisionTransformer | None) -> None:
-        """Keep a snapshot where one is due, score the teacher and draw what it sees."""
-        if teacher is not None:
-            if self._snapshots(done):
-                save_backbone(teacher, snapshot_path(self.out, done), {"step": str(done)}, torch.float16)
-            with inference(teacher.to(self.world.device)) as seeing:
+    def _show(self, done: int, means: dict[Path, VisionTransformer]) -> None:
+        """Keep snapshots where they are due, score the run's own model and draw what it sees."""
+        if self._snapshots(done):
+            for folder, model in means.items():
+                save_backbone(model, snapshot_path(self.out / folder, done), {"step": str(done)}, torch.float16)
+        if means:
+            with inference(means[Path()].to(self.world.device)) as seeing:
                 self.watch.pictures(seeing, done, self.out)
                 self.journal.write(done, self.watch.scores(seeing))
         dist.wait()
@@ -159,3 +162,9 @@ class Loop:
             values = {"loss": sum(report.losses.values())} | report.losses | norms | report.rates._asdict()
             self.journal.write(done, values | counts | meter.rates())
             meter.reset()
+
+
+def _whole(networks: Learning) -> dict[Path, VisionTransformer]:
+    """What a run leaves behind, whole and on the CPU, on the rank that leads; nothing on others."""
+    copies = {folder: checkpoint.whole(backbone) for folder, backbone in networks.exported().items()}
+    return {folder: model for folder, model in copies.items() if model is not None}

@@ -5,26 +5,29 @@ Crops lie crop after crop: rows 0..B−1 are the first crops of all images, rows
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from core import Tokens
 from train.dist import first_row, gather_rows
-from train.losses import dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
-from train.student_teacher import StudentTeacher
+from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
+from train.network import Network
 
 
 class Batch(NamedTuple):
     """What one step sees.
 
     `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks` [2B, N]
-    bool, True where the student sees the mask token. `local_crops` may be empty.
+    bool, True where the student sees the mask token. `local_crops` may be empty. `indices` [B] int64 are the images'
+    places in the source, where somebody asks for them.
     """
 
     global_crops: Tensor
     local_crops: Tensor
     masks: Tensor
+    indices: Tensor = torch.empty(0, dtype=torch.int64)
 
     @property
     def images(self) -> int:
@@ -33,6 +36,13 @@ class Batch(NamedTuple):
     @property
     def locals_per_image(self) -> int:
         return len(self.local_crops) // self.images
+
+
+class Term(NamedTuple):
+    """A part of what is descended, by the name it is logged under."""
+
+    name: str
+    value: Tensor
 
 
 class Losses(NamedTuple):
@@ -45,6 +55,18 @@ class Losses(NamedTuple):
 
     def total(self) -> Tensor:
         return sum(self)
+
+    def terms(self, before: str = "") -> list[Term]:
+        return [Term(before + name, value) for name, value in self._asdict().items()]
+
+
+class Pair(Protocol):
+    """A student and a teacher with heads of one size, and the running means that softmax centring subtracts."""
+
+    student: Network
+    teacher: Network
+    cls_centring: SoftmaxCentring
+    patch_centring: SoftmaxCentring
 
 
 @dataclass(frozen=True)
@@ -67,23 +89,23 @@ class TeacherTargets(NamedTuple):
 
 
 @torch.no_grad()
-def teacher_targets(
-    networks: StudentTeacher, batch: Batch, temperature: float, config: ObjectiveConfig
-) -> TeacherTargets:
+def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: ObjectiveConfig) -> TeacherTargets:
     """What the teacher, seeing the whole global crops, asks of the student."""
     teacher = networks.teacher
-    softmax = config.centring == "softmax"
-    balance_cls, balance_patches = (
-        (networks.cls_centring, networks.patch_centring) if softmax else (sinkhorn_knopp, sinkhorn_knopp)
-    )
+    centrings = networks.cls_centring, networks.patch_centring
     tokens = teacher.backbone(batch.global_crops)
-    cls = balance_cls(teacher.dino_head(tokens.cls), temperature)
-    patches = balance_patches(teacher.ibot_head(tokens.patches[batch.masks]), temperature)
+    cls = balanced(teacher.dino_head(tokens.cls), temperature, config, centrings[0])
+    patches = balanced(teacher.ibot_head(tokens.patches[batch.masks]), temperature, config, centrings[1])
     return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
 
 
+def balanced(logits: Tensor, temperature: float, config: ObjectiveConfig, centring: SoftmaxCentring) -> Tensor:
+    """Targets [M, K] float32 of a teacher's logits [M, K], by the configured way."""
+    return (centring if config.centring == "softmax" else sinkhorn_knopp)(logits, temperature)
+
+
 def losses(
-    networks: StudentTeacher,
+    networks: Pair,
     batch: Batch,
     targets: TeacherTargets,
     config: ObjectiveConfig,
@@ -92,15 +114,36 @@ def losses(
 ) -> Losses:
     """The terms of the objective for a batch, as the reference weighs them.
 
-    Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2; `drop_rate` is
-    the student's stochastic depth, drawn from `generator`.
+    `drop_rate` is the student's stochastic depth, drawn from `generator`.
     """
-    student, images = networks.student, batch.images
+    packed = student_tokens(networks.student, batch, drop_rate, generator)
+    return compared(networks.student, packed, batch, batch.masks, targets, config)
+
+
+def student_tokens(
+    student: Network, batch: Batch, drop_rate: float = 0.0, generator: torch.Generator | None = None
+) -> list[Tokens]:
+    """Tokens of the global crops, masked, and of the local ones where there are any, in one packed pass."""
     crops, masks = [batch.global_crops], [batch.masks]
     if len(batch.local_crops):
         crops.append(batch.local_crops)
         masks.append(None)
-    packed = student.backbone.forward_packed(crops, masks, drop_rate=drop_rate, generator=generator)
+    return student.backbone.forward_packed(crops, masks, drop_rate=drop_rate, generator=generator)
+
+
+def compared(
+    student: Network,
+    packed: list[Tokens],
+    batch: Batch,
+    asked: Tensor,
+    targets: TeacherTargets,
+    config: ObjectiveConfig,
+) -> Losses:
+    """The terms of what the student says, `packed`, against the targets; `asked` [2B, N] bool: iBOT's patches.
+
+    Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2.
+    """
+    images = batch.images
     global_cls = packed[0].cls
     logits = student.dino_head(torch.cat([tokens.cls for tokens in packed]))
     global_logits, local_logits = logits.split([2 * images, len(logits) - 2 * images])
@@ -113,13 +156,9 @@ def losses(
         by_crop = local_logits.unflatten(0, (-1, images))
         dino_local = dino_cross_entropy(by_crop, targets.cls, config.student_temperature) / pairs
 
-    weights = (1 / batch.masks.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(batch.masks)[batch.masks]
+    weights = (1 / asked.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(asked)[asked]
     ibot = ibot_cross_entropy(
-        student.ibot_head(packed[0].patches[batch.masks]),
-        targets.patches,
-        weights,
-        2 * images,
-        config.student_temperature,
+        student.ibot_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
     )
     spread = sum(_spread(chunk) for chunk in global_cls.chunk(2))
     return Losses(

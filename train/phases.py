@@ -8,7 +8,7 @@ from torch import nn
 
 from core import ViTConfig
 from train.config import RunConfig
-from train.student_teacher import StudentTeacher
+from train.learning import Learning
 
 
 class Phase(NamedTuple):
@@ -50,11 +50,13 @@ def phases(config: RunConfig) -> tuple[Phase, ...]:
     return main, Phase(main.last, main.last + larger.steps, second)
 
 
-def enlarge(networks: StudentTeacher, config: ViTConfig) -> None:
-    """Give both backbones the position table of `config`'s picture size, resized by the model's own convention."""
-    for network in (networks.student, networks.teacher):
-        backbone = network.backbone
-        with torch.no_grad():
-            resized = backbone.position_embedding(config.grid, config.grid)
-        backbone.pos_embed = nn.Parameter(resized.clone(), requires_grad=backbone.pos_embed.requires_grad)
-        backbone.config = config
+def enlarge(networks: Learning, config: ViTConfig) -> None:
+    """Give all students and their means the position table of `config`'s picture size, each by its own convention."""
+    for pair in networks.pairs():
+        for network in (pair.student, pair.teacher):
+            backbone = network.backbone
+            larger = replace(backbone.config, image_size=config.image_size)
+            with torch.no_grad():
+                resized = backbone.position_embedding(larger.grid, larger.grid)
+            backbone.pos_embed = nn.Parameter(resized.clone(), requires_grad=backbone.pos_embed.requires_grad)
+            backbone.config = larger

@@ -7,15 +7,15 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import tyro
 
-from core import DinoError, RequestError, load_model
+from core import DinoError, RequestError
 from core.runs import CONFIG
 from train import checkpoint, dist, recipes
 from train.account import write_account
@@ -27,11 +27,9 @@ from train.data.sources import Source, open_source
 from train.loop import Loop, StopSignal
 from train.memory import keep_freed_memory
 from train.metrics import Log
-from train.optim import parameter_groups
-from train.phases import Phase, enlarge, phases
-from train.shard import prepare
+from train.phases import phases
+from train.setup import completed, prepared
 from train.step import Rhythm
-from train.student_teacher import StudentTeacher, build
 from train.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -54,7 +52,7 @@ def pretrain(
     RequestError where `out` holds a run and `resume` is not asked for, or the other way round.
     """
     world = dist.join()
-    config = _read_config(out) if resume else _with_starting_model(config)
+    config = _read_config(out) if resume else completed(config)
     source = open_source(*data, channels=config.model.channels)
     for phase in phases(config):
         Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them
@@ -72,7 +70,7 @@ def pretrain(
         loop = Loop(config, out, world, source, images, journal, watch, StopSignal(), quarantine)
         for phase in phases(config):
             if done < phase.last and not loop.stop.received:
-                done = loop.train(phase, done, *_prepared(phase, done, config, out, world))
+                done = loop.train(phase, done, *prepared(phase, done, config, out, world, len(source)))
     if world.leads and done == config.steps:
         write_account(out, config, world.device)
     dist.leave()
@@ -84,13 +82,6 @@ def _read_config(out: Path) -> RunConfig:
     if not path.exists():
         raise RequestError(f"{out} holds no run to resume (no {CONFIG}); leave out --resume to start one.")
     return from_json(RunConfig, path.read_text(encoding="utf-8"))
-
-
-def _with_starting_model(config: RunConfig) -> RunConfig:
-    """The configuration with the shape of the model it goes on from."""
-    if not config.start_from:
-        return config
-    return replace(config, model=load_model(config.start_from, device="cpu").config)
 
 
 def _claim(out: Path, config: RunConfig, world: dist.World) -> None:
@@ -120,36 +111,6 @@ def _resident(config: RunConfig, source: Source, world: dist.World) -> ResidentI
     )
 
 
-def _prepared(
-    phase: Phase, done: int, config: RunConfig, out: Path, world: dist.World
-) -> tuple[StudentTeacher, torch.optim.Optimizer, torch.amp.GradScaler]:
-    """Networks, optimiser and loss scaler as they are after step `done` of the run, which lies in the phase.
-
-    A later phase starts from the checkpoint that ended the one before, whether or not the run was interrupted.
-    """
-    torch.manual_seed(config.seed)  # the same initial weights on every rank
-    heads, optim = config.heads, phase.config.optim
-    starts = done == phase.first
-    model = config.model if starts else phase.config.model
-    networks = build(model, heads.dino_prototypes, heads.ibot_prototypes, heads.hidden, heads.bottleneck)
-    if starts and phase.first:
-        checkpoint.load_networks(out, done, networks)
-        enlarge(networks, phase.config.model)
-    elif starts and config.start_from:
-        weights = load_model(config.start_from, device="cpu").state_dict()
-        networks.student.backbone.load_state_dict(weights)
-        networks.teacher.backbone.load_state_dict(weights)
-    networks = prepare(networks, config.compute, world)
-    groups = parameter_groups(networks.student.children(), optim.layer_decay, optim.patch_embed_lr)
-    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
-    scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
-    if not starts:
-        extra = {"scaler": scaler.state_dict()}
-        checkpoint.load(out, done, networks, optimiser, extra)
-        scaler.load_state_dict(extra["scaler"])
-    return networks, optimiser, scaler
-
-
 @dataclass(frozen=True)
 class Command:
     """Pretrain a DINOv2 on images alone; labels are never needed.
@@ -170,26 +131,38 @@ class Command:
     """Go on from the last checkpoint, with the configuration the run was started with."""
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
 
+    @classmethod
+    def waiting(cls, config: RunConfig) -> "Command":
+        """What a command line completes: the recipe's values, the rest to be given."""
+        return cls(tyro.MISSING, tyro.MISSING, config=config)
+
+    def whole_config(self) -> RunConfig:
+        return self.config
+
 
 def main(words: list[str]) -> int:
     """What `python -m train.pretrain` does with its command line; the exit status."""
+    return launch("python -m train.pretrain", Command, words, lambda config: config)
+
+
+def launch(program: str, kind: type[Command], words: list[str], adapted: Callable[[RunConfig], RunConfig]) -> int:
+    """Read a command line of one `kind`, train as it says, and tell of mistakes in a sentence; the exit status.
+
+    `adapted` makes of a recipe what the kind of training starts from; its values are the command line's defaults.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        chosen = recipes.recipe(_recipe_name(words))
-        command = tyro.cli(
-            Command,
-            prog="python -m train.pretrain",
-            args=words,
-            default=Command(tyro.MISSING, tyro.MISSING, config=chosen),
-        )
+        chosen = adapted(recipes.recipe(_recipe_name(words)))
+        command = tyro.cli(kind, prog=program, args=words, default=kind.waiting(chosen))
         if not torch.cuda.is_available():
             keep_freed_memory()
+        config = command.whole_config()
         told = f"Going on with {command.out}, as its {CONFIG} says"
         if not command.resume:
-            told = with_origins(command.config, chosen, command.recipe)
-        pretrain(command.config, command.data, command.out, command.resume, command.labelled, told)
+            told = with_origins(config, chosen, command.recipe)
+        pretrain(config, command.data, command.out, command.resume, command.labelled, told)
     except DinoError as error:
-        print(f"python -m train.pretrain: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     return 0
 

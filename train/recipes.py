@@ -138,3 +138,8 @@ def recipe(name: str) -> RunConfig:
     if name not in RECIPES:
         raise RequestError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
     return RECIPES[name]()
+
+
+def student_models(config: RunConfig) -> list[ViTConfig]:
+    """The shapes of all that learn in a run: its own, then those that a frozen teacher teaches beside it."""
+    return [config.model, *(recipe(name).model for name in config.distillation.also)]

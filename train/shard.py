@@ -10,32 +10,38 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
 from train.config import ComputeConfig
 from train.dist import World
-from train.student_teacher import Network, StudentTeacher
+from train.learning import Learning
+from train.network import Network
 
 COMPILER = "inductor"
 """What `torch.compile` hands its graphs to; needs a C++ compiler on processors."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def prepare(networks: StudentTeacher, config: ComputeConfig, world: World) -> StudentTeacher:
+def prepare(networks: Learning, config: ComputeConfig, world: World) -> Learning:
     """The networks on this process's device, ready to train."""
     networks.to(world.device)
     if config.checkpoint_activations:
-        _recompute_blocks(networks.student)
-    for network in (networks.student, networks.teacher):
+        for pair in networks.pairs():
+            _recompute_blocks(pair.student)
+    for backbone in networks.backbones():
+        backbone.to(world.device)  # also where it is no part of what a checkpoint holds
         if config.compile:
-            for block in network.backbone.blocks:
+            for block in backbone.blocks:
                 block.compile(dynamic=True, backend=COMPILER)
-        if world.size > 1:
-            _shard(network, config)
+    for head in networks.heads():
+        head.to(world.device)
+    if world.size > 1:
+        _shard(networks, config)
     return networks
 
 
-def reshard(networks: StudentTeacher) -> None:
+def reshard(networks: Learning) -> None:
     """Let go of what FSDP still holds gathered after a pass, so that all parameters are shards again."""
-    for module in networks.modules():
-        if isinstance(module, FSDPModule):
-            module.reshard()
+    for part in (networks, *networks.backbones(), *networks.heads()):
+        for module in part.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
 
 def _recompute_blocks(network: Network) -> None:
@@ -45,12 +51,15 @@ def _recompute_blocks(network: Network) -> None:
         blocks[index] = checkpoint_wrapper(block, preserve_rng_state=False)  # the block draws nothing itself
 
 
-def _shard(network: Network, config: ComputeConfig) -> None:
-    """FSDP2 around every block, both heads and the backbone; gradients are reduced in float32."""
+def _shard(networks: Learning, config: ComputeConfig) -> None:
+    """FSDP2 around every block, every backbone and every head; gradients are reduced in float32."""
     dtype = DTYPES[config.precision]
     policy = MixedPrecisionPolicy(
         param_dtype=None if dtype == torch.float32 else dtype, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
-    for part in (*network.backbone.blocks, network.backbone, network.dino_head, network.ibot_head):
-        fully_shard(part, mp_policy=policy)
-    register_fsdp_forward_method(network.backbone, "forward_packed")
+    for backbone in networks.backbones():
+        for part in (*backbone.blocks, backbone):
+            fully_shard(part, mp_policy=policy)
+        register_fsdp_forward_method(backbone, "forward_packed")
+    for head in networks.heads():
+        fully_shard(head, mp_policy=policy)

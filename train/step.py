@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from core import DinoError
 from train.config import RunConfig
 from train.dist import World, average
-from train.objective import Batch, Losses, losses, teacher_targets
+from train.learning import Learning
+from train.objective import Batch, Term
 from train.optim import set_rates
 from train.schedule import Schedule
 from train.shard import DTYPES, reshard
-from train.student_teacher import StudentTeacher
 
 
 class NonFiniteError(DinoError):
@@ -65,7 +65,7 @@ class Report(NamedTuple):
 
 
 def update(
-    networks: StudentTeacher,
+    networks: Learning,
     optimiser: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     parts: Iterable[Batch],
@@ -79,45 +79,45 @@ def update(
     set_rates(optimiser, rates.lr, rates.weight_decay, rates.last_layer_lr)
     optimiser.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(hash((config.seed, step, world.rank)) % 2**63)
-    terms = torch.zeros(len(Losses._fields), device=world.device)
+    sums: list[torch.Tensor] = []
     lonely = 0
     for batch in parts:
         lonely += batch.images * world.size < 2
         part = _forward(networks, batch, rates.temperature, config, generator)
-        values = torch.stack([term.detach().float() for term in part])
+        names = [term.name for term in part]
+        values = torch.stack([term.value.detach().float() for term in part])
         if not average(values.clone()).isfinite().all():
             _report_nonfinite(part, batch, step, config, run)
-            return Report(dict.fromkeys(Losses._fields, float("nan")), {}, rates, True, lonely)
-        scaler.scale(part.total() / config.compute.accumulate).backward()
-        terms += values / config.compute.accumulate
+            return Report(dict.fromkeys(names, float("nan")), {}, rates, True, lonely)
+        scaler.scale(sum(term.value for term in part) / config.compute.accumulate).backward()
+        sums.append(values / config.compute.accumulate)
     scaler.unscale_(optimiser)
     norms = {
         name: float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.optim.clip))
-        for name, network in networks.student.named_children()
+        for name, network in networks.trained()
     }
     scaler.step(optimiser)
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)
-    means = dict(zip(Losses._fields, average(terms).tolist(), strict=True))
+    means = dict(zip(names, average(sum(sums)).tolist(), strict=True))
     return Report(means, norms, rates, False, lonely)
 
 
 def _forward(
-    networks: StudentTeacher, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator
-) -> Losses:
+    networks: Learning, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator
+) -> list[Term]:
     dtype = DTYPES[config.compute.precision]
     with torch.autocast(batch.global_crops.device.type, dtype, enabled=dtype != torch.float32):
-        targets = teacher_targets(networks, batch, temperature, config.objective)
-        return losses(networks, batch, targets, config.objective, config.optim.drop_rate, generator)
+        return networks.terms(batch, temperature, config, generator)
 
 
-def _report_nonfinite(terms: Losses, batch: Batch, step: int, config: RunConfig, run: Path) -> None:
+def _report_nonfinite(terms: list[Term], batch: Batch, step: int, config: RunConfig, run: Path) -> None:
     """Save the batch and name the terms; raises unless the run is to skip such steps."""
-    bad = [name for name, term in terms._asdict().items() if not term.isfinite()] or ["a term on another rank"]
+    bad = [name for name, value in terms if not value.isfinite()] or ["a term on another rank"]
     folder = run / "nonfinite"
     folder.mkdir(exist_ok=True)
-    path = folder / f"step-{step:08}-{'-'.join(bad)[:60]}.safetensors"
+    path = folder / f"step-{step:08}-{'-'.join(bad).replace('/', '.')[:60]}.safetensors"
     save_file({name: tensor.cpu().contiguous() for name, tensor in batch._asdict().items()}, path)
     if config.log.on_nonfinite == "stop":
         raise NonFiniteError(

@@ -1,23 +1,18 @@
 """Two networks of one shape: the student that learns, and the teacher that is its running mean."""
 
 import copy
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from core import VisionTransformer, ViTConfig
+from train.config import RunConfig
 from train.heads import PrototypeHead
 from train.losses import SoftmaxCentring
-
-
-class Network(nn.Module):
-    """A backbone with its two heads; DINO's reads cls tokens, iBOT's masked patches."""
-
-    def __init__(self, backbone: VisionTransformer, dino_head: PrototypeHead, ibot_head: PrototypeHead):
-        super().__init__()
-        self.backbone = backbone
-        self.dino_head = dino_head
-        self.ibot_head = ibot_head
+from train.network import Network
+from train.objective import Batch, Term, losses, teacher_targets
 
 
 class StudentTeacher(nn.Module):
@@ -33,12 +28,40 @@ class StudentTeacher(nn.Module):
         self.cls_centring = SoftmaxCentring(len(student.dino_head.last_layer.weight_v))
         self.patch_centring = SoftmaxCentring(len(student.ibot_head.last_layer.weight_v))
 
+    def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
+        """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
+        targets = teacher_targets(self, batch, temperature, config.objective)
+        return losses(self, batch, targets, config.objective, config.optim.drop_rate, generator).terms()
+
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
         """teacher ← momentum · teacher + (1 − momentum) · student, in the parameters' own precision."""
-        pairs = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
-        teachers, students = zip(*pairs, strict=True)
-        torch._foreach_lerp_(list(teachers), list(students), 1 - momentum)
+        move_towards(self.teacher, self.student, momentum)
+
+    def trained(self) -> Iterator[tuple[str, nn.Module]]:
+        """The sub-networks that learn, each of which has its gradient clipped by itself."""
+        return self.student.named_children()
+
+    def pairs(self) -> list["StudentTeacher"]:
+        return [self]
+
+    def backbones(self) -> list[VisionTransformer]:
+        return [self.student.backbone, self.teacher.backbone]
+
+    def heads(self) -> list[PrototypeHead]:
+        return [head for network in (self.student, self.teacher) for head in (network.dino_head, network.ibot_head)]
+
+    def exported(self) -> dict[Path, VisionTransformer]:
+        """The backbones a run leaves behind, by their folders within that of the run."""
+        return {Path(): self.teacher.backbone}
+
+
+@torch.no_grad()
+def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
+    """mean ← momentum · mean + (1 − momentum) · learner, parameter by parameter."""
+    pairs = zip(mean.parameters(), learner.parameters(), strict=True)
+    means, learners = zip(*pairs, strict=True)
+    torch._foreach_lerp_(list(means), list(learners), 1 - momentum)
 
 
 def build(

@@ -72,3 +72,22 @@ class StepSampler:
                 rows = self.rows(part)
                 positions = range(step * self.batch + rows.start, step * self.batch + rows.stop)
                 yield [(position, self.order[position]) for position in positions]
+
+    def indices(self, step: int, part: int) -> list[int]:
+        """The images of one part of a step, row by row."""
+        rows = self.rows(part)
+        return [self.order[step * self.batch + row] for row in range(rows.start, rows.stop)]
+
+
+class FixedPositions:
+    """The batches of a sampler with every image at a position of its own, so that its crops are always the same."""
+
+    def __init__(self, sampler: StepSampler):
+        self.sampler, self.first = sampler, sampler.first
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for pairs in self.sampler:
+            yield [(index, index) for _, index in pairs]

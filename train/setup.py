@@ -1,0 +1,126 @@
+"""From a configuration to what learns: networks, optimiser and loss scaler as they are after any step of a run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from core import RequestError, ViTConfig, load_model
+from train import checkpoint, recipes
+from train.config import HeadConfig, RunConfig
+from train.dist import World
+from train.distillation import MAIN, Distillation
+from train.learning import Learning
+from train.optim import parameter_groups
+from train.phases import Phase, enlarge
+from train.shard import prepare
+from train.student_teacher import StudentTeacher, build
+from train.teacher import FrozenTeacher, frozen_teacher, own_side
+from train.teacher_memory import TeacherMemory
+
+
+def completed(config: RunConfig) -> RunConfig:
+    """The configuration with what the models it names say: the shape it goes on from, the teacher it learns from.
+
+    Raises RequestError where the teacher, or a student beside the main one, cannot take the run's crops.
+    """
+    if config.start_from:
+        config = replace(config, model=load_model(config.start_from, device="cpu").config)
+    if not config.distillation.teacher:
+        return config
+    teacher = frozen_teacher(config.distillation.teacher)
+    found = replace(
+        config.distillation,
+        sha256=teacher.backbone.source.sha256,
+        model=teacher.backbone.config,
+        own_heads=teacher.heads is not None,
+    )
+    heads = config.heads
+    if teacher.head_config is not None:
+        counts = teacher.head_config.dino_prototypes, teacher.head_config.ibot_prototypes
+        heads = replace(heads, dino_prototypes=counts[0], ibot_prototypes=counts[1])
+    for name in found.also:
+        replace(config, model=recipes.recipe(name).model)  # refuses a patch that the crops are no multiple of
+    _refuse_other_pictures(config, found.model, found.also)
+    return replace(config, heads=heads, distillation=found)
+
+
+def _refuse_other_pictures(config: RunConfig, teacher: ViTConfig, also: tuple[str, ...]) -> None:
+    for told, shape in (("The teacher", teacher), *((name, recipes.recipe(name).model) for name in also)):
+        if shape.channels != config.model.channels:
+            raise RequestError(
+                f"{told} takes pictures of {shape.channels} channels, the student {config.model.channels}; choose "
+                "models that see the same pictures."
+            )
+    if len(set(also)) < len(also) or MAIN in also:
+        raise RequestError(f"Students beside the main one are {', '.join(also)}; name each recipe once.")
+
+
+def prepared(
+    phase: Phase, done: int, config: RunConfig, out: Path, world: World, images: int
+) -> tuple[Learning, torch.optim.Optimizer, torch.amp.GradScaler]:
+    """Networks, optimiser and loss scaler as they are after step `done` of the run, which lies in the phase.
+
+    A later phase starts from the checkpoint that ended the one before, whether or not the run was interrupted.
+    `images`: how many the source has.
+    """
+    torch.manual_seed(config.seed)  # the same initial weights on every rank
+    starts = done == phase.first
+    networks = _built(config.model if starts else phase.config.model, phase, config, out, world, images)
+    if starts and phase.first:
+        checkpoint.load_networks(out, done, networks)
+        enlarge(networks, phase.config.model)
+    elif starts and config.start_from:
+        weights = load_model(config.start_from, device="cpu").state_dict()
+        for backbone in networks.pairs()[0].backbones():
+            backbone.load_state_dict(weights)
+    networks = prepare(networks, config.compute, world)
+    optim = phase.config.optim
+    groups = parameter_groups((part for _, part in networks.trained()), optim.layer_decay, optim.patch_embed_lr)
+    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
+    scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
+    if not starts:
+        extra = {"scaler": scaler.state_dict()}
+        checkpoint.load(out, done, networks, optimiser, extra)
+        scaler.load_state_dict(extra["scaler"])
+    return networks, optimiser, scaler
+
+
+def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: World, images: int) -> Learning:
+    """Freshly initialised networks, the main student of the shape `model`."""
+    main, distillation = _pair(model, config.heads), config.distillation
+    if not distillation.teacher:
+        return main
+    students = {MAIN: main}
+    for name in distillation.also:
+        shape = recipes.recipe(name).model
+        if model.image_size != config.model.image_size:  # within a phase of larger crops
+            shape = replace(shape, image_size=model.image_size)
+        students[name] = _pair(shape, config.heads)
+    teacher = _same_teacher(config)
+    memory = None
+    if distillation.fixed_crops:
+        memory = _memory(phase, teacher, out, world, images)
+    return Distillation(teacher, students, config.heads, memory)
+
+
+def _pair(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
+    return build(model, heads.dino_prototypes, heads.ibot_prototypes, heads.hidden, heads.bottleneck)
+
+
+def _same_teacher(config: RunConfig) -> FrozenTeacher:
+    """The teacher the run was started with. RequestError where its name now means another."""
+    named, found = config.distillation, frozen_teacher(config.distillation.teacher)
+    if found.backbone.source.sha256 != named.sha256 or (found.heads is not None) != named.own_heads:
+        raise RequestError(
+            f"The teacher {named.teacher} is not what it was when this run started (weights "
+            f"{found.backbone.source.sha256[:12]}, then {named.sha256[:12]}); put it back, or start a new run."
+        )
+    return found
+
+
+def _memory(phase: Phase, teacher: FrozenTeacher, out: Path, world: World, images: int) -> TeacherMemory:
+    size, shape = phase.config.augment.global_size, teacher.backbone.config
+    patches = (own_side(size, shape.patch) // shape.patch) ** 2
+    folder = out / "teacher" / f"{size}px-seed{phase.config.seed}"
+    return TeacherMemory(folder, images, patches, shape.width, world.leads)
