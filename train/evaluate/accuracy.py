@@ -30,7 +30,11 @@ def ranks(scores: Tensor, labels: Tensor) -> Tensor:
 
 def accuracy(scores: Tensor, labels: Tensor) -> Accuracy:
     """Of scores [n, C] for labels [n]; with up to five classes, top-5 is 1 wherever scores differ."""
-    placed = ranks(scores, labels)
+    return of_ranks(ranks(scores, labels))
+
+
+def of_ranks(placed: Tensor) -> Accuracy:
+    """Of what `ranks` gave for each image, [n]."""
     return Accuracy((placed < 1).double().mean().item(), (placed < 5).double().mean().item())
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import RequestError
-from train.evaluate.accuracy import Accuracy, accuracy, require_labelled
+from train.evaluate.accuracy import Accuracy, of_ranks, ranks, require_labelled
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,30 @@ def knn_accuracy(
     temperature: float = TEMPERATURE,
     block: int = BLOCK,
 ) -> dict[int, Accuracy]:
-    """Accuracy for each number of neighbours, computed in float32 where the features are.
-
-    Features [n, D] float and labels [n] int64 from 0. A k beyond the bank is left out and logged. Raises
-    RequestError where none is left, or where features and labels do not fit.
+    """Accuracy for each number of neighbours; arguments and errors as of `knn_ranks`.
 
     >>> bank, query = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 1.0]])
     >>> knn_accuracy(bank, torch.tensor([0, 1]), query, torch.tensor([0]), ks=[1])[1].top1
     1.0
+    """
+    placed = knn_ranks(train_features, train_labels, test_features, test_labels, ks, temperature, block)
+    return {k: of_ranks(places) for k, places in placed.items()}
+
+
+@torch.no_grad()
+def knn_ranks(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    test_labels: Tensor,
+    ks: Sequence[int] = NEIGHBOURS,
+    temperature: float = TEMPERATURE,
+    block: int = BLOCK,
+) -> dict[int, Tensor]:
+    """For each number of neighbours how many other labels got at least the right one's votes, [n] int64; 0 is a hit.
+
+    Features [n, D] float and labels [n] int64 from 0, computed in float32 where the features are. A k beyond the
+    bank is left out and logged. Raises RequestError where none is left, or where features and labels do not fit.
     """
     require_labelled(train_features, train_labels, "training")
     require_labelled(test_features, test_labels, "test")
@@ -50,13 +66,14 @@ def knn_accuracy(
         )
     fitting = _fitting(ks, len(train_features))
     classes = 1 + int(torch.maximum(train_labels.max(), test_labels.max()))
+    placed: list[list[Tensor]] = []
     with torch.autocast(train_features.device.type, enabled=False):
         bank, queries = (F.normalize(features.float(), dim=1) for features in (train_features, test_features))
         rows = max(1, block // max(len(bank), classes))
-        votes = [knn_votes(part @ bank.T, train_labels, fitting, temperature, classes) for part in queries.split(rows)]
-    return {
-        k: accuracy(torch.cat(of_k), test_labels) for k, of_k in zip(fitting, zip(*votes, strict=True), strict=True)
-    }
+        for part, asked in zip(queries.split(rows), test_labels.split(rows), strict=True):
+            votes = knn_votes(part @ bank.T, train_labels, fitting, temperature, classes)
+            placed.append([ranks(of_k, asked) for of_k in votes])
+    return {k: torch.cat(of_k) for k, of_k in zip(fitting, zip(*placed, strict=True), strict=True)}
 
 
 def _fitting(ks: Sequence[int], bank: int) -> list[int]:

@@ -38,6 +38,19 @@ class Setting(NamedTuple):
     weight_decay: float
 
 
+class LinearHead(NamedTuple):
+    """A trained layer: logits are (features − mean) / scale times `weights` [D + 1, C], the last row being the bias."""
+
+    mean: Tensor
+    scale: Tensor
+    weights: Tensor
+    setting: Setting
+
+    def logits(self, features: Tensor) -> Tensor:
+        """[n, C] of features [n, D]."""
+        return _scaled(features.float(), self.mean, self.scale) @ self.weights
+
+
 class LinearProbe(NamedTuple):
     """What the chosen linear layer reaches on the test set, and with which setting."""
 
@@ -66,21 +79,44 @@ def linear_accuracy(
 
     Raises RequestError where features and labels do not fit, or fewer than two training images are given.
     """
-    require_labelled(train_x, train_y, "training")
     require_labelled(test_x, test_y, "test")
-    highest = int(torch.maximum(train_y.max(), test_y.max()))
-    if len(train_x) < 2 or highest >= classes or train_x.shape[1] != test_x.shape[1]:
+    if train_x.shape[1:] != test_x.shape[1:] or int(test_y.max()) >= classes:
         raise RequestError(
-            f"{len(train_x)} training images of width {train_x.shape[1]}, test images of width {test_x.shape[1]}, "
-            f"labels up to {highest} for {classes} classes; give two or more, equally wide, labels below {classes}."
+            f"Training features are {tuple(train_x.shape[1:])} wide, test features {tuple(test_x.shape[1:])}, test "
+            f"labels up to {int(test_y.max())} for {classes} classes; give both of one model, labels below {classes}."
         )
+    head = linear_head(train_x, train_y, classes, generator, steps, batch, rates, weight_decays)
     with torch.autocast(train_x.device.type, enabled=False):
-        x, test = _standardised(train_x.float(), test_x.float())
+        test = _scaled(test_x.float(), head.mean, head.scale)
+        reached = _judged(test, test_y, torch.arange(len(test), device=test.device), head.weights.unsqueeze(1))
+        return LinearProbe(Accuracy(reached.top1[0], reached.top5[0]), head.setting)
+
+
+@torch.no_grad()
+def linear_head(
+    x: Tensor,
+    y: Tensor,
+    classes: int,
+    generator: np.random.Generator,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    rates: Sequence[float] = RATES,
+    weight_decays: Sequence[float] = WEIGHT_DECAYS,
+) -> LinearHead:
+    """The layer that `linear_accuracy` asks, to be asked of any images. Raises RequestError as it does."""
+    require_labelled(x, y, "training")
+    if len(x) < 2 or int(y.max()) >= classes:
+        raise RequestError(
+            f"{len(x)} training images with labels up to {int(y.max())} for {classes} classes; give two images or "
+            f"more, labels below {classes}."
+        )
+    with torch.autocast(x.device.type, enabled=False):
+        mean, scale = _scaling(x.float())
+        standard = _scaled(x.float(), mean, scale)
         grid = [Setting(*pair) for pair in itertools.product(rates, weight_decays)]
         alone = torch.arange(len(x), device=x.device)
-        layer, best = _chosen(x, train_y, alone, classes, grid, generator, steps, batch, _most_hits)
-        reached = _judged(test, test_y, torch.arange(len(test), device=test.device), layer)
-        return LinearProbe(Accuracy(reached.top1[0], reached.top5[0]), best)
+        layer, best = _chosen(standard, y, alone, classes, grid, generator, steps, batch, _most_hits)
+        return LinearHead(mean, scale, layer[:, 0], best)
 
 
 @torch.no_grad()
@@ -162,10 +198,19 @@ def _split(groups: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tens
 
 def _standardised(train: Tensor, test: Tensor) -> list[Tensor]:
     """Mean 0 and variance 1 / D in each feature of the training set, and 1 beside them for the bias."""
+    mean, scale = _scaling(train)
+    return [_scaled(x, mean, scale) for x in (train, test)]
+
+
+def _scaling(train: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean [D] and divisor [D] of each feature of the training set; infinite where it does not vary."""
     deviation, mean = torch.std_mean(train, dim=0, correction=0)
     size = mean.abs() + deviation
-    scale = torch.where(deviation > CONSTANT * size, deviation, math.inf) * train.shape[1] ** 0.5
-    return [torch.cat([(x - mean) / scale, torch.ones_like(x[:, :1])], dim=1) for x in (train, test)]
+    return mean, torch.where(deviation > CONSTANT * size, deviation, math.inf) * train.shape[1] ** 0.5
+
+
+def _scaled(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    return torch.cat([(x - mean) / scale, torch.ones_like(x[:, :1])], dim=1)
 
 
 def _train(

@@ -30,6 +30,7 @@ def given(tmp_path_factory):
 
 def run(given, task, *more):
     words = [task, "--model", str(given / "tiny.safetensors"), "--data", str(given / "data")]
+    words += ["--features", str(given / "features")]
     out = given / f"{task}.json"
     assert main([*words, "--size", "56", "--out", str(out), *more]) == 0
     return json.loads(out.read_text(encoding="utf-8"))
@@ -41,7 +42,7 @@ def test_knn(given, capsys):
     assert [(row["how"], row["top1"]) for row in results["rows"]] == [("k = 1", 1.0), ("k = 5", 1.0)]
     assert (results["images"]["classes"], results["images"]["learnt"], results["images"]["asked"]) == (2, 22, 8)
     printed = capsys.readouterr().out
-    assert "8 images of 2 labels, 22 to learn from" in printed and "k = 5  1.000   1.000" in printed
+    assert "8 images of 2 labels, 22 to learn from" in printed and "k = 5  1.000 ±0.000   1.000 ±0.000" in printed
 
 
 def test_linear(given, capsys):
@@ -52,8 +53,68 @@ def test_linear(given, capsys):
     assert "weight decay" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("task", ["knn", "linear", "emergence"])
-def test_mistakes_end_with_a_sentence(task, given, capsys, tmp_path):
+def test_logreg_and_few_shots(given):
+    assert run(given, "logreg")["rows"][1]["top1"] == 1.0
+    rows = run(given, "fewshot", "--shots", "1", "3", "--draws", "2")["rows"]
+    assert [row["how"] for row in rows] == [
+        f"{count} of each, {how}"
+        for count in ("1 image", "3 images")
+        for how in ("nearest mean", "logistic regression")
+    ]
+    assert rows[2]["top1"] == 1.0 and rows[0]["per_class"].keys() == {"sky", "leaf"}
+
+
+def test_features_are_computed_once_for_all_tasks(given, monkeypatch):
+    run(given, "knn")
+    monkeypatch.setattr(VisionTransformer, "intermediate", None)
+    assert run(given, "linear")["rows"][1]["top1"] == 1.0
+
+
+def test_groups_are_told_apart(given, tmp_path, capsys):
+    """The test images of one label in two groups, of which one is made wrong by a table of other labels."""
+    table = tmp_path / "groups.csv"
+    names = sorted((given / "data").rglob("*.png"))
+    table.write_text("image,group\n" + "".join(f"{path.name},{path.parent.name}\n" for path in names))
+    row = run(given, "knn", "--ks", "1", "--groups", str(table))["rows"][0]
+    assert sorted(group["group"] for group in row["groups"]) == ["leaf", "sky"] and row["gap"] == 0
+    assert "between" in capsys.readouterr().out
+
+
+def test_robustness_asks_about_the_classes_a_set_has(given, tmp_path):
+    """Three sets: by name, by number and by a table; in each a class is present that the pictures show."""
+    for folder, source in (
+        ("named/leaf", "leaf"),
+        ("numbered/1", "sky"),
+        ("mapped/heaven", "sky"),
+        ("mapped/tree", "leaf"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        for path in sorted((given / "data" / source).iterdir())[:3]:
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    for part in ("train", "val"):
+        for path in sorted((given / "data").rglob("*.png"))[part == "val" :: 2]:
+            target = tmp_path / "imagenet" / part / path.parent.name
+            target.mkdir(parents=True, exist_ok=True)
+            (target / path.name).write_bytes(path.read_bytes())
+    out, model = tmp_path / "robustness.json", str(given / "tiny.safetensors")
+    words = ["robustness", "--model", model, "--data", str(tmp_path / "imagenet"), "--out", str(out), "--size", "56"]
+    words += ["--features", str(tmp_path / "features"), "--sets"]
+    assert main([*words, str(tmp_path / "named"), str(tmp_path / "numbered")]) == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert [(row["set"], row["classes"], row["images"], row["top1"]) for row in rows] == [
+        ("held out", 2, 15, 1.0),
+        ("named", 1, 3, 1.0),
+        ("numbered", 1, 3, 1.0),
+    ]
+    assert main([*words, str(tmp_path / "mapped")]) == 2
+    (tmp_path / "map.txt").write_text("# folder class\nheaven sky\ntree,leaf\n")
+    assert main([*words, str(tmp_path / "mapped"), "--class-map", str(tmp_path / "map.txt")]) == 0
+    assert json.loads(out.read_text())["rows"][1]["top1"] == 1.0
+
+
+@pytest.mark.parametrize("task", ["knn", "linear", "logreg", "fewshot", "retrieval", "emergence"])
+def test_mistakes_end_with_a_sentence(task, given, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where features go
     out = ["--out", str(tmp_path / "results.json")]
     assert main([task, "--model", "nobody", "--data", str(given / "data"), *out]) == 2
     assert "There is no model 'nobody'" in capsys.readouterr().err
@@ -68,4 +129,7 @@ def test_help_names_every_task(capsys):
         main(["--help"])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert all(task in printed for task in ("emergence", "knn", "linear"))
+    assert all(
+        task in printed
+        for task in ("emergence", "knn", "linear", "segmentation", "depth", "matching", "retrieval", "foreground")
+    )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from train.data.world import PARTS
-from train.evaluate.emergence.bootstrap import Estimate, bootstrap
+from train.evaluate.bootstrap import Estimate, bootstrap
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.objects import COVERED
 from train.evaluate.emergence.ridge import ridge

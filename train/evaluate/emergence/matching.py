@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.evaluate.emergence.bootstrap import of_ratio
+from train.evaluate.bootstrap import of_ratio
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.world_set import Known
 

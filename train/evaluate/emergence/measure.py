@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from train.evaluate.emergence.bootstrap import Estimate
+from train.evaluate.bootstrap import Estimate
 
 
 class Measure(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import FeatureMap, Geometry
 from core.analysis.foreground import foreground
-from train.evaluate.emergence.bootstrap import of_mean
+from train.evaluate.bootstrap import of_mean
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.world_set import Known
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train.evaluate.accuracy import ranks
-from train.evaluate.emergence.bootstrap import bootstrap, of_mean
+from train.evaluate.bootstrap import bootstrap, of_mean
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.world_set import Known
 from train.evaluate.knn import TEMPERATURE, knn_votes

@@ -15,7 +15,7 @@ from core import ModelError, RequestError, VisionTransformer
 from core.geometry import plan_grid
 from train.data.sources import open_source
 from train.evaluate.accuracy import ranks
-from train.evaluate.emergence.bootstrap import of_mean
+from train.evaluate.bootstrap import of_mean
 from train.evaluate.emergence.dense import measure_dense
 from train.evaluate.emergence.features import (
     Encoder,

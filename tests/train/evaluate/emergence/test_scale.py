@@ -76,7 +76,7 @@ def test_the_command_writes_what_it_prints(tmp_path, capsys, columns):
 
 
 def test_the_table_shows_what_there_is():
-    from train.evaluate.emergence.bootstrap import Estimate
+    from train.evaluate.bootstrap import Estimate
     from train.evaluate.emergence.measure import Measure, Measured
 
     depth = Measure("depth", "depth", "…", "…", rises=False)

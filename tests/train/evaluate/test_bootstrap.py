@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from train.evaluate.emergence.bootstrap import bootstrap, of_mean, of_ratio
+from train.evaluate.bootstrap import bootstrap, of_mean, of_ratio
 
 
 def test_the_interval_of_a_mean_is_the_textbooks():

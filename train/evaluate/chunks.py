@@ -1,0 +1,38 @@
+"""Long work on many images, cut into chunks that are kept: what was done stays done, and processes share the rest.
+
+FOLDER/chunk-00000.safetensors     complete: it is written under another name first
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from train import dist
+
+
+def kept_chunks(
+    folder: Path,
+    chunks: Sequence[Tensor],
+    compute: Callable[[Tensor], Mapping[str, Tensor]],
+    world: dist.World,
+    told: str = "features",
+) -> list[Path]:
+    """A file for each chunk, with the tensors that `compute` gives for it; computed where there is none yet.
+
+    Every process calls it, computes its share, and gets all when all are done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"chunk-{number:05}.safetensors" for number in range(len(chunks))]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    dist.wait()  # all have looked before one writes
+    mine = missing[world.rank :: world.size]
+    for number in tqdm(mine, desc=told, unit=f"{len(chunks[0])} images", disable=not mine or not world.leads):
+        partial = paths[number].with_name(f".{paths[number].name}.part")
+        save_file({name: tensor.contiguous() for name, tensor in compute(chunks[number]).items()}, partial)
+        os.replace(partial, paths[number])
+    dist.wait()
+    return paths

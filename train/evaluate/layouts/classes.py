@@ -1,0 +1,93 @@
+"""Labelled images to learn from and to be asked about: ImageNet as published, or any folder of class folders.
+
+imagenet/                               from image-net.org, or as Kaggle packs it
+├── ILSVRC/Data/CLS-LOC/                or without these folders around
+│   ├── train/n01440764/*.JPEG
+│   └── val/                            class folders, or all images flat, and beside the outermost folder:
+├── LOC_val_solution.csv                ImageId,PredictionString (Kaggle)
+└── ILSVRC2012_devkit_t12/data/         ILSVRC2012_validation_ground_truth.txt and meta.mat (image-net.org)
+
+any/{train,val}/CLASS/*.jpg             `test` serves for `val`
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from train.data.sources import DataError, Encoded, Source, open_source
+
+DEVKIT = Path("ILSVRC2012_devkit_t12/data")
+ASKED = ("val", "test")
+
+
+class LabelledFiles:
+    """Image files with a label each: a `Source`."""
+
+    def __init__(self, paths: Sequence[Path], labels: Sequence[str]):
+        self.paths, self.labels = paths, labels
+        self.blocks = [range(i, i + 1) for i in range(len(paths))]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Encoded:
+        return Encoded(self.paths[index].read_bytes(), str(self.paths[index]), self.labels[index])
+
+    def label(self, index: int) -> str:
+        return self.labels[index]
+
+
+class Published(NamedTuple):
+    """The parts of a dataset that its authors divided."""
+
+    train: Source
+    test: Source
+
+
+def published_parts(root: Path) -> Published | None:
+    """The parts of a folder that holds `train` and `val` (or `test`); None where it holds no such folders.
+
+    Raises DataError where validation images lie flat and nothing says what they show.
+    """
+    for inner in (root / "ILSVRC" / "Data" / "CLS-LOC", root / "Data" / "CLS-LOC", root):
+        test = next((inner / name for name in ASKED if (inner / name).is_dir()), None)
+        if (inner / "train").is_dir() and test is not None:
+            flat = not any(path.is_dir() for path in test.iterdir())
+            asked = _flat_validation(root, test) if flat and not _packed(test) else open_source(test)
+            return Published(open_source(inner / "train"), asked)
+    return None
+
+
+def _packed(folder: Path) -> bool:
+    return any(path.suffix in (".tar", ".parquet") for path in folder.iterdir())
+
+
+def _flat_validation(root: Path, folder: Path) -> LabelledFiles:
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpeg", ".jpg"))
+    solution, devkit = root / "LOC_val_solution.csv", root / DEVKIT
+    if solution.is_file():
+        with solution.open(newline="", encoding="utf-8") as file:
+            known = {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+        missing = [path.name for path in paths if path.stem not in known]
+        if missing:
+            raise DataError(f"{solution} does not name {missing[0]} (nor {len(missing) - 1} more); take it whole.")
+        return LabelledFiles(paths, [known[path.stem] for path in paths])
+    if (devkit / "meta.mat").is_file():
+        return LabelledFiles(paths, _devkit_labels(devkit, len(paths)))
+    raise DataError(
+        f"The images in {folder} lie flat and nothing says what they show; put LOC_val_solution.csv or "
+        f"{DEVKIT.parent} into {root}, or sort them into class folders."
+    )
+
+
+def _devkit_labels(devkit: Path, images: int) -> list[str]:
+    """The WNID of each validation image, in the order of their names."""
+    from scipy.io import loadmat
+
+    synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
+    wnids = {int(one["ILSVRC2012_ID"]): str(one["WNID"]) for one in synsets}
+    truth = (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text(encoding="ascii").split()
+    if len(truth) != images:
+        raise DataError(f"{devkit} knows {len(truth)} validation images, the folder holds {images}; unpack it whole.")
+    return [wnids[int(number)] for number in truth]
