@@ -20,7 +20,7 @@ MILLIMETRES = 1000.0
 def read_labels(path: Path) -> np.ndarray:
     """int32 [H, W]: the indices of a PNG, of its palette where it has one; VOID becomes IGNORED."""
     indices = _png(path, ("P", "L", "1", "I", "I;16"), "an index PNG: one number for each pixel, in grey or a palette")
-    return np.where(indices == VOID, IGNORED, indices).astype(np.int32)
+    return np.where(indices == VOID, IGNORED, indices.astype(np.int32))
 
 
 def read_depth(path: Path) -> np.ndarray:
