@@ -68,14 +68,14 @@ def step_work(config: RunConfig) -> StepWork:
         blocks += batch * sum(count * _blocks_work(model, size) for count, size in crops)
         embedding += batch * sum(count * _embedding_work(model, size) for count, size in crops)
         heads += 3 * batch * (2 + augment.local_crops) * _head_work(model.width, config.heads, "dino_prototypes")
-        heads += 3 * _asked_patches(config, model) * _head_work(model.width, config.heads, "ibot_prototypes")
+        heads += 3 * _asked_patches(config, model) * _head_work(model.width, config.heads, "patch_prototypes")
     teacher, targets = config.model, 1.0
     if distillation.teacher:
         teacher, targets = distillation.model, 1.0 if distillation.own_heads else 4.0  # learned: 3 more
     heads += targets * 2 * batch * _head_work(teacher.width, config.heads, "dino_prototypes")
     patches = _asked_patches(config, config.model)
     learned = 0.0 if targets == 1 else 4 * PATCHES_LEARNED * 2 * batch * (augment.global_size // teacher.patch) ** 2
-    heads += (patches + learned) * _head_work(teacher.width, config.heads, "ibot_prototypes")
+    heads += (patches + learned) * _head_work(teacher.width, config.heads, "patch_prototypes")
     kept = 1 - config.optim.drop_rate
     looked = 2 * batch * backbone_work(teacher, augment.global_size)
     return StepWork(3 * kept * blocks + 2 * embedding, looked, heads)

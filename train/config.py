@@ -23,6 +23,13 @@ class HeadConfig:
     ibot_prototypes: int = 65_536
     hidden: int = 2048
     bottleneck: int = 256
+    tied: bool = False
+    """One head for both, DINO's, as in iBOT (Zhou et al. 2022)."""
+
+    @property
+    def patch_prototypes(self) -> int:
+        """Of the head that reads patches."""
+        return self.dino_prototypes if self.tied else self.ibot_prototypes
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,8 @@ class RunConfig:
     account: AccountConfig = field(default_factory=AccountConfig)
     start_from: str = ""
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
+    images: int = 0
+    """How many of the images are learned from, spread over the source; 0 for all."""
     distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
     seed: int = 0
 

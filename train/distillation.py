@@ -60,7 +60,7 @@ class Distillation(nn.Module):
                 Standardiser(teacher.backbone.config.width) for _ in range(2)
             )
         self.cls_centring = SoftmaxCentring(heads.dino_prototypes)
-        self.patch_centring = SoftmaxCentring(heads.ibot_prototypes)
+        self.patch_centring = SoftmaxCentring(heads.patch_prototypes)
         self._frozen = (teacher,)  # a tuple, so that it is no part of the module
         self._memory = memory
 
@@ -107,7 +107,7 @@ class Distillation(nn.Module):
     @torch.no_grad()
     def _patch_targets(self, patches: Tensor, temperature: float, config: RunConfig) -> Tensor:
         """[M, K] of patches [M, D]."""
-        logits = self._target_heads.ibot_head(patches)
+        logits = self._target_heads.patch_head(patches)
         return balanced(logits, temperature, config.objective, self.patch_centring)
 
     def _head_terms(
@@ -122,7 +122,7 @@ class Distillation(nn.Module):
         chosen = patches[torch.randperm(len(patches), generator=generator)[:count].to(patches.device)]
         targets = self._patch_targets(chosen, temperature, config)
         ones = torch.ones(count, device=patches.device)
-        ibot = ibot_cross_entropy(heads.ibot_head(chosen), targets, ones, count, objective.student_temperature)
+        ibot = ibot_cross_entropy(heads.patch_head(chosen), targets, ones, count, objective.student_temperature)
         return [
             Term("teacher_heads/dino", objective.dino_weight * dino),
             Term("teacher_heads/ibot", objective.ibot_weight * ibot),
@@ -151,7 +151,7 @@ class Distillation(nn.Module):
 
     def heads(self) -> list[PrototypeHead]:
         sets = [self._target_heads] if self.head_learner is None else [self.head_learner, self.teacher_heads]
-        own = [head for heads in sets for head in (heads.dino_head, heads.ibot_head)]
+        own = [head for heads in sets for head in heads.children()]
         return [*(head for pair in self.pairs() for head in pair.heads()), *own]
 
     def exported(self) -> dict[Path, VisionTransformer]:

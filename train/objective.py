@@ -95,7 +95,7 @@ def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: Ob
     centrings = networks.cls_centring, networks.patch_centring
     tokens = teacher.backbone(batch.global_crops)
     cls = balanced(teacher.dino_head(tokens.cls), temperature, config, centrings[0])
-    patches = balanced(teacher.ibot_head(tokens.patches[batch.masks]), temperature, config, centrings[1])
+    patches = balanced(teacher.patch_head(tokens.patches[batch.masks]), temperature, config, centrings[1])
     return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
 
 
@@ -158,7 +158,7 @@ def compared(
 
     weights = (1 / asked.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(asked)[asked]
     ibot = ibot_cross_entropy(
-        student.ibot_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
+        student.patch_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
     )
     spread = sum(_spread(chunk) for chunk in global_cls.chunk(2))
     return Losses(

@@ -23,7 +23,7 @@ from train.advice import advice
 from train.config import RunConfig, from_json, to_json, with_origins
 from train.data.batch import Quarantine
 from train.data.resident import GIB, ResidentImages
-from train.data.sources import Source, open_source
+from train.data.sources import Source, open_source, some_of
 from train.loop import Loop, StopSignal
 from train.memory import keep_freed_memory
 from train.metrics import Log
@@ -53,7 +53,7 @@ def pretrain(
     """
     world = dist.join()
     config = _read_config(out) if resume else completed(config)
-    source = open_source(*data, channels=config.model.channels)
+    source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
         Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them
     watch = _watch(config, source, labelled) if world.leads else None
@@ -152,7 +152,7 @@ def launch(program: str, kind: type[Command], words: list[str], adapted: Callabl
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        chosen = adapted(recipes.recipe(_recipe_name(words)))
+        chosen = adapted(recipes.recipe(recipe_name(words)))
         command = tyro.cli(kind, prog=program, args=words, default=kind.waiting(chosen))
         if not torch.cuda.is_available():
             keep_freed_memory()
@@ -167,7 +167,7 @@ def launch(program: str, kind: type[Command], words: list[str], adapted: Callabl
     return 0
 
 
-def _recipe_name(words: list[str]) -> str:
+def recipe_name(words: list[str]) -> str:
     """The recipe on a command line, which must be known before the defaults of the other flags are."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--recipe", default="tiny")

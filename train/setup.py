@@ -37,8 +37,9 @@ def completed(config: RunConfig) -> RunConfig:
     )
     heads = config.heads
     if teacher.head_config is not None:
-        counts = teacher.head_config.dino_prototypes, teacher.head_config.ibot_prototypes
-        heads = replace(heads, dino_prototypes=counts[0], ibot_prototypes=counts[1])
+        theirs = teacher.head_config
+        counts = {"dino_prototypes": theirs.dino_prototypes, "ibot_prototypes": theirs.ibot_prototypes}
+        heads = replace(heads, tied=theirs.tied, **counts)
     for name in found.also:
         replace(config, model=recipes.recipe(name).model)  # refuses a patch that the crops are no multiple of
     _refuse_other_pictures(config, found.model, found.also)
@@ -105,7 +106,8 @@ def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: 
 
 
 def _pair(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
-    return build(model, heads.dino_prototypes, heads.ibot_prototypes, heads.hidden, heads.bottleneck)
+    untied = None if heads.tied else heads.ibot_prototypes
+    return build(model, heads.dino_prototypes, untied, heads.hidden, heads.bottleneck)
 
 
 def _same_teacher(config: RunConfig) -> FrozenTeacher:

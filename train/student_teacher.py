@@ -26,7 +26,7 @@ class StudentTeacher(nn.Module):
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False).eval()
         self.cls_centring = SoftmaxCentring(len(student.dino_head.last_layer.weight_v))
-        self.patch_centring = SoftmaxCentring(len(student.ibot_head.last_layer.weight_v))
+        self.patch_centring = SoftmaxCentring(len(student.patch_head.last_layer.weight_v))
 
     def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
         """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
@@ -49,7 +49,7 @@ class StudentTeacher(nn.Module):
         return [self.student.backbone, self.teacher.backbone]
 
     def heads(self) -> list[PrototypeHead]:
-        return [head for network in (self.student, self.teacher) for head in (network.dino_head, network.ibot_head)]
+        return [head for network in (self.student, self.teacher) for head in network.heads]
 
     def exported(self) -> dict[Path, VisionTransformer]:
         """The backbones a run leaves behind, by their folders within that of the run."""
@@ -65,9 +65,14 @@ def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
 
 
 def build(
-    config: ViTConfig, dino_prototypes: int, ibot_prototypes: int, hidden: int = 2048, bottleneck: int = 256
+    config: ViTConfig,
+    dino_prototypes: int,
+    ibot_prototypes: int | None,
+    hidden: int = 2048,
+    bottleneck: int = 256,
 ) -> StudentTeacher:
-    """A student and its teacher with untied heads, freshly initialised."""
+    """A student and its teacher, freshly initialised; their heads are tied where `ibot_prototypes` is None."""
     backbone = VisionTransformer(config)
-    heads = [PrototypeHead(config.width, count, hidden, bottleneck) for count in (dino_prototypes, ibot_prototypes)]
+    counts = (dino_prototypes, ibot_prototypes)
+    heads = [None if count is None else PrototypeHead(config.width, count, hidden, bottleneck) for count in counts]
     return StudentTeacher(Network(backbone, *heads))

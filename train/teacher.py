@@ -21,12 +21,19 @@ log = logging.getLogger(__name__)
 
 
 class Heads(nn.Module):
-    """DINO's and iBOT's head on features of one width."""
+    """DINO's and iBOT's head on features of one width; one for both where they are tied."""
 
     def __init__(self, width: int, config: HeadConfig):
         super().__init__()
         self.dino_head = PrototypeHead(width, config.dino_prototypes, config.hidden, config.bottleneck)
-        self.ibot_head = PrototypeHead(width, config.ibot_prototypes, config.hidden, config.bottleneck)
+        self.ibot_head = None
+        if not config.tied:
+            self.ibot_head = PrototypeHead(width, config.ibot_prototypes, config.hidden, config.bottleneck)
+
+    @property
+    def patch_head(self) -> PrototypeHead:
+        """The head that reads patches."""
+        return self.dino_head if self.ibot_head is None else self.ibot_head
 
 
 class FrozenTeacher(NamedTuple):

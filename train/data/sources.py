@@ -213,6 +213,30 @@ class Joined:
         return self.parts[part], index - int(self.starts[part])
 
 
+class Some:
+    """So many images of a source, evenly spread over it."""
+
+    def __init__(self, source: Source, count: int):
+        self.source, self.places = source, np.linspace(0, len(source) - 1, count).round().astype(int)
+        self.blocks = [range(i, i + 1) for i in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def read(self, index: int) -> Encoded:
+        return self.source.read(int(self.places[index]))
+
+    def label(self, index: int) -> str | None:
+        return self.source.label(int(self.places[index]))
+
+
+def some_of(source: Source, count: int) -> Source:
+    """`count` images of a source, all where it is 0. DataError where there are fewer."""
+    if count > len(source) or count < 0:
+        raise DataError(f"{count} images are asked for of a source of {len(source)}; choose 0 (all) to that many.")
+    return Some(source, count) if count else source
+
+
 def open_source(path: str | Path, *more: str | Path, channels: int = 3) -> Source:
     """The images under one or several paths: a folder, a `.txt`/`.csv` list, `.tar` shards, `.parquet` files.
 

@@ -1,0 +1,68 @@
+"""What a finished run is worth, in the few figures that tables of ablations have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core import RequestError, VisionTransformer
+from train.dist import World
+from train.evaluate.classification import linear_layers, nearest_neighbours
+from train.evaluate.emergence import ScaleConfig, read_scale
+from train.evaluate.labelled_split import LabelledConfig, labelled_split
+from train.evaluate.layouts.dense import segmentation_set
+from train.evaluate.segmentation import Viewing, measure_segmentation
+from train.evaluate.token_maps import KeptMaps
+
+NEIGHBOURS = 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What runs are judged by; at least one of the three."""
+
+    labelled: tuple[Path, ...] = ()
+    """Images with labels: k-NN and linear accuracy."""
+    segmentation: Path | None = None
+    """Pictures with masks, as `python -m train.evaluate segmentation` takes them: mean IoU."""
+    emergence: int = 0
+    """Rendered pictures of the scale of emergence (60 or more; 600 take minutes), all its measures; 0 for none."""
+    per_class: int = 0
+    """Most images of each label to learn from; 0 for all."""
+    size: int = 0
+    """Pixels along a side; 0 for the size of the run's global crops."""
+
+    def require_something(self) -> None:
+        if not self.labelled and not self.segmentation and not self.emergence:
+            raise RequestError("Nothing is asked of the runs; give --labelled, --segmentation or --emergence.")
+
+
+def scores(model: VisionTransformer, asked: Asked, size: int, features: Path) -> dict[str, float]:
+    """Figures by name, shares in 0..1 but for errors; the same names for every model."""
+    world = World(0, 1, model.pos_embed.device)
+    size, found = asked.size or size, {}
+    if asked.labelled:
+        found |= _labelled(model, asked.labelled, asked.per_class, size, features, world)
+    if asked.segmentation:
+        dataset = segmentation_set(asked.segmentation)
+        maps = KeptMaps(model, [one.image for one in dataset.train], size, 1, features, world)
+        result = measure_segmentation(model, dataset, maps, Viewing(size), np.random.default_rng(0))
+        found["segmentation mIoU"] = result.mean_iou.value
+    if asked.emergence:
+        config = ScaleConfig(images=asked.emergence, baselines=False)
+        (column,) = read_scale(model, "run", config)
+        found |= {one.measure.key: one.estimate.value for one in column.measured}
+    return found
+
+
+def _labelled(
+    model: VisionTransformer, data: Sequence[Path], per_class: int, size: int, features: Path, world: World
+) -> dict[str, float]:
+    config = LabelledConfig(per_class=per_class, size=size, features=features)
+    split = labelled_split(model, data, config, world)
+    k = min(NEIGHBOURS, len(split.train.labels))
+    (nearest,) = nearest_neighbours(split, [k])
+    linear = linear_layers(split, 0, torch.device(world.device))
+    return {f"{k}-NN": float(nearest.top1.mean()), "linear": max(float(one.top1.mean()) for one in linear[:2])}
