@@ -1,6 +1,7 @@
 // Where a reference and the pictures matched with it go: side by side with room for the lines, or one above the others.
 
 const NARROW = 640; // px
+const UNEVEN = 1.35;
 
 // -> {boxes: [{left, top, width, height}, ...], height}, in the order of the aspects (width / height).
 function besideReference(aspects, reference, width, height, gap, extra) {
@@ -10,7 +11,7 @@ function besideReference(aspects, reference, width, height, gap, extra) {
   let best = null;
   for (let share = 0.28; share < 0.66; share += 0.04) {
     const own = Math.min(share * width, (height - extra) * aspects[reference]);
-    const rest = justified(others.map((i) => aspects[i]), width - own - between, height, gap, extra);
+    const rest = evened(justified(others.map((i) => aspects[i]), width - own - between, height, gap, extra));
     // all others are compared with the reference: it may be as large as they are together
     const areas = [own ** 2 / aspects[reference] / others.length];
     rest.rows.forEach((row, r) => row.forEach((i) => areas.push(aspects[others[i]] * rest.heights[r] ** 2)));
@@ -27,6 +28,12 @@ function besideReference(aspects, reference, width, height, gap, extra) {
   const slack = (width - right.right) / 2; // what is not used stands at both sides
   boxes.forEach((box) => (box.left += slack));
   return { boxes, height: tall };
+}
+
+// No row much taller than another: the pictures are compared.
+function evened({ rows, heights }) {
+  const most = UNEVEN * Math.min(...heights);
+  return { rows, heights: heights.map((tall) => Math.min(tall, most)) };
 }
 
 function aboveOthers(aspects, reference, others, width, gap, extra) {

@@ -3,6 +3,7 @@
 
 const GAP = 12;
 const CAPTION = 30;
+const SMALL = 220; // px: in the line below a picture of less the name would have no room
 
 const stage = make("section", "dino-stage dino-matching", { "aria-label": "Matched pictures" });
 const tools = buildTools();
@@ -134,8 +135,10 @@ function arrange() {
     figure.style.setProperty("--tall", `${box.height}px`);
     const leads = info.id === infos[reference].id;
     lead.disabled = leads;
-    lead.textContent = leads ? "Reference" : "Make reference";
-    lead.setAttribute("aria-label", leads ? `${info.name} is the reference` : `Make ${info.name} the reference`);
+    lead.textContent = leads ? "Reference" : box.width < SMALL ? "Ref." : "Make reference";
+    const says = leads ? `${info.name} is the reference` : `Make ${info.name} the reference`;
+    lead.setAttribute("aria-label", says);
+    lead.title = says;
   }
   board.style.height = `${placed.height}px`;
   over.setAttribute("viewBox", `0 0 ${board.clientWidth} ${placed.height}`);
