@@ -12,12 +12,12 @@ const box = document.createElement("div");
 box.className = "dino-atlas";
 box.innerHTML =
   '<div class="dino-map" tabindex="0" role="application"><canvas class="dino-points"></canvas>' +
-  '<canvas class="dino-over"></canvas><div class="dino-empty" hidden></div><figure class="dino-card" hidden></figure></div>' +
+  '<canvas class="dino-map-over"></canvas><div class="dino-map-empty" hidden></div><figure class="dino-card" hidden></figure></div>' +
   '<div class="dino-map-tools"></div><div class="dino-map-legend"></div>' +
   '<p class="dino-map-note" role="status"></p><p class="dino-map-said" role="status" aria-live="polite"></p>';
 element.replaceChildren(box);
 const part = (name) => box.querySelector(`.dino-${name}`);
-const [surface, over, card] = [part("map"), part("over"), part("card")];
+const [surface, over, card] = [part("map"), part("map-over"), part("card")];
 surface.setAttribute(
   "aria-label",
   "Map of pictures. Arrows go from point to point, plus and minus zoom, Enter opens, L draws round points, 0 shows all.",
@@ -95,8 +95,8 @@ function loadPoints() {
   });
   if (state.to) painter.load(state.from, state.to, state.levels, table);
   else painter.load(new Float32Array(0), new Float32Array(0), new Uint8Array(0), table);
-  part("empty").hidden = Boolean(state.to);
-  part("empty").textContent = props.empty || "";
+  part("map-empty").hidden = Boolean(state.to);
+  part("map-empty").textContent = props.empty || "";
   draw();
 }
 

@@ -168,7 +168,7 @@ function savePng() {
 
 function note() {
   part("map-note").textContent = props.note || "";
-  part("empty").textContent = props.empty || "";
+  part("map-empty").textContent = props.empty || "";
 }
 
 new ResizeObserver(() => {
