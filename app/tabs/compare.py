@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from app import handlers
+from app import handlers, sentences
 from app.access import NAMED
 from app.comparing import MOST_MODELS, compare, table
 from app.engine import Stopped
@@ -60,7 +60,8 @@ def add(shared: Shared) -> None:
         except Exception:
             yield idle  # the page is not left waiting; the error is told by whoever listens
             raise
-        yield idle | {"board": gr.HTML(comparison=told, busy=False), "scores": table(loaded)}
+        done = {"board": gr.HTML(comparison=told, busy=False), "scores": table(loaded)}
+        yield done | {"status": sentences.status(loaded[-1], settings)}
 
     changed = [tab.view.change, *(widget.change for widget in tab.models)]
     answer(shared.due["Compare"].change, draw, inputs, outputs, **HEAVY)

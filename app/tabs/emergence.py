@@ -18,7 +18,7 @@ from app.tabs.wiring import HEAVY, answer, any_of
 from app.timelines import Named, is_over, look_at_run, shipped_prop, state_of, timeline_prop
 from app.training import STEPS, USUAL_STEPS, Progress, Trainer
 from app.uploads import GALLERY
-from core import RequestError
+from core import DinoError, RequestError
 
 TICK_S = 2.0
 """How often a run that still trains is looked at."""
@@ -113,7 +113,7 @@ class EmergenceEvents:
         answer(tab.stop.click, self.stop, {}, controls, **HEAVY)
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
-        self.refresh(answer(tab.timer.tick, self.tick, {}, self.controls).then)
+        self.refresh(answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls).then)
         using = answer(tab.use.click, self.use, {}, {"model": self.shared.model, **self.model_widgets}, **HEAVY)
         self.shared.renew(using.success)
 
@@ -146,22 +146,31 @@ class EmergenceEvents:
 
     def show(self, tray: Tray, source: str, sent: tuple) -> Iterator[dict]:
         """The timeline, where there is something new in it: for a run, step after step as they are looked at."""
-        memory = self.shared.engine.painted
         if not source:
             if sent != ("shipped",):
                 told = {"note": "", "shipped": gr.update(visible=False), "sent": ("shipped",)}
-                yield told | {"timeline": gr.HTML(timeline=shipped_prop(memory), busy=False)}
+                yield told | {"timeline": gr.HTML(timeline=shipped_prop(self.shared.engine.painted), busy=False)}
+            else:
+                yield {}  # a generator that yields nothing empties what it could have filled
             return
         run, chosen = Path(source), tray.chosen[:MOST_PICTURES]
         digests = tuple(picture.digest for picture in chosen)
         now = (source, digests, state_of(run))
         if sent == now or not now[2][0]:
+            yield {}
             return
         yield {"timeline": gr.HTML(busy=True), "shipped": gr.update(visible=True)}
-        items = self.shared.engine.items(tray, chosen)
-        pictures = [Named(picture.name, item) for picture, item in zip(chosen, items, strict=True)]
-        identity, due = f"{source} {digests}", time.monotonic() + SHOWN_EVERY_S
-        for timeline in look_at_run(memory, run, pictures):
+        try:
+            yield from self._looked_at(tray, run, now)
+        except DinoError:
+            yield {"timeline": gr.HTML(busy=False)}
+            raise
+
+    def _looked_at(self, tray: Tray, run: Path, now: tuple) -> Iterator[dict]:
+        engine, chosen = self.shared.engine, tray.chosen[:MOST_PICTURES]
+        pictures = [Named(one.name, item) for one, item in zip(chosen, engine.items(tray, chosen), strict=True)]
+        identity, due = f"{now[0]} {now[1]}", time.monotonic() + SHOWN_EVERY_S
+        for timeline in look_at_run(engine.painted, run, pictures):
             if time.monotonic() > due:
                 due = time.monotonic() + SHOWN_EVERY_S
                 yield {
@@ -172,7 +181,7 @@ class EmergenceEvents:
         where = "It may still be training: new steps appear by themselves." if live else "It has trained all its steps."
         yield {
             "timeline": gr.HTML(timeline=timeline_prop(identity, timeline), busy=False),
-            "note": f"{html.escape(source)}. {where}",
+            "note": f"{html.escape(str(run))}. {where}",
             "sent": now,
             "timer": gr.Timer(active=live),
         }
@@ -188,7 +197,8 @@ class EmergenceEvents:
         run = self.trainer.start(int(steps), files, Path(named).expanduser() if named else None)
         return {"source": str(run)} | self.told()
 
-    def stop(self) -> dict:
+    def stop(self, request: gr.Request) -> dict:
+        self.shared.access.check("a training", dict(request.headers))
         self.trainer.stop()
         return self.told()
 
@@ -196,8 +206,12 @@ class EmergenceEvents:
         self.shared.access.check("a training", dict(request.headers))
         return {"source": str(self.trainer.resume())} | self.told()
 
-    def tick(self) -> dict:
-        return self.told()
+    def tick(self, source: str) -> dict:
+        """What has become of the training; a run that nobody trains any more is not watched any longer."""
+        progress = self.trainer.progress()
+        if progress is None or progress.running or source != str(progress.run):
+            return self.told() if progress and progress.running else {}
+        return self.told() | {"timer": gr.Timer(active=False)}
 
     def use(self, request: gr.Request) -> dict:
         """The trained network as this visitor's model."""
@@ -219,7 +233,7 @@ class EmergenceEvents:
             "stop": gr.update(visible=progress.running),
             "resume": gr.update(visible=not progress.running and not progress.over and not progress.problem),
             "use": gr.update(visible=usable and not progress.running),
-            "timer": gr.Timer(active=progress.running),
+            **({"timer": gr.Timer(active=True)} if progress.running else {}),
         }
 
     def _known(self) -> Progress:

@@ -1,17 +1,21 @@
 """The Emergence tab in a real browser: a timeline that is scrubbed, asked and swiped; a run folder; a refused path."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 import torch
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app import timelines
+from app import handlers, timelines
 from app.access import Access
 from app.build import build, launch
 from app.engine import Engine
 from app.models import Models
-from core import VisionTransformer, ViTConfig, load_image, runs
+from app.tabs import emergence
+from app.training import Trainer
+from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
 from core.moment import look, with_steady_colours
 from core.scores import Curve, Reading
 from core.timeline import Timeline, save_timeline, shown
@@ -153,7 +157,6 @@ def test_swiping_shows_the_first_step_at_the_left(page):
 def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
     for number in (0, 1, 2):
         runs.save_backbone(model(number), runs.snapshot_path(tmp_path / "run", number), {"step": str(number)})
-    (tmp_path / "run" / runs.ACCOUNT).write_text("{}")
     page.locator("#run-fold button").first.click()
     path = page.locator("#run-path input, #run-path textarea")
     path.fill(str(tmp_path / "nowhere"))
@@ -163,22 +166,42 @@ def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
     path.press("Enter")
     expect(page.locator("#timeline .dino-picture")).to_have_count(4)
     expect(step(page)).to_have_text("Step 2 of 2")
+    page.wait_for_timeout(1000 * emergence.TICK_S + 500)  # nothing new: what is said stays
+    expect(page.locator("#run-note")).to_contain_text("It may still be training")
+    runs.save_backbone(model(4), runs.snapshot_path(tmp_path / "run", 4), {"step": "4"})
+    expect(step(page)).to_have_text("Step 4 of 4")  # by itself, as the run goes on
+    (tmp_path / "run" / runs.ACCOUNT).write_text("{}")
+    runs.save_backbone(model(5), runs.snapshot_path(tmp_path / "run", 5), {"step": "5"})
     expect(page.locator("#run-note")).to_contain_text("It has trained all its steps")
     page.locator("#run-shipped").click()
     expect(step(page)).to_have_text("Step 8 of 8")
     expect(page.locator("#run-shipped")).to_be_hidden()
 
 
-def test_strangers_can_neither_open_nor_train(tmp_path):
-    blocks = build(
-        Engine("small", models=Models("small", load=small_model)),
-        Access(loopback=False, password=False, default="small"),
-    )
-    shown_ids = {
-        getattr(block, "elem_id", None)
-        for block in blocks.blocks.values()
-        if getattr(block, "visible", True) is not False
-    }
-    assert "timeline" in shown_ids
-    (row,) = [block for block in blocks.blocks.values() if "runs" in (getattr(block, "elem_classes", None) or [])]
-    assert row.visible is False
+STRANGERS = (
+    (Access(loopback=False, password=False), {}),
+    (Access(loopback=True, password=False), {"x-forwarded-for": "203.0.113.7"}),
+)
+
+
+@pytest.mark.parametrize(("access", "headers"), STRANGERS)
+def test_strangers_can_neither_open_a_run_nor_train_nor_stop(access, headers, engine, tmp_path):
+    runs.save_backbone(model(0), runs.snapshot_path(tmp_path, 0))
+    request = SimpleNamespace(headers=headers)
+    with gr.Blocks():
+        trainer, shared = Trainer(), SimpleNamespace(access=access, engine=engine)
+        events = emergence.EmergenceEvents(shared, None, trainer, None, None)
+    for act in (
+        lambda: events.opened(str(tmp_path), request),
+        lambda: events.start(handlers.open_tray(engine, "someone"), 20, "", request),
+        lambda: events.stop(request),
+        lambda: events.resume(request),
+    ):
+        with pytest.raises(ModelError, match="own machine"):
+            act()
+    assert trainer.progress() is None
+    if not access.own:
+        with gr.Blocks() as blocks:
+            emergence.lay_out(access.own)
+        (row,) = [one for one in blocks.blocks.values() if "runs" in (getattr(one, "elem_classes", None) or [])]
+        assert not row.visible
