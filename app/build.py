@@ -9,6 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.access import Access
+from app.agents import mend
 from app.engine import Engine
 from app.serve import OwnHostOnly, free_port, is_loopback
 from app.stage import page_head
@@ -74,6 +75,8 @@ def launch(
     print(f"Dinoscope is at {url}", flush=True)
     if mcp and not blocks.mcp_server:
         raise RequestError(f"--mcp cannot be served ({blocks.mcp_error}); python -m pip install 'gradio[mcp]'")
+    if mcp:
+        mend(blocks.mcp_server_obj)
     if wait:
         blocks.block_thread()
     return url

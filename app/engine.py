@@ -67,6 +67,15 @@ class Engine:
         signal = self._stops[visitor, task] = threading.Event()
         return signal
 
+    def take_over(self, visitor: str, task: str) -> threading.Event:
+        """A new signal for a task that takes the place of what this visitor had running under the same name."""
+        self.stop(visitor, task)
+        return self.stop_signal(visitor, task)
+
+    def is_running(self, visitor: str, task: str, signal: threading.Event) -> bool:
+        """Whether a signal is still that of the task, rather than of one that was replaced."""
+        return self._stops.get((visitor, task)) is signal
+
     def stop(self, visitor: str, task: str = "view") -> None:
         """End a task that this visitor waits for, at the next place where it can end."""
         if (visitor, task) in self._stops:

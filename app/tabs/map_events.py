@@ -24,8 +24,11 @@ from app.tabs.shared import Shared
 from app.tabs.wiring import LONG, answer, any_of, warn
 from core import DinoError, RequestError
 from core.analysis.umap_run import UmapSettings
+from core.errors import AnalysisError
 
 TASK = "map"
+DRAWING = {"concurrency_id": "map", "concurrency_limit": 8}
+"""Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
 SHOWN_CHOSEN = 60
 TO_EXPLORE = "() => { location.hash = 'explore'; }"
 
@@ -58,7 +61,7 @@ class MapEvents:
             "shown": self.shown
         }
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
-        answer(any_of(triggers), self.draw, inputs, drawn, **LONG)
+        answer(any_of(triggers), self.draw, inputs, drawn, trigger_mode="multiple", **DRAWING)
         seen = {"shown": self.shown, **tab.colours, **tab.settings}
         answer(tab.timer.tick, self.arrive, seen, drawn)
         recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
@@ -70,7 +73,7 @@ class MapEvents:
 
     def draw(self, tray: Tray, model: str, size: float, block: float, source: str, **values) -> Iterator[dict]:
         """The map by what is known already; UMAP is asked for and arrives later."""
-        signal = self.engine.stop_signal(tray.visitor, TASK)
+        signal = self.engine.take_over(tray.visitor, TASK)
         loaded = self.engine.models.get(model)
         layer = Settings(block=int(block)).layer(loaded.depth)
         idle = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
@@ -84,12 +87,13 @@ class MapEvents:
             if not len(atlas):
                 yield idle | {"status": "", "atlas": layout.empty(), "shown": Shown()}
                 return
-            wish = self.room.ask(atlas, _umap(values)) if values["layout"] == LAYOUTS[0] else None
+            wish = self._wish(atlas, values)
             shown = Shown(atlas.token, wish)
             shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
             update = self._atlas(atlas, shown, values)
         except Stopped:
-            yield idle | {"status": "Stopped. The map before stays."}
+            if self.engine.is_running(tray.visitor, TASK, signal):
+                yield idle | {"status": "Stopped. The map before stays."}
             return
         except DinoError:
             yield idle | {"status": ""}
@@ -102,6 +106,16 @@ class MapEvents:
         )
         status = busy("UMAP is on its way …") if waiting else few
         yield idle | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
+
+    def _wish(self, atlas: Atlas, values: dict) -> tuple | None:
+        """The key of the UMAP to come; without the package that computes it, the components have to do."""
+        if values["layout"] != LAYOUTS[0]:
+            return None
+        try:
+            return self.room.ask(atlas, _umap(values))
+        except AnalysisError as error:
+            warn(str(error))
+            return None
 
     def arrive(self, shown: Shown, **values) -> dict:
         """Once a second while UMAP is computed: how far it is, or the map that it has become."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -57,13 +56,18 @@ def test_an_agent_asks_and_is_answered_with_a_picture_and_numbers(address):
     result = asked(address, lambda session: session.call_tool("pca", {"image": uri(3), "size": SIZE}))
     assert not result.isError
     assert "image" in [part.type for part in result.content], result.content
-    numbers = next(
-        json.loads(part.text) for part in result.content if part.type == "text" and part.text.startswith("{")
-    )
-    assert numbers["grid"] == [6, 8] and numbers["model"] == "small"
+    words = [part.text for part in result.content if part.type == "text"]
+    assert any("'grid': [6, 8]" in text and "'model': 'small'" in text for text in words), words
+
+
+def test_an_agent_sends_several_pictures_at_once(address):
+    sent = {"images": [uri(3), uri(4), uri(5)], "method": "pca"}
+    result = asked(address, lambda session: session.call_tool("atlas", sent))
+    assert not result.isError and "image" in [part.type for part in result.content], result.content
+    assert any("'points'" in part.text for part in result.content if part.type == "text")
 
 
 @pytest.mark.parametrize("image", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:9/x.png"])
 def test_an_agent_reaches_no_file_of_the_server_and_no_host_behind_it(address, image):
     result = asked(address, lambda session: session.call_tool("pca", {"image": image, "size": SIZE}))
-    assert result.isError
+    assert result.isError or not any(part.type == "image" for part in result.content)

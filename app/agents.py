@@ -1,0 +1,36 @@
+"""What Gradio's server for agents (Gradio 6.31) lacks: several results of one endpoint, and lists of files.
+
+It takes the results of an endpoint for one, which then reaches the agent as the text of a list; and it looks for the
+files of a list where its schema says "items", which no list has. Both are put right on the server's own object; a
+Gradio that does without is left as it is.
+"""
+
+from typing import Any
+
+
+def mend(server: Any) -> None:
+    """Let agents get pictures as pictures, and send several at once."""
+    run, convert = getattr(server, "_execute_tool_without_progress", None), server.convert_strings_to_filedata
+
+    async def all_results(job: Any) -> list:
+        results = await run(job)
+        nested = len(results) == 1 and isinstance(results[0], list | tuple)
+        return list(results[0]) if nested else results
+
+    def with_lists(value: dict, positions: list[list]) -> dict:
+        return convert(value, [place for position in positions for place in _places(value, position)])
+
+    if run is not None:
+        server._execute_tool_without_progress = all_results
+    server.convert_strings_to_filedata = with_lists
+
+
+def _places(value: dict, position: list) -> list[list]:
+    """Where the files are that the schema places there: one for each entry of a list.
+
+    >>> _places({"images": ["a", "b"]}, ["images", "items"]), _places({"image": "a"}, ["image"])
+    ([['images', 0], ['images', 1]], [['image']])
+    """
+    if len(position) == 2 and position[1] == "items" and isinstance(value.get(position[0]), list):
+        return [[position[0], number] for number in range(len(value[position[0]]))]
+    return [position]
