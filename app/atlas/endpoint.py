@@ -10,7 +10,6 @@ from torch import Tensor
 
 import core
 from app.atlas.colours import GREY
-from app.atlas.handlers import FILES_SIZE, TOGETHER, maps_folder
 from app.engine import Engine
 from app.uploads import named_file
 from core import RequestError
@@ -19,6 +18,10 @@ from core.analysis.projection import project
 from core.analysis.render import label_colours
 from core.analysis.umap_run import UmapSettings, cached_umap, start_umap
 
+FILES_SIZE = 224
+"""Longer side in pixels at which pictures are shown to the model: enough to tell what is on them."""
+TOGETHER = 8
+"""Pictures in one turn at the model, a third of a second of it."""
 METHODS = ("umap", "pca")
 MOST_IMAGES = 2000
 SHEET, SMALL, FRAME = 1200, 72, 3
@@ -28,9 +31,9 @@ SHEET, SMALL, FRAME = 1200, 72, 3
 class AtlasApi:
     """The endpoint, on the server's own model; its name, parameters and first lines are what clients see."""
 
-    def __init__(self, engine: Engine, cache: Path | None = None):
+    def __init__(self, engine: Engine):
         self.engine = engine
-        self.cache = cache or maps_folder()
+        self.cache = engine.shelf.cache / "maps"
 
     def atlas(
         self, images: list[str], method: str = "umap", clusters: int = 0, neighbours: int = 15, seed: int = 0

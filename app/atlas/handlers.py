@@ -1,39 +1,29 @@
 """What happens on the Map tab: plain functions over the engine and small values, without Gradio."""
 
-import hashlib
-import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-import core
 from app.atlas.colours import Colouring, coloured
 from app.atlas.desk import UmapDesk, Waiting
 from app.atlas.payloads import about_points
-from app.atlas.points import MOST_POINTS, Atlas, CollectionLike, jpeg, of_collection, of_files, of_patches, of_tray
-from app.engine import Engine
+from app.atlas.points import Atlas, of_collection, of_patches, of_tray
+from app.engine import Engine, Stopped
 from app.handlers import encode
 from app.memory import Memory
 from app.models import Loaded
-from app.sentences import duration
+from app.search.jobs import Job
+from app.search.shelf import GALLERY
 from app.session import Settings, Tray
 from app.uploads import add_bytes
 from core import RequestError
 from core.analysis.projection import Projection, project
 from core.analysis.umap_run import FEWEST, UmapSettings
-from core.listing import find_pictures
 
-GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
-SHIPPED, TRAY, PATCHES = "The gallery", "The tray", "Patches of the selected pictures"
+TRAY, PATCHES = "The tray", "Patches of the selected pictures"
 LAYOUTS = ("UMAP", "Principal components")
-FILES_SIZE = 224
-"""Longer side in pixels at which picture files are shown to the model: enough to tell what is on them."""
-TOGETHER = 8
-"""Files in one turn at the model, a third of a second of it."""
 ATLAS_MB = 512
 GONE = "This map is no longer at hand: choose what is mapped again, and it comes back."
 
@@ -53,25 +43,19 @@ class Shown:
     """Those drawn round last."""
 
 
-def maps_folder() -> Path:
-    """Where UMAP maps are kept from one start to the next."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dinoscope" / "maps"
-
-
 class MapRoom:
     """The points of all maps that are looked at, and the desk where their UMAPs are asked for."""
 
-    def __init__(self, engine: Engine, desk: UmapDesk | None = None, collections: Callable[[], dict] = dict):
-        """`collections` gives the collections that may be mapped, by name, each asked for when it is opened."""
+    def __init__(self, engine: Engine, desk: UmapDesk | None = None):
         self.engine = engine
-        self.desk = desk or UmapDesk(maps_folder())
-        self.collections = collections
+        self.desk = desk or UmapDesk(engine.shelf.cache / "maps")
         self._kept = Memory(ATLAS_MB)
 
-    def sources(self) -> list[str]:
-        """What can be mapped here, the first one first."""
-        shipped = [SHIPPED] if GALLERY.is_dir() else []
-        return [*shipped, TRAY, PATCHES, *self.collections()]
+    def sources(self) -> list[tuple[str, str]]:
+        """(title, key) of what can be mapped here: the gallery first where it ships, the own collections last."""
+        listed = [(f"{one.title} · {one.pictures:,}", one.key) for one in self.engine.shelf.listed()]
+        shipped = [one for one in listed if one[1] == GALLERY]
+        return [*shipped, (TRAY, TRAY), (PATCHES, PATCHES), *(one for one in listed if one[1] != GALLERY)]
 
     def open(
         self, source: str, tray: Tray, model: Loaded, layer: int, size: int, stop: threading.Event
@@ -85,15 +69,11 @@ class MapRoom:
         elif source == PATCHES:
             yield from encode(self.engine, tray, model, _settings(layer, size, model), stop)
             atlas = of_patches(self.engine, tray, model, layer, size)
-        elif source == SHIPPED:
-            atlas = yield from self._files(SHIPPED, [str(GALLERY)], model, stop)
-        elif source in self.collections():
-            collection: CollectionLike = self.collections()[source]
-            atlas = of_collection(collection)
+        elif source == GALLERY:
+            collection = yield from self._gallery(model, stop)
+            atlas = of_collection(collection, lambda name: self.engine.shelf.original(GALLERY, name))
         else:
-            raise RequestError(
-                f"There is nothing called {source[:80]!r} to map; choose from {', '.join(self.sources())}."
-            )
+            atlas = of_collection(self.engine.shelf.look(source))
         self._kept.put(("atlas", atlas.token), atlas)
         yield atlas
 
@@ -148,22 +128,16 @@ class MapRoom:
         name, data = picture
         return add_bytes(self.engine.library, tray, data, name)
 
-    def _files(self, title: str, paths: Sequence[str], model: Loaded, stop: threading.Event) -> Iterator[str]:
-        """Sentences, and at the end the points of picture files; their vectors are kept for the next visitor."""
-        found = find_pictures(paths)[0][:MOST_POINTS]
-        state = "\n".join(f"{one.path} {one.bytes} {one.modified}" for one in found)
-        key = ("files", hashlib.sha256(state.encode("utf-8", "backslashreplace")).hexdigest(), model.identity)
-        done = self._kept.get(key)
-        if done is None:
-            vectors, small, started = [], [], time.monotonic()
-            for start in range(0, len(found), TOGETHER):
-                yield _waiting(len(vectors), len(found), time.monotonic() - started)
-                images = [core.load_image(one.path) for one in found[start : start + TOGETHER]]
-                vectors += [one.cls for one in self.engine.compute(model, images, -1, FILES_SIZE, stop)]
-                small += [jpeg(image) for image in images]
-            done = vectors, small
-            self._kept.put(key, done)
-        return of_files(title, found, *done)
+    def _gallery(self, model: Loaded, stop: threading.Event) -> Iterator[str]:
+        """Sentences while a model sees the gallery for the first time, and at the end its collection."""
+        job = Job(
+            "Looking at the gallery for the first time",
+            lambda progress, _: self.engine.shelf.fill_gallery(model, progress, stop.is_set),
+        )
+        yield from job.sentences()
+        if stop.is_set():
+            raise Stopped
+        return job.result()
 
 
 def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings) -> str:
@@ -186,8 +160,3 @@ def _all(tray: Tray) -> tuple[str, ...]:
 
 def _settings(layer: int, size: int, model: Loaded) -> Settings:
     return Settings(size=size, block=model.depth + 1 + layer)
-
-
-def _waiting(done: int, total: int, seconds: float) -> str:
-    still = f", about {duration(1000 * seconds / done * (total - done))} still" if done else ""
-    return f"Looking at {total:,} pictures, {done} done{still} …"

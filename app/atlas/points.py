@@ -7,7 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from app.engine import Engine, Item
 from app.models import Loaded
 from app.session import Picture, Tray
 from core import RequestError
+from core.analysis.retrieval import Collection
 from core.features import FeatureMap
-from core.listing import Picture as Found
 
 THUMBNAIL_SIDE = 96
 """Pixels of the longer side: sharp at the largest size at which points become pictures."""
@@ -59,22 +59,11 @@ class Atlas:
         return digest.hexdigest()[:24]
 
 
-class CollectionLike(Protocol):
-    """What is asked of `core.analysis.retrieval.Collection`."""
-
-    title: str
-
-    def vectors(self, kind: str = "cls") -> tuple[np.ndarray, np.ndarray]: ...
-
-    def records(self) -> list: ...
-
-    def thumbnail(self, identity: int) -> bytes: ...
-
-
-def of_collection(collection: CollectionLike) -> Atlas:
+def of_collection(collection: Collection, original: Callable[[str], Path | None] = lambda name: None) -> Atlas:
     """The pictures of a collection by their cls vectors; the label is the folder or class they came with.
 
-    Raises RequestError for more than MOST_POINTS.
+    `original` gives the file of a picture by its name where there is more of it than the thumbnail. Raises RequestError
+    for more than MOST_POINTS.
     """
     ids, vectors = collection.vectors("cls")
     if len(ids) > MOST_POINTS:
@@ -84,12 +73,14 @@ def of_collection(collection: CollectionLike) -> Atlas:
     records = [known[int(ids[row])] for row in kept]
 
     def picture(point: int) -> tuple[str, bytes]:
-        return records[point].name, collection.thumbnail(records[point].id)
+        file = original(records[point].name)
+        data = file.read_bytes() if file else collection.thumbnail(records[point].id)
+        return records[point].name.split("/")[-1], data
 
     return Atlas(
         title=collection.title,
         names=[record.name for record in records],
-        vectors=vectors[kept],
+        vectors=vectors[kept].astype(np.float32),
         labels=[record.label for record in records],
         dates=[record.added for record in records],
         thumbnail=lambda point: ("image/webp", collection.thumbnail(records[point].id)),
@@ -141,19 +132,6 @@ def of_patches(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int)
         dates=[float("nan")] * len(places),
         thumbnail=thumbnail,
         picture=lambda point: pictures[places[point][0]].id,
-    )
-
-
-def of_files(title: str, found: Sequence[Found], cls: Sequence[Tensor], small: Sequence[tuple[str, bytes]]) -> Atlas:
-    """Picture files with their cls vectors and thumbnails; the label is the folder a file lies in."""
-    return Atlas(
-        title=title,
-        names=[one.path.name for one in found],
-        vectors=stacked(cls),
-        labels=[one.name.rpartition("/")[0].rpartition("/")[2] for one in found],
-        dates=[one.modified / 1e9 if one.modified else float("nan") for one in found],
-        thumbnail=small.__getitem__,
-        picture=lambda point: (found[point].path.name, found[point].path.read_bytes()),
     )
 
 

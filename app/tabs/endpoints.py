@@ -7,9 +7,9 @@ import functools
 from collections.abc import Callable
 
 import gradio as gr
-from gradio.data_classes import FileData
 
 from app.access import Access
+from app.agents import list_of_files
 from app.api import Api
 from app.atlas.endpoint import AtlasApi
 from app.engine import Engine
@@ -35,9 +35,7 @@ def lay_out(engine: Engine, access: Access) -> None:
         mutual = gr.Checkbox(True, label="mutual: both patches choose each other")
         inside = gr.Checkbox(True, label="inside: the foreground alone")
         smoothing = gr.Number(1, label="smoothing: neighbours at each side, 0 to 3", precision=0)
-        images = gr.File(label="images", type="filepath", file_count="multiple")
-        # without references, which agents' checks do not follow
-        images.api_info = lambda: {"type": "array", "items": FileData.model_json_schema()}
+        images = list_of_files(gr.File(label="images", type="filepath", file_count="multiple"))
         way = gr.Textbox("umap", label="method: umap or pca")
         clusters = gr.Number(0, label="clusters, or 0 for the islands of the map", precision=0)
         neighbours = gr.Number(15, label="neighbours of UMAP", precision=0)

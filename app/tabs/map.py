@@ -46,7 +46,9 @@ def lay_out(room: MapRoom) -> Map:
                     elem_id="map-gallery", object_fit="cover",
                 )  # fmt: skip
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
-            source = gr.Dropdown(room.sources(), value=room.sources()[0], label="What is mapped", elem_id="map-source")
+            source = gr.Dropdown(
+                room.sources(), value=room.sources()[0][1], label="What is mapped", elem_id="map-source"
+            )
             colours = _colours()
             settings, recompute = _settings()
             with gr.Accordion("Take away", open=False, elem_id="map-downloads"):

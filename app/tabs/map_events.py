@@ -57,7 +57,7 @@ class MapEvents:
     def wire(self) -> None:
         tab, shared = self.tab, self.shared
         inputs = shared.inputs("tray", "model", "size", "block") | {"source": tab.source} | tab.colours | tab.settings
-        drawn = {name: getattr(tab, name) for name in ("atlas", "status", "stop", "timer", "choice")} | {
+        drawn = {name: getattr(tab, name) for name in ("atlas", "status", "stop", "timer", "choice", "source")} | {
             "shown": self.shown
         }
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
@@ -76,7 +76,12 @@ class MapEvents:
         signal = self.engine.take_over(tray.visitor, TASK)
         loaded = self.engine.models.get(model)
         layer = Settings(block=int(block)).layer(loaded.depth)
-        idle = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
+        idle = {
+            "stop": gr.update(visible=False),
+            "timer": gr.Timer(active=False),
+            "choice": gr.update(visible=False),
+            "source": gr.update(choices=self.room.sources()),
+        }
         atlas = None
         try:
             for step in self.room.open(source, tray, loaded, layer, int(size), signal):

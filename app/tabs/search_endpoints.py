@@ -3,6 +3,7 @@
 import gradio as gr
 
 from app.access import Access
+from app.agents import list_of_files
 from app.engine import Engine
 from app.search.api import SIZE, SearchApi
 from app.tabs.wiring import HEAVY, LONG
@@ -29,7 +30,7 @@ def lay_out(engine: Engine, access: Access) -> None:
     with gr.Column(visible=False):
         collection = gr.Textbox(label="collection: its key or title, or gallery")
         image = gr.File(label="image", type="filepath")
-        images = gr.File(label="images, zip or tar archives", type="filepath", file_count="multiple")
+        images = list_of_files(gr.File(label="images, zip or tar archives", type="filepath", file_count="multiple"))
         mode = gr.Textbox("cls", label="mode: cls, mean or region")
         box = gr.Textbox("", label="box: left, top, right, bottom in pixels, or empty")
         point = gr.Textbox("", label="point: x, y in pixels, or empty")

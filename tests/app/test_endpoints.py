@@ -12,6 +12,8 @@ from PIL import Image
 
 from tests.app.small import SIZE, photograph
 
+OFFERED = {"pca", "foreground", "attention", "similarity", "match", "search", "add_images", "atlas"}
+
 
 @pytest.fixture(scope="module")
 def client(served):
@@ -27,7 +29,7 @@ def file(tmp_path):
 
 def test_only_the_endpoints_are_offered_with_typed_parameters(client):
     described = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/pca", "/foreground", "/attention", "/similarity", "/match", "/atlas"}
+    assert set(described) == {f"/{name}" for name in OFFERED}
     parameters = {entry["parameter_name"]: entry for entry in described["/similarity"]["parameters"]}
     assert list(parameters) == ["image", "x", "y", "other", "size", "layer"]
     assert parameters["image"]["python_type"]["type"] == "filepath"
@@ -200,7 +202,7 @@ def test_the_page_s_own_events_are_not_callable_by_name(served):
     with urllib.request.urlopen(f"{served[0]}/config", timeout=10) as response:
         dependencies = json.load(response)["dependencies"]
     public = {entry["api_name"] for entry in dependencies if entry["api_visibility"] == "public"}
-    assert public == {"pca", "foreground", "attention", "similarity", "match", "atlas"}
+    assert public == OFFERED
 
 
 def test_the_page_names_no_other_host(served):

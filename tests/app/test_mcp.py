@@ -10,16 +10,20 @@ from app.access import Access
 from app.build import build, launch
 from app.engine import Engine
 from app.models import Models
+from app.search.shelf import Shelf
 from tests.app.conftest import unused_port
 from tests.app.small import SIZE, photograph, small_model
+from tests.app.test_endpoints import OFFERED
 
 mcp = pytest.importorskip("mcp", reason="mcp is not installed: python -m pip install 'gradio[mcp]'")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    engine = Engine("small", models=Models("small", load=small_model))
+def address(tmp_path_factory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("home")
+    shelf = Shelf(home / "collections", home / "cache", gallery=[])
+    engine = Engine("small", models=Models("small", load=small_model), shelf=shelf)
     blocks = build(engine, Access(loopback=True, password=False, default="small"))
     yield launch(blocks, "127.0.0.1", unused_port(), mcp=True, wait=False)
     blocks.close(verbose=False)
@@ -46,9 +50,11 @@ def uri(seed: int) -> str:
 
 def test_agents_are_offered_the_endpoints_and_nothing_else(address):
     tools = {tool.name: tool for tool in asked(address, lambda session: session.list_tools()).tools}
-    assert set(tools) == {"pca", "foreground", "attention", "similarity", "atlas"}
+    assert set(tools) == OFFERED
     assert set(tools["similarity"].inputSchema["properties"]) == {"image", "x", "y", "other", "size", "layer"}
-    assert tools["atlas"].inputSchema["properties"]["images"]["type"] == "array"
+    for name in ("atlas", "add_images"):
+        images = tools[name].inputSchema["properties"]["images"]
+        assert images["type"] == "array" and "$ref" not in str(images)
     assert "longer side in pixels" in tools["pca"].description
 
 

@@ -1,6 +1,6 @@
 import base64
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,40 +8,20 @@ import torch
 
 from app.atlas import handlers
 from app.atlas.desk import UmapDesk
-from app.atlas.handlers import PATCHES, SHIPPED, TRAY, MapRoom, Shown
+from app.atlas.handlers import PATCHES, TRAY, MapRoom, Shown
 from app.atlas.payloads import about_points, colours_prop, places_prop
 from app.atlas.points import Atlas
 from app.engine import Engine, Stopped
+from app.search.shelf import GALLERY, Shelf
 from app.session import Tray
 from app.uploads import add_bytes
 from core import RequestError
 from core.analysis.projection import project
+from core.analysis.retrieval import Collection
 from core.analysis.umap_run import Progress, UmapSettings
+from core.gallery import rendered
 from tests.app.atlas.made import made_atlas
 from tests.app.small import SIZE, photograph
-
-
-@dataclass
-class Record:
-    id: int
-    name: str
-    label: str
-    added: float
-
-
-class Shelf:
-    """What a map asks of a collection: three pictures, of which one was removed a moment ago."""
-
-    title = "Cats"
-
-    def vectors(self, kind="cls"):
-        return np.array([5, 6, 9]), np.eye(3, dtype=np.float16)
-
-    def records(self):
-        return [Record(5, "a.png", "tabby", 1e9), Record(9, "b.png", "black", 2e9)]
-
-    def thumbnail(self, identity):
-        return b"webp %d" % identity
 
 
 class Run:
@@ -53,7 +33,7 @@ class Run:
 
 @pytest.fixture
 def room(engine: Engine, tmp_path) -> MapRoom:
-    return MapRoom(engine, UmapDesk(tmp_path / "maps", Run), lambda: {"Cats": Shelf()})
+    return MapRoom(engine, UmapDesk(tmp_path / "maps", Run))
 
 
 @pytest.fixture
@@ -88,30 +68,43 @@ def test_patches_carry_their_picture_as_label_and_a_piece_of_it_as_thumbnail(roo
     assert grown.selected == (tray.pictures[1].id,)
 
 
-def test_files_are_mapped_with_their_folder_as_label_and_known_the_next_time(room, tray, tmp_path, monkeypatch):
-    for number, name in enumerate(["cats/a.png", "cats/b.png", "dogs/c.png"]):
-        (tmp_path / "gallery" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "gallery" / name).write_bytes(photograph(number + 20))
-    monkeypatch.setattr(handlers, "GALLERY", tmp_path / "gallery")
-    assert room.sources() == [SHIPPED, TRAY, PATCHES, "Cats"]
-    atlas, sentences = opened(room, SHIPPED, tray)
-    assert list(atlas.names) == ["a.png", "b.png", "c.png"] and list(atlas.labels) == ["cats", "cats", "dogs"]
-    assert sentences == ["Looking at 3 pictures, 0 done …"]
-    before = room.engine.forwards
-    assert opened(room, SHIPPED, tray)[0].token == atlas.token and room.engine.forwards == before
-    grown = room.into_tray(Shown(atlas.token), 2, tray)
-    assert grown.pictures[-1].name == "c.png" and grown.pictures[-1].id in grown.selected
+@pytest.fixture
+def cats(room) -> tuple[str, Collection]:
+    """A collection of three pictures, one of them removed."""
+    key = room.engine.shelf.create("Cats", room.engine.models.get("small"), SIZE)
+    collection = room.engine.shelf.open(key, room.engine.models.get("small"))
+    collection.add([photograph(seed) for seed in (20, 21, 22)])
+    collection.remove([collection.records()[1].id])
+    return key, collection
 
 
-def test_a_collection_is_mapped_as_it_is_without_what_was_removed(room, tray):
-    atlas, _ = opened(room, "Cats", tray)
-    assert (atlas.title, list(atlas.names), list(atlas.labels)) == ("Cats", ["a.png", "b.png"], ["tabby", "black"])
-    assert atlas.vectors.tolist() == [[1, 0, 0], [0, 0, 1]]
-    assert atlas.thumbnail(1) == ("image/webp", b"webp 9") and atlas.dates == [1e9, 2e9]
+def test_a_collection_is_mapped_without_what_was_removed(room, tray, cats):
+    key, collection = cats
+    assert room.sources()[-1] == ("Cats · 2", key) and room.sources()[-3:-1] == [(TRAY, TRAY), (PATCHES, PATCHES)]
+    atlas, _ = opened(room, key, tray)
+    records = collection.records()
+    assert atlas.title == "Cats" and list(atlas.names) == [record.name for record in records]
+    assert atlas.vectors.tolist() == collection.vectors("cls")[1].astype(np.float32).tolist()
+    assert atlas.thumbnail(1) == ("image/webp", collection.thumbnail(records[1].id))
+    assert list(atlas.dates) == [record.added for record in records]
+    grown = room.into_tray(Shown(atlas.token), 1, tray)
+    assert grown.pictures[-1].name == records[1].name and grown.pictures[-1].id in grown.selected
+
+
+def test_the_gallery_is_looked_at_once_for_a_model(engine, tray, tmp_path):
+    few = [one for one in rendered() if one.category in ("cat", "bus")][:6]
+    engine.shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=few)
+    room = MapRoom(engine, UmapDesk(tmp_path / "maps", Run))
+    assert room.sources()[0][1] == GALLERY
+    atlas, sentences = opened(room, GALLERY, tray)
+    assert len(atlas) == 6 and {*atlas.labels} <= {"cat", "bus"} and sentences
+    assert atlas.picture(0)[1] == engine.shelf.original(GALLERY, atlas.names[0]).read_bytes()
+    before = len(engine.shelf.open(GALLERY, engine.models.get("small")))
+    assert opened(room, GALLERY, tray)[0].token == atlas.token and before == 6
 
 
 def test_what_is_not_there_is_refused_and_stopping_stops(room, tray):
-    with pytest.raises(RequestError, match="nothing called 'Dogs'"):
+    with pytest.raises(RequestError, match="no collection 'Dogs'"):
         opened(room, "Dogs", tray)
     with pytest.raises(RequestError, match="no longer at hand"):
         room.atlas("elsewhere")
@@ -132,8 +125,8 @@ def test_components_are_shown_until_umap_has_arrived(room, tray):
     assert "of their variance" in handlers.caption(atlas, room.components(atlas), False, UmapSettings())
 
 
-def test_too_few_points_ask_for_no_umap(room, tray):
-    atlas, _ = opened(room, "Cats", tray)
+def test_too_few_points_ask_for_no_umap(room, tray, cats):
+    atlas, _ = opened(room, cats[0], tray)
     assert room.ask(atlas, UmapSettings()) is None and room.look(Shown(atlas.token)) is None
 
 
