@@ -30,8 +30,21 @@ def mend(server: Any) -> None:
 
 def list_of_files(component: gr.File) -> gr.File:
     """The component, described without references, which agents' own checks of what they send do not follow."""
-    component.api_info = lambda: {"type": "array", "items": FileData.model_json_schema()}
+    schema = FileData.model_json_schema()
+    parts = schema.pop("$defs", {})
+    component.api_info = lambda: {"type": "array", "items": _resolved(schema, parts)}
     return component
+
+
+def _resolved(schema: Any, parts: dict) -> Any:
+    """A JSON schema with every reference replaced by what it refers to."""
+    if isinstance(schema, list):
+        return [_resolved(entry, parts) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _resolved(parts[schema["$ref"].rpartition("/")[2]], parts)
+    return {name: _resolved(entry, parts) for name, entry in schema.items()}
 
 
 def _places(value: dict, position: list) -> list[list]:
