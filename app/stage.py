@@ -212,7 +212,7 @@ _PARTS = {
     "threshold": ("threshold",),
     "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
     "search-query": ("search_query",),
-    "search-results": ("palettes", "search_results"),
+    "search-results": ("search_results",),
 }  # fmt: skip
 
 

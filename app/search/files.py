@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.analysis.render import blend, colourise, onto_picture
+from core.analysis.render import onto_picture
 from core.analysis.retrieval import Collection, Hit
 
 COLUMNS = (
@@ -26,6 +26,8 @@ COLUMNS = (
     "sha256",
 )
 TILE, GAP, CAPTION = 200, 12, 34
+VEIL = 0.74
+"""How dark the least alike place of a picture becomes, as on the page."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -70,11 +72,12 @@ def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6)
 
 
 def lit(collection: Collection, hit: Hit) -> Image.Image:
-    """A result's thumbnail under its heat map, the best cell framed."""
+    """A result's thumbnail, dark where it is unlike what was asked, the best cell framed."""
     picture = Image.open(io.BytesIO(collection.thumbnail(hit.id))).convert("RGB")
-    heat = colourise(hit.place.heat, "viridis")
-    over = onto_picture(heat, hit.place.geometry, picture.height, picture.width)
-    mixed = Image.fromarray(blend(picture, over, 0.5))
+    heat = hit.place.heat
+    share = (heat - heat.min()) / max(float(np.ptp(heat)), 1e-6)
+    light = onto_picture(1 - VEIL * (1 - share[..., None]), hit.place.geometry, picture.height, picture.width)
+    mixed = Image.fromarray(np.round(np.asarray(picture) * light.clip(0, 1)).astype(np.uint8))
     scale = np.array([picture.width / hit.record.width, picture.height / hit.record.height] * 2)
     ImageDraw.Draw(mixed).rectangle((np.array(hit.place.box) * scale - [0, 0, 1, 1]).tolist(), outline="white", width=2)
     return mixed

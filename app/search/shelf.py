@@ -26,7 +26,7 @@ from core.gallery import RENDERED, Rendered, rendered
 
 GALLERY = "gallery"
 """Key of the collection that ships; no folder has it, since folders end in a number."""
-GALLERY_TITLE = "Small world (comes with the app)"
+GALLERY_TITLE = "Small world, built in"
 Progress = Callable[[int, int], None]
 
 

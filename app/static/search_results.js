@@ -1,23 +1,21 @@
 // The results as a grid, the matching place lit on each. Gradio runs it with `element`, `props`, `trigger` and `watch`
-// in scope; palettes.js comes before it.
+// in scope.
+
+const VEIL = 0.74; // how dark the least alike place of a picture becomes
 
 const bar = document.createElement("div");
 bar.className = "dino-toolbar";
 const light = document.createElement("button");
 Object.assign(light, { type: "button", className: "dino-button dino-switch", textContent: "Light the place" });
 light.setAttribute("aria-pressed", "true");
-const scale = document.createElement("span");
-scale.className = "dino-results-scale";
-scale.style.backgroundImage = paletteGradient("viridis");
 const reading = document.createElement("span");
 reading.className = "dino-hint";
-reading.textContent = "dark to bright: the least to the most alike place of each picture; the frame is the best one";
-bar.append(light, scale, reading);
+reading.textContent = "Lit: where a picture is most like what is asked; dark: where least. The frame is the best place.";
+bar.append(light, reading);
 const groups = document.createElement("div");
 groups.className = "dino-results";
 element.replaceChildren(bar, groups);
 
-const colours = palettePixels("viridis");
 let picked = new Set();
 
 light.addEventListener("click", () => {
@@ -39,10 +37,9 @@ function heatCanvas(item) {
   canvas.height = item.rows;
   const values = Uint8Array.from(atob(item.heat), (letter) => letter.charCodeAt(0));
   const pixels = new ImageData(item.columns, item.rows);
-  new Uint32Array(pixels.data.buffer).set([...values].map((value) => colours[value]));
+  values.forEach((value, i) => (pixels.data[4 * i + 3] = Math.round(VEIL * (255 - value))));
   canvas.getContext("2d").putImageData(pixels, 0, 0);
-  const [left, top, right, bottom] = item.covered;
-  place(canvas, [left, top, right, bottom]);
+  place(canvas, item.covered);
   canvas.title = `cosine ${item.low} to ${item.high}`;
   return canvas;
 }
@@ -84,7 +81,8 @@ function build(item, rank) {
   take.type = "button";
   take.setAttribute("aria-label", `Take ${item.name} to the tray`);
   take.addEventListener("click", () => trigger("submit", { id: item.id }));
-  caption.append(pick, node("span", "dino-results-score", item.score === undefined ? `${rank}` : `${rank} · ${item.score.toFixed(3)}`), take, name);
+  const score = item.score === undefined ? `${rank}` : `${rank} · ${item.score.toFixed(3)}`;
+  caption.append(pick, node("span", "dino-results-score", score), take, name);
   row.append(frame, caption);
   return row;
 }

@@ -9,7 +9,7 @@ from app.access import Access
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
 from app.stage import query_component, results_component
 
-MODES = [("whole (cls)", "cls"), ("whole (mean patch)", "mean"), ("part (region)", "region")]
+MODES = [("whole: cls", "cls"), ("whole: mean patch", "mean"), ("part: region", "region")]
 SIZES = [("224 px, fast", 224), ("518 px, finer parts, 8 times as slow", 518)]
 
 
@@ -60,9 +60,9 @@ def lay_out(access: Access) -> Search:
     with gr.Row(elem_id="search-sides", elem_classes="sides"):
         with gr.Column(scale=1, min_width=240, elem_id="search-query-side"):
             settings["collection"] = gr.Dropdown([], label="Collection", elem_id="search-collection")
+            settings["mode"] = gr.Radio(MODES, value="cls", label="Compare", elem_id="search-mode")
             query = query_component()
             with gr.Group():
-                settings["mode"] = gr.Radio(MODES, value="cls", label="Compare", elem_id="search-mode")
                 settings["tags"] = gr.Dropdown(
                     [], value=[], multiselect=True, label="Only with all of these tags", elem_id="search-tags"
                 )

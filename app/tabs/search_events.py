@@ -105,13 +105,12 @@ class SearchEvents:
         loaded = self.engine.models.get(model)
         settings = self._chosen(handlers.settings_of(values))
         asked = handlers.still_there(asked, tray)
-        status = sentences.status(loaded, Settings())
         yield {
             "query": gr.HTML(query=search_payloads.query_prop(self.engine, tray, asked)),
             "asked": asked,
             "collection": gr.update(choices=self._choices(), value=settings.collection or None),
         }
-        idle = {"status": status, "stop": gr.update(visible=False)}
+        idle = {"status": sentences.status(loaded, Settings()), "stop": gr.update(visible=False)}
         if not settings.collection:
             yield idle | {"facts": NO_COLLECTION, "results": gr.HTML(results={}, busy=False)}
             return
@@ -119,6 +118,7 @@ class SearchEvents:
             yield from self._waits(tray, loaded, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
             found = self.found(collection, tray, loaded, asked, settings)
+            idle["status"] = sentences.status(loaded, Settings(size=collection.about.size))
             yield idle | self.told(collection, found) | {"tags": gr.update(choices=_tag_choices(collection))}
         except DinoError as error:
             yield idle | {"results": gr.HTML(results={}, busy=False), "facts": sentences.plain(str(error))}
