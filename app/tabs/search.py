@@ -95,7 +95,7 @@ def _manage(access: Access) -> Manage:
         with gr.Row():
             title = gr.Textbox(label="New collection", placeholder="its name", max_lines=1, elem_id="search-title")
             size = gr.Radio(SIZES, value=224, label="Pictures are shown to the model at", elem_id="search-size")
-            create = gr.Button("Create", size="sm", variant="primary", elem_id="search-create", min_width=80)
+            create = gr.Button("Create", size="sm", variant="primary", elem_id="search-create", min_width=128, scale=0)
         with gr.Row():
             files = _upload("Add pictures, zip or tar", "search-add", file_count="multiple")
             folder = _upload("Add a folder", "search-add-folder", file_count="directory")
@@ -113,16 +113,16 @@ def _manage(access: Access) -> Manage:
                 label="Tags, with commas between", max_lines=1, elem_id="search-new-tags",
                 info="Given to what is added, or put on marked results",
             )  # fmt: skip
-            tag = gr.Button("Tag marked", size="sm", elem_id="search-tag", min_width=80)
-            untag = gr.Button("Untag marked", size="sm", elem_id="search-untag", min_width=80)
-            remove = gr.Button("Remove marked", size="sm", elem_id="search-remove", min_width=80)
+            tag = gr.Button("Tag marked", size="sm", elem_id="search-tag", min_width=128, scale=0)
+            untag = gr.Button("Untag marked", size="sm", elem_id="search-untag", min_width=128, scale=0)
+            remove = gr.Button("Remove marked", size="sm", elem_id="search-remove", min_width=128, scale=0)
         with gr.Row():
             rename_to = gr.Textbox(label="Rename the collection", max_lines=1, elem_id="search-rename-to")
-            rename = gr.Button("Rename", size="sm", elem_id="search-rename", min_width=80)
+            rename = gr.Button("Rename", size="sm", elem_id="search-rename", min_width=128, scale=0)
         with gr.Row():
-            export = gr.Button("Export as zip", size="sm", elem_id="search-export", min_width=80)
+            export = gr.Button("Export as zip", size="sm", elem_id="search-export", min_width=128, scale=0)
             bring_in = _upload("Import an export", "search-import", file_count="single")
-            delete = gr.Button("Delete the collection", size="sm", elem_id="search-delete", min_width=80)
+            delete = gr.Button("Delete the collection", size="sm", elem_id="search-delete", min_width=128, scale=0)
             really = gr.Button("Really delete it", size="sm", variant="stop", visible=False, elem_id="search-really")
     return Manage(
         title, size, create, files, folder, path, add_path, tags, tag, untag, remove, rename_to, rename, export, bring_in,

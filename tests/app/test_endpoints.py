@@ -37,6 +37,24 @@ def test_only_the_endpoints_are_offered_with_typed_parameters(client):
     assert "longer side in pixels" in described["/pca"]["description"]
 
 
+def test_a_collection_is_filled_and_asked(client, file, tmp_path):
+    (tmp_path / "other.png").write_bytes(photograph(8, 90, 150))
+    images = [file, handle_file(str(tmp_path / "other.png"))]
+    filled = client.predict(collection="By program", images=images, tags="new", size=SIZE, api_name="/add_images")
+    assert (len(filled["added"]), filled["refused"], filled["pictures"]) == (2, [], 2)
+    sheet, numbers = client.predict(
+        collection=filled["collection"], image=file, mode="region", point="80, 60", k=2, tags="new", api_name="/search"
+    )
+    assert [result["name"] for result in numbers["results"]] == ["disc.png", "other.png"]
+    assert numbers["results"][0]["score"] == pytest.approx(1, abs=0.01)
+    with Image.open(sheet) as image:
+        assert image.width > image.height
+    with pytest.raises(Exception, match="There is no collection"):
+        client.predict(collection="none", image=file, api_name="/search")
+    described = client.view_api(return_format="dict")["named_endpoints"]["/add_images"]["parameters"]
+    assert described[1]["python_type"]["type"] == "list[filepath]"
+
+
 @pytest.mark.parametrize("name", ["/pca", "/foreground", "/attention"])
 def test_a_picture_and_its_numbers(client, file, name):
     picture, numbers = client.predict(image=file, size=SIZE, api_name=name)
