@@ -53,10 +53,13 @@ def words(given, out):
     ]
 
 
+MODULE = ("-m", "train.curate")
+
+
 def start(out, *more, ranks=1) -> subprocess.Popen:
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launch, "-m", "train.curate", *more, "--out", str(out)]
+    command = [sys.executable, *launch, *more, "--out", str(out)]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -183,22 +186,36 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("levels", ["1", "2"])
-def test_two_processes_give_what_one_gives(given, tmp_path, levels):
-    """From pictures to fates for one level, from vectors with several parts of everything for two."""
-    if levels == "1":
-        alone, both = tmp_path / "alone", tmp_path / "both"
-        processes = [start(alone, *words(given, alone)), start(both, *words(given, both), ranks=2)]
-        for process in processes:
-            finish(process)
-    else:
-        alone, both = made_elsewhere(tmp_path / "alone"), made_elsewhere(tmp_path / "both")
-        for step in STEPS[:3]:
-            processes = [start(alone, *step), start(both, *step, ranks=2)]
-            for process in processes:
-                finish(process)
-    one, two = outcome(alone), outcome(both)
-    assert differing(one, two) == []
+STEP_BY_STEP = """
+import sys; from pathlib import Path; from train import dist
+from train.curate.config import *; from train.curate.cluster import cluster
+from train.curate.deduplicate import deduplicate; from train.curate.retrieve import retrieve
+root, world = Path(sys.argv[-1]), dist.join("cpu")
+deduplicate(root, DeduplicateConfig(threshold=0.85, evaluation_threshold=0.8), 4, world)
+cluster(root, ClusterConfig(levels=2, clusters=40, batch=700), world)
+retrieve(root, RetrieveConfig(), 4, world)
+dist.leave()
+"""
+
+
+def test_two_processes_give_what_one_gives(tmp_path):
+    """From vectors with several parts of everything, and clusters of two levels from mini-batches."""
+    (tmp_path / "steps.py").write_text(STEP_BY_STEP)
+    alone, both = made_elsewhere(tmp_path / "alone"), made_elsewhere(tmp_path / "both")
+    processes = [start(root, str(tmp_path / "steps.py"), ranks=ranks) for root, ranks in ((alone, 1), (both, 2))]
+    for process in processes:
+        finish(process)
+    assert differing(outcome(alone), outcome(both)) == []
+
+
+@pytest.mark.slow
+def test_two_processes_embed_what_one_embeds(given, tmp_path):
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    for process in [start(alone, *MODULE, *words(given, alone)), start(both, *MODULE, *words(given, both), ranks=2)]:
+        finish(process)
+    assert differing(outcome(alone), outcome(both)) == []
+    one, two = (np.load(root / "embeddings" / "pool" / "vectors.npy") for root in (alone, both))
+    assert np.array_equal(one, two)
 
 
 @pytest.mark.slow
@@ -212,14 +229,14 @@ def test_killed_at_any_moment_every_step_goes_on(tmp_path):
         "report": (),
     }
     for step in STEPS:
-        finish(start(whole, *step))
+        finish(start(whole, *MODULE, *step))
         for name in awaited[step[0]]:
-            process = start(killed, *step)
+            process = start(killed, *MODULE, *step)
             while process.poll() is None and not (killed / name).exists():
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
             process.communicate()
-        finish(start(killed, *step))
+        finish(start(killed, *MODULE, *step))
     one, other = outcome(whole), outcome(killed)
     assert differing(one, other) == []
     assert (killed / "report.html").stat().st_size == pytest.approx((whole / "report.html").stat().st_size, rel=0.01)
