@@ -145,7 +145,7 @@ def main() -> None:
         ]
         found, size = quality(root), sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
         print(
-            f"\n{images:,} × {WIDTH}, {size / 2**30:.1f} GiB on disk\n{'step':12}{'seconds':>9}{'GiB':>7}  of what was planted"
+            f"\n{images:,} × {WIDTH}, {size / 2**20:,.0f} MiB on disk\n{'step':12}{'seconds':>9}{'GiB':>7}  of what was planted"
         )
         for step in measured[images]:
             print(f"{step.name:12}{step.seconds:9.1f}{step.gib:7.2f}  {found.get(step.name, '')}")
