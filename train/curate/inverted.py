@@ -4,6 +4,7 @@ The candidates it gives are compared again with the vectors on disk, so that eve
 here only, when it is needed: it and torch bring an OpenMP each, which macOS bears badly.
 """
 
+import logging
 import os
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def _write(index, path: Path) -> None:
 
 def _faiss():
     try:
+        logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which of its builds it takes
         import faiss
     except ImportError as error:
         raise RequestError(
