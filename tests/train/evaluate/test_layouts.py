@@ -135,6 +135,11 @@ def test_the_plain_form(tmp_path):
     assert (len(found.train), len(found.test), found.classes) == (3, 1, 0)
     assert found.truth(found.train[0])[0].tolist() == [0, 1, -1, 2, 2, 2, 2, 2]
     assert read_objects(tmp_path)[0].boxes() == [(1, 0, 2, 6), (3, 0, 8, 6)]
+    picture(tmp_path / "images" / "cat" / "0.png")
+    picture(tmp_path / "masks" / "cat" / "0.png", np.full((6, 8), 3, np.uint8))
+    found = segmentation_set(tmp_path)
+    nested = next(one for one in (*found.train, *found.test) if one.image.parent.name == "cat")
+    assert (found.truth(nested) == 3).all()
     (tmp_path / "masks" / "2.png").unlink()
     with pytest.raises(DataError, match=r"such as 2.png"):
         segmentation_set(tmp_path)

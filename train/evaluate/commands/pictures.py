@@ -50,11 +50,15 @@ class Segmentation:
     windows: bool = False
     """Slide a window over each picture that is asked about, its shorter side at --size."""
     steps: int = STEPS
+    """Of training the linear layer."""
     rates: tuple[float, ...] = RATES
+    """Learning rates that are tried."""
     precision: Precision = "auto"
+    """Of the features: bfloat16 where that is fast, or float32."""
     features: Path = Path("features")
     """Folder in which features are kept."""
     seed: int = 0
+    """Of what is drawn."""
 
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
@@ -89,11 +93,15 @@ class Depth:
     blocks: int = 1
     """Last blocks whose tokens are put side by side."""
     steps: int = STEPS
+    """Of training the linear layer."""
     rates: tuple[float, ...] = DEPTH_RATES
+    """Learning rates that are tried."""
     precision: Precision = "auto"
+    """Of the features: bfloat16 where that is fast, or float32."""
     features: Path = Path("features")
     """Folder in which features are kept."""
     seed: int = 0
+    """Of what is drawn."""
 
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
@@ -128,7 +136,9 @@ class Matching:
     radii: tuple[float, ...] = RADII
     """Shares of the longer side of the object's box."""
     precision: Precision = "auto"
+    """Of the features: bfloat16 where that is fast, or float32."""
     seed: int = 0
+    """Of what is drawn."""
 
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
@@ -165,7 +175,9 @@ class Foreground:
     refined: bool = False
     """Follow the picture's edges within patches."""
     precision: Precision = "auto"
+    """Of the features: bfloat16 where that is fast, or float32."""
     seed: int = 0
+    """Of what is drawn."""
 
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
@@ -199,9 +211,11 @@ class Retrieval:
     size: int = 224
     """Side of the middle square in pixels; of landmarks, the longer side of the whole picture."""
     precision: Precision = "auto"
+    """Of the features: bfloat16 where that is fast, or float32."""
     features: Path = Path("features")
     """Folder in which features are kept."""
     seed: int = 0
+    """Of what is drawn."""
 
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""

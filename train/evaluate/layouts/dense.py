@@ -108,15 +108,21 @@ def _plain(root: Path, kind: str, seed: int) -> tuple[list[Pictured], list[Pictu
 
 
 def _stems(images: Path, truths: Path) -> list[Pictured]:
-    known = {path.stem: path for path in truths.iterdir() if path.suffix.lower() in (".png", ".npy")}
+    """Pictures and truths of one stem, in one folder below both."""
+    known = {_stem(path, truths): path for path in truths.rglob("*") if path.suffix.lower() in (".png", ".npy")}
     pictures = sorted(
-        (path for path in images.iterdir() if path.suffix.lower() in SUFFIXES), key=lambda path: natural_key(path.name)
+        (path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES),
+        key=lambda path: natural_key(path.relative_to(images).as_posix()),
     )
-    missing = [path.name for path in pictures if path.stem not in known]
+    missing = [path.name for path in pictures if _stem(path, images) not in known]
     if missing or not pictures:
         what = f"{len(missing)} pictures of {images}, such as {missing[0]}, have" if missing else f"{images} has"
         raise DataError(f"{what} nothing in {truths}; give each picture a file of its stem there.")
-    return [Pictured(path, known[path.stem]) for path in pictures]
+    return [Pictured(path, known[_stem(path, images)]) for path in pictures]
+
+
+def _stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def _voc(voc: Path, part: str) -> list[Pictured]:
