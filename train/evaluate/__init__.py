@@ -2,7 +2,7 @@
 
 from train.evaluate.accuracy import Accuracy, accuracy
 from train.evaluate.knn import knn_accuracy
-from train.evaluate.labelled import LabelledSample, features_of, labelled_sample
+from train.evaluate.labelled import LabelledSample, labelled_sample
 from train.evaluate.linear import LinearProbe, linear_accuracy
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "LabelledSample",
     "LinearProbe",
     "accuracy",
-    "features_of",
     "knn_accuracy",
     "labelled_sample",
     "linear_accuracy",

@@ -53,14 +53,6 @@ class Pooled(NamedTuple):
     mean_patch: Tensor
 
 
-class Features(NamedTuple):
-    """As `Pooled`; `kept` [n] as in `CentreCrops`."""
-
-    cls: Tensor
-    mean_patch: Tensor
-    kept: Tensor
-
-
 def labelled_sample(
     source: Source,
     per_class: int,
@@ -168,30 +160,3 @@ def pooled(tokens: Iterator[Tokens]) -> Pooled:
     """What is kept of every image's tokens."""
     pairs = [(part.cls.cpu(), part.patches.mean(dim=1).cpu()) for part in tokens]
     return Pooled(*(torch.cat(column) for column in zip(*pairs, strict=True)))
-
-
-def features_of(
-    model: VisionTransformer,
-    source: Source,
-    indices: Sequence[int] | Tensor,
-    size: int,
-    batch: int = 64,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> Features:
-    """Features of the middle of each picture at `size` pixels a side, a multiple of P, read as they are needed.
-
-    `mean` and `std` of each channel as in training. Raises RequestError for another size, DataError where no
-    picture can be read.
-    """
-    if size < 1 or size % model.config.patch:
-        raise RequestError(f"size is {size}, which is no multiple of the patch, {model.config.patch}.")
-    places = torch.as_tensor(indices, dtype=torch.int64)
-    found = []
-    for start in range(0, len(places), batch):
-        crops = centre_crops(source, places[start : start + batch], size, model.config.channels)
-        if len(crops.kept):
-            found.append((*pooled(tokens_of(model, crops.pixels, batch, mean, std)), crops.kept + start))
-    if not found:
-        raise DataError(f"None of the {len(places)} images could be read; are these pictures?")
-    return Features(*(torch.cat(column) for column in zip(*found, strict=True)))

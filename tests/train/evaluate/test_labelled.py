@@ -1,7 +1,6 @@
 """Labelled samples of every kind of source, and the features of their pictures."""
 
 import io
-import logging
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from core import RequestError, VisionTransformer, ViTConfig, load_image
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from core.gallery import samples
 from train.data.sources import DataError, Files, open_source
-from train.evaluate.labelled import centre_crops, features_of, labelled_sample
+from train.evaluate.labelled import centre_crops, labelled_sample, pooled, tokens_of
 
 CONFIG = ViTConfig(width=96, depth=2, heads=3, image_size=56)
 
@@ -107,29 +106,15 @@ def test_crops_are_pillows(photographs):
         assert np.abs(crop.permute(1, 2, 0).numpy() - expected).mean() < most, sample.name
 
 
-def test_features_are_the_models(photographs, model):
-    features = features_of(model, photographs, [3, 0, 7], 56, batch=2)
-    crops = centre_crops(photographs, [3, 0, 7], 56).pixels.permute(0, 2, 3, 1).numpy() / 255
-    pixels = ((crops - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)).astype(np.float32)
+def test_tokens_are_the_models(photographs, model):
+    crops = centre_crops(photographs, [3, 0, 7], 56).pixels
+    found = pooled(tokens_of(model, crops, batch=2))
+    pixels = (crops.permute(0, 2, 3, 1).numpy() / 255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
     with torch.no_grad():
-        tokens = model(torch.from_numpy(pixels).permute(0, 3, 1, 2))
-    torch.testing.assert_close(features.cls, tokens.cls, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(features.mean_patch, tokens.patches.mean(1), atol=1e-5, rtol=1e-5)
-    assert features.kept.tolist() == [0, 1, 2]
-    assert not features.cls.is_inference() and not features.cls.requires_grad
-
-
-def test_unreadable_images_are_left_out_with_a_word(classes, model, tmp_path, caplog):
-    paths = [classes / "cat" / "0.png", tmp_path / "broken.png", classes / "cat" / "1.png", classes / "cat" / "2.png"]
-    paths[1].write_bytes(b"no picture")
-    source = Files(tmp_path, paths)
-    with caplog.at_level(logging.WARNING):
-        features = features_of(model, source, range(4), 28, batch=3)
-    assert features.kept.tolist() == [0, 2, 3]
-    assert "1 images cannot be read" in caplog.text and "broken.png" in caplog.text
-    torch.testing.assert_close(features.cls, features_of(model, source, [0, 2, 3], 28).cls, atol=1e-5, rtol=1e-5)
-    with pytest.raises(DataError, match="None of the 1 images"):
-        features_of(model, source, [1], 28)
+        tokens = model(torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2))
+    torch.testing.assert_close(found.cls, tokens.cls, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.mean_patch, tokens.patches.mean(1), atol=1e-5, rtol=1e-5)
+    assert not found.cls.is_inference() and not found.cls.requires_grad
 
 
 def test_other_channels(tmp_path):
@@ -137,12 +122,6 @@ def test_other_channels(tmp_path):
     for number in range(2):
         np.save(tmp_path / f"{number}.npy", random.random((30, 20, 5), dtype=np.float32))
     model = VisionTransformer(ViTConfig(width=24, depth=1, heads=3, image_size=28, channels=5))
-    source = open_source(tmp_path, channels=5)
-    features = features_of(model, source, [0, 1], 28, mean=(0.5,) * 5, std=(0.25,) * 5)
-    assert features.cls.shape == (2, 24)
-    assert not torch.equal(features.cls, features_of(model, source, [0, 1], 28, mean=(0,) * 5, std=(1,) * 5).cls)
-
-
-def test_sizes_that_are_no_multiple_of_the_patch_are_refused(photographs, model):
-    with pytest.raises(RequestError, match="size is 60"):
-        features_of(model, photographs, [0], 60)
+    crops = centre_crops(open_source(tmp_path, channels=5), [0, 1], 28, channels=5).pixels
+    half, none = (pooled(tokens_of(model, crops, None, (m,) * 5, (s,) * 5)) for m, s in ((0.5, 0.25), (0.0, 1.0)))
+    assert half.cls.shape == (2, 24) and not torch.equal(half.cls, none.cls)
