@@ -14,6 +14,8 @@
     │   ├── step-00001024.webp          the same pictures seen at that step
     │   └── step-00001024.npz           their colours as numbers
     ├── checkpoints/                    to continue from (`train.checkpoint`)
+    ├── teacher/                        of a distillation with fixed crops (`train.teacher_memory`)
+    ├── NAME/                           of a distillation, another student: its backbone and snapshots
     └── tensorboard/
 
 A backbone file holds the weights under the published names and, in its metadata, the model's configuration as
