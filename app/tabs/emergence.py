@@ -183,7 +183,8 @@ class EmergenceEvents:
             "timeline": gr.HTML(timeline=timeline_prop(identity, timeline), busy=False),
             "note": f"{html.escape(str(run))}. {where}",
             "sent": now,
-            "timer": gr.Timer(active=live),
+            # a process that has written its last word still has to end before it can be used
+            "timer": gr.Timer(active=live or self._trains(run)),
         }
 
     def start(self, tray: Tray, steps: float, folder: str, request: gr.Request) -> dict:
@@ -235,6 +236,11 @@ class EmergenceEvents:
             "use": gr.update(visible=usable and not progress.running),
             **({"timer": gr.Timer(active=True)} if progress.running else {}),
         }
+
+    def _trains(self, run: Path) -> bool:
+        """Whether it is the run of the training here, which has not ended."""
+        progress = self.trainer.progress()
+        return progress is not None and progress.run == run and progress.running
 
     def _known(self) -> Progress:
         progress = self.trainer.progress()

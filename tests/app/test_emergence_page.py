@@ -14,7 +14,7 @@ from app.build import build, launch
 from app.engine import Engine
 from app.models import Models
 from app.tabs import emergence
-from app.training import Trainer
+from app.training import Progress, Trainer
 from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
 from core.moment import look, with_steady_colours
 from core.scores import Curve, Reading
@@ -205,3 +205,16 @@ def test_strangers_can_neither_open_a_run_nor_train_nor_stop(access, headers, en
             emergence.lay_out(access.own)
         (row,) = [one for one in blocks.blocks.values() if "runs" in (getattr(one, "elem_classes", None) or [])]
         assert not row.visible
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_run_that_is_over_is_watched_until_its_process_has_ended(running, engine, tmp_path):
+    """Or the page would never hear that the model can be used."""
+    runs.save_backbone(model(0), runs.snapshot_path(tmp_path, 0))
+    (tmp_path / runs.ACCOUNT).write_text("{}")
+    trainer = SimpleNamespace(progress=lambda: Progress(tmp_path, 8, 8, 1.0, None, running))
+    with gr.Blocks():
+        events = emergence.EmergenceEvents(SimpleNamespace(engine=engine), None, trainer, None, None)
+        *_, last = events.show(handlers.open_tray(engine, "someone"), str(tmp_path), ())
+    assert last["timer"].active is running and "trained all its steps" in last["note"]
+    assert last["timeline"].props["timeline"]["moments"][0]["step"] == 0
