@@ -43,7 +43,7 @@ function pick(id) {
   if (id < 0) return;
   trigger("select", { token: state.token, id });
   const name = pictures.known.get(id)?.name;
-  if (name) part("map-said").textContent = `${name}. Enter opens it.`;
+  if (name) part("map-said").textContent = `${name}. Enter or a double click opens it.`;
 }
 
 function open(id) {
