@@ -39,6 +39,8 @@ BLOCK = 65_536
 class Step(NamedTuple):
     name: str
     seconds: float
+    computed: float
+    """Seconds of processor time over all cores: what other programs on the machine change least."""
     gib: float
 
 
@@ -91,7 +93,7 @@ def run(root: Path, *words: str) -> Step:
     if status:
         sys.exit(f"{' '.join(words)} ended with status {status}")
     scale = 2**30 if sys.platform == "darwin" else 2**20
-    return Step(words[0], time.perf_counter() - started, used.ru_maxrss / scale)
+    return Step(words[0], time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / scale)
 
 
 def share(right: np.ndarray) -> float:
@@ -145,15 +147,15 @@ def main() -> None:
         ]
         found, size = quality(root), sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
         print(
-            f"\n{images:,} × {WIDTH}, {size / 2**20:,.0f} MiB on disk\n{'step':12}{'seconds':>9}{'GiB':>7}  of what was planted"
+            f"\n{images:,} × {WIDTH}, {size / 2**20:,.0f} MiB on disk\n{'step':12}{'seconds':>9}{'CPU s':>9}{'GiB':>7}  of what was planted"
         )
         for step in measured[images]:
-            print(f"{step.name:12}{step.seconds:9.1f}{step.gib:7.2f}  {found.get(step.name, '')}")
+            print(f"{step.name:12}{step.seconds:9.1f}{step.computed:9.1f}{step.gib:7.2f}  {found.get(step.name, '')}")
     if len(measured) > 1:
         few, many = min(measured), max(measured)
-        print(f"\nfrom {few:,} to {many:,} images, time grows with the power")
+        print(f"\nfrom {few:,} to {many:,} images, processor time grows with the power")
         for first, last in zip(measured[few], measured[many], strict=True):
-            print(f"{first.name:12}{math.log(last.seconds / first.seconds) / math.log(many / few):9.2f}")
+            print(f"{first.name:12}{math.log(last.computed / first.computed) / math.log(many / few):9.2f}")
 
 
 if __name__ == "__main__":
