@@ -1,6 +1,7 @@
 """What each part of the method is worth: a grid of runs with several seeds, and the table the paper prints.
 
     python -m train.ablate --grid components --data PHOTOGRAPHS --labelled LABELLED --out DIR
+    python -m train.ablate --grid distillation --teacher embedded --recipe vitti14_cpu --emergence 600 --data … --out DIR
     python -m train.ablate --grid scaling --models 48x4x3 96x4x3 --counts 500 2000 0 --data … --out DIR
 
     DIR/
@@ -29,7 +30,7 @@ from train import checkpoint, recipes
 from train.config import RunConfig, from_json
 from train.data.sources import open_source
 from train.evaluate.results import write_results
-from train.grids import GRIDS, Cell, Row, data_cells, named_cells, scaling_cells
+from train.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
 from train.memory import keep_freed_memory
 from train.pretrain import RecipeName, pretrain, recipe_name
 from train.scaling_plot import draw_scaling
@@ -38,7 +39,7 @@ from train.setup import completed
 
 log = logging.getLogger(__name__)
 
-GridName = Literal[(*GRIDS, "data", "scaling")]
+GridName = Literal[(*GRIDS, "data", "distillation", "scaling")]
 SCORES = "scores.json"
 
 
@@ -47,8 +48,9 @@ class Command:
     """Train a grid of models that differ in one thing, with several seeds, and print how they compare.
 
     Grids: koleo, ibot, heads (tied or not), centring (softmax or Sinkhorn-Knopp), components (one more in each row),
-    data (each --data alone), scaling (--models by --counts, with a plot). The same command goes on where it was
-    stopped. The defaults shown are the recipe's; each can be changed for all runs.
+    data (each --data alone), distillation (from scratch or from --teacher), scaling (--models by --counts, with a
+    plot). The same command goes on where it was stopped. The defaults shown are the recipe's; each can be changed for
+    all runs.
     """
 
     data: tuple[Path, ...]
@@ -58,6 +60,8 @@ class Command:
     grid: GridName = "components"
     seeds: tuple[int, ...] = (0, 1, 2)
     asked: Annotated[Asked, tyro.conf.arg(name="")] = field(default_factory=Asked)
+    teacher: str = ""
+    """Of the grid `distillation`: the frozen model, by any name that `core.load_model` takes."""
     models: tuple[str, ...] = ()
     """Of the grid `scaling`: WIDTHxDEPTHxHEADS each; the recipe's model where none is given."""
     counts: tuple[int, ...] = ()
@@ -70,6 +74,8 @@ class Command:
             return scaling_cells(self.config, self.data, self.models, self.counts)
         if self.grid == "data":
             return data_cells(self.config, self.data)
+        if self.grid == "distillation":
+            return distillation_cells(self.config, self.data, self.teacher)
         return named_cells(self.grid, self.config, self.data)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core import RequestError
 from train.config import RunConfig
+from train.distill import for_distillation
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,18 @@ def data_cells(recipe: RunConfig, data: Sequence[Path]) -> list[Cell]:
     if len(cells) < 2 or len({cell.folder for cell in cells}) < len(cells):
         raise RequestError("The grid `data` compares sources: give --data two or more, of different names.")
     return cells
+
+
+def distillation_cells(recipe: RunConfig, data: Sequence[Path], teacher: str) -> list[Cell]:
+    """The recipe's model from scratch, and the same taught by a frozen model: same data, steps and seeds.
+
+    Raises RequestError where no teacher is named.
+    """
+    if not teacher:
+        raise RequestError("The grid `distillation` needs --teacher: a model's name, run folder or file.")
+    taught = for_distillation(recipe)
+    taught = replace(taught, distillation=replace(taught.distillation, teacher=teacher))
+    return [Cell("from scratch", recipe, tuple(data)), Cell("distilled", taught, tuple(data))]
 
 
 def scaling_cells(recipe: RunConfig, data: Sequence[Path], models: Sequence[str], counts: Sequence[int]) -> list[Cell]:

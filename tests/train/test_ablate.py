@@ -11,7 +11,7 @@ from core import RequestError, load_model
 from tests.train.test_pretrain import CONFIG, _weights, logged, photographs  # noqa: F401 (a fixture)
 from train import ablate as module
 from train.ablate import Command, ablate, as_text, main
-from train.grids import GRIDS, Cell, Row, data_cells, named_cells, scaling_cells
+from train.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
 from train.pretrain import pretrain
 from train.scaling_plot import draw_scaling
 from train.scores import Asked
@@ -96,6 +96,14 @@ def test_sources_and_sizes(tmp_path):
     assert cells[2].config.model.width == 48 and cells[2].config.images == 5
     with pytest.raises(RequestError, match="WIDTHxDEPTHxHEADS"):
         scaling_cells(SHORT, [], ["small"], [])
+
+
+def test_a_teacher_is_compared_with_none():
+    scratch, taught = distillation_cells(SHORT, [], "embedded")
+    assert scratch.config == SHORT and taught.config.distillation.teacher == "embedded"
+    assert taught.config.optim == SHORT.optim and taught.config.masks.probability == 0
+    with pytest.raises(RequestError, match="--teacher"):
+        distillation_cells(SHORT, [], "")
 
 
 def test_the_curves_are_drawn(tmp_path):
