@@ -18,7 +18,6 @@ from tests.app.conftest import unused_port
 from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
-FRAME_MS = 1000 / 60
 LINES = {
     "p1": [[0.25, 0.5, 0.75, 0.25, "#0072b2"], [0.5, 0.5, 0.5, 0.5, "#e69f00"]],
     "p2": [[0.25, 0.75, 0.1, 0.9, "#cc79a7"]],
@@ -262,30 +261,6 @@ def test_a_finger_follows_and_nothing_is_wider_than_the_phone(phone):
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = [frame(phone, picture).bounding_box() for picture in range(3)]
     assert min(boxes[1]["y"], boxes[2]["y"]) > boxes[0]["y"] + boxes[0]["height"]
-
-
-def test_six_pictures_are_followed_within_a_frame(browser):
-    page = browser.new_page()
-    names = ("similarity", "carry")
-    page.add_script_tag(content="\n".join((stage.STATIC / f"{name}.js").read_text() for name in names))
-    times = page.evaluate(
-        """side => {
-            const grids = new Map();
-            for (let i = 0; i < 6; i++) {
-                const data = Int8Array.from({ length: side * side * 64 }, (_, k) => ((k * 2654435761) >>> 24) - 128);
-                grids.set(`p${i}`, { rows: side, columns: side, data });
-            }
-            const features = { dims: 64, scales: new Float32Array(64).fill(1 / 600), grids };
-            return Array.from({ length: 20 }, (_, i) => {
-                const start = performance.now();
-                carriedPlaces(features, { picture: "p0", row: i, col: 3, sign: 1 }, 1);
-                return performance.now() - start;
-            });
-        }""",
-        37,
-    )
-    page.close()
-    assert np.median(times) < 2 * FRAME_MS
 
 
 def test_smoothed_cosines_equal_the_definition(browser):

