@@ -19,9 +19,10 @@ from train.dist import World
 
 ADDED = 65_536
 """Vectors added to an index at once."""
-CANDIDATES = 2
-"""Codes looked at again with the exact vectors, for each neighbour that is wanted."""
 REFINED = 1024
+"""Queries whose candidates are compared with the exact vectors at once."""
+FIRST_CANDIDATES, MOST_CANDIDATES = 2, 32
+"""Codes that are looked at again, for each neighbour that is wanted."""
 FIRST_PROBES = 8
 
 
@@ -38,7 +39,9 @@ class InvertedSearch:
             self.index = faiss.read_index(str(path))
         except RuntimeError as error:
             raise CurationError(f"{path} is damaged; remove it and run the same command again.") from error
-        self.index.nprobe = min(FIRST_PROBES, plan.lists)
+        self.candidates = FIRST_CANDIDATES
+        self.probes = min(FIRST_PROBES, plan.lists)
+        """Cells that are looked into for each query."""
 
     def nearest(self, queries: np.ndarray, k: int) -> Neighbours:
         parts = [self._nearest(queries[start : start + REFINED], k) for start in range(0, len(queries), REFINED)]
@@ -46,7 +49,8 @@ class InvertedSearch:
 
     def _nearest(self, queries: np.ndarray, k: int) -> Neighbours:
         asked = np.ascontiguousarray(queries, dtype=np.float32)
-        _, codes = self.index.search(asked, min(CANDIDATES * k, len(self.rows)))  # [q, c] places in rows, or −1
+        self.index.nprobe = self.probes
+        _, codes = self.index.search(asked, min(self.candidates * k, len(self.rows)))  # [q, c] places in rows, or −1
         rows = self.rows[np.maximum(codes, 0)]
         them = gather(self.vectors, rows.ravel()).unflatten(0, rows.shape)
         cosines = torch.bmm(them, torch.from_numpy(asked).unsqueeze(2)).squeeze(2)
@@ -58,23 +62,32 @@ class InvertedSearch:
         places = np.take_along_axis(rows, order.numpy(), axis=1)
         return Neighbours(np.where(np.isfinite(best.numpy()), places, -1), best.numpy())
 
-    @property
-    def probes(self) -> int:
-        """Cells that are looked into for each query."""
-        return self.index.nprobe
-
     def tune(self, queries: np.ndarray, query_rows: np.ndarray, k: int, floor: float, wanted: float) -> float:
-        """Probe more cells until the share `wanted` of true neighbours above `floor` is found; the share reached.
+        """Look into more cells, or at more candidates, until the share `wanted` of true neighbours above `floor` is
+        found; the share reached.
 
-        Measured on some of the `query_rows` of `queries`, against exact search; every process finds the same.
+        Whichever of the two gains more is doubled. Measured on some of the `query_rows` of `queries`, against exact
+        search; every process finds the same.
         """
         asked = gather(queries, sample_rows(query_rows, SAMPLE, 0)).numpy()
         exact = ExactSearch(self.vectors, self.rows, torch.device("cpu")).nearest(asked, k)
-        reached = recall(self.nearest(asked, k), exact, floor)
-        while reached < wanted and self.index.nprobe < self.index.nlist:
-            self.index.nprobe = min(2 * self.index.nprobe, self.index.nlist)
-            reached = recall(self.nearest(asked, k), exact, floor)
-        return reached
+
+        def reached(settings: tuple[int, int]) -> float:
+            self.probes, self.candidates = settings
+            return recall(self.nearest(asked, k), exact, floor)
+
+        best, share = (self.probes, self.candidates), reached((self.probes, self.candidates))
+        while share < wanted:
+            probes, candidates = best
+            wider = (min(2 * probes, self.index.nlist), candidates)
+            deeper = (probes, min(2 * candidates, MOST_CANDIDATES))
+            gained = {one: reached(one) for one in (wider, deeper) if one != best}
+            if not gained:
+                break
+            best = max(gained, key=lambda one: gained[one])
+            share = gained[best]
+        self.probes, self.candidates = best
+        return share
 
 
 def _build(vectors: np.ndarray, rows: np.ndarray, plan: Plan):

@@ -61,7 +61,8 @@ def neighbours(root: Path, name: str, asked: Asked, made_from: str, memory: floa
         _search(asked, search, parts, block, name, world)
         dist.wait()
         if world.leads:
-            found = plan._asdict() | {"recall": recall, "probes": getattr(search, "probes", None), "k": asked.k}
+            tuned = {name: getattr(search, name, None) for name in ("probes", "candidates")}
+            found = plan._asdict() | {"recall": recall, "k": asked.k} | tuned
             write_found(folder / FOUND, key_of(settings, plan), found)
             (folder / INDEX).unlink(missing_ok=True)
         dist.wait()
