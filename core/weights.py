@@ -74,6 +74,11 @@ UNTRAINED_NOTE = (
 )
 
 
+SHIPPED_NOTE = (
+    "The shipped model is tiny and was trained for an hour on a processor: it sees colours, textures and simple shapes. "
+    "For DINOv2's own features click the model's name and choose dinov2-small."
+)
+
 ASSUMED_CONVENTION = (
     "Its description does not say how position embeddings are resized; this is done as transformers does. For a copy "
     "of a model that Meta published without registers, load it by its name (dinov2-small …) instead: at other picture "
@@ -108,7 +113,9 @@ def load_model(
 
 def _embedded() -> VisionTransformer:
     if SHIPPED.is_file():
-        return _from_file("embedded", SHIPPED, trained_by="this project", licence="Apache-2.0")
+        model = _from_file("embedded", SHIPPED, trained_by="this project", licence="Apache-2.0", note=SHIPPED_NOTE)
+        model.source = replace(model.source, title=f"Dinoscope {_shape(model)}")
+        return model
     log.warning("No trained checkpoint is shipped yet; `embedded` gives the untrained network instead.")
     model = _untrained()
     model.source = replace(model.source, note=f"No trained checkpoint is shipped yet. {UNTRAINED_NOTE}")
@@ -208,13 +215,17 @@ def _from_file(name: str, path: Path, config: ViTConfig | None = None, **credits
         if config.width % layouts.HEAD_WIDTH:
             credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
     model = _build(state, config, str(path))
-    title = f"ViT {model.config.width}×{model.config.depth}/{model.config.patch} from {path.parent.name}/{path.name}"
+    title = f"{_shape(model)} from {path.parent.name}/{path.name}"
     if step is not None:
         title += f", step {step:,}"
         credits = {"trained_by": "train.pretrain"} | credits
     model.source = ModelSource(name, title, str(path), file_sha256(path),
                                _count(model), **credits)  # fmt: skip
     return model
+
+
+def _shape(model: VisionTransformer) -> str:
+    return f"ViT {model.config.width}×{model.config.depth}/{model.config.patch}"
 
 
 def _inferred(state: layouts.State, path: Path) -> ViTConfig:

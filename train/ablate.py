@@ -1,7 +1,7 @@
 """What each part of the method is worth: a grid of runs with several seeds, and the table the paper prints.
 
     python -m train.ablate --grid components --data PHOTOGRAPHS --labelled LABELLED --out DIR
-    python -m train.ablate --grid distillation --teacher embedded --recipe vitti14_cpu --emergence 600 --data … --out DIR
+    python -m train.ablate --grid distillation --teacher embedded --recipe shipped --emergence 600 --data … --out DIR
     python -m train.ablate --grid scaling --models 48x4x3 96x4x3 --counts 500 2000 0 --data … --out DIR
 
     DIR/

@@ -18,7 +18,7 @@ REMEMBERED = 16
 """Finished maps kept at hand, the last ones."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Wish:
     vectors: np.ndarray
     settings: UmapSettings

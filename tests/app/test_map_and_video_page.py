@@ -75,8 +75,11 @@ def test_what_is_no_clip_says_so(video):
 
 
 def test_the_patches_of_the_selected_pictures_are_mapped_at_once(map_page):
+    note = map_page.locator(".dino-map-note")
+    expect(note).to_contain_text("points", timeout=120_000)
+    before = note.inner_text()
     pick(map_page, "map-source", "Patches of the selected pictures")
-    expect(map_page.locator(".dino-map-note")).to_contain_text("points", timeout=120_000)
+    expect(note).not_to_have_text(before, timeout=120_000)
     map_page.locator("#map-by label", has_text="label").click()
     expect(map_page.locator(".dino-map-legend")).to_contain_text("cheetah")
     open_fold(map_page, "map-downloads")

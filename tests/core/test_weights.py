@@ -134,7 +134,7 @@ def test_embedded_is_the_shipped_file_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setattr("core.weights.SHIPPED", runs.save_backbone(model, tmp_path / runs.BACKBONE))
     loaded = core.load_model("embedded", device="cpu")
     assert_same(loaded, model)
-    assert loaded.source.name == "embedded" and loaded.source.note == ""
+    assert loaded.source.name == "embedded" and loaded.source.title == "Dinoscope ViT 48×3/14"
 
 
 def test_every_published_model_is_pinned_to_a_commit():

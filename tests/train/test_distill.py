@@ -34,15 +34,15 @@ def distilling(teacher, **more) -> RunConfig:
 
 def test_the_command_leaves_a_run_that_opens(photographs, teacher, tmp_path, capsys):  # noqa: F811
     run = tmp_path / "run"
-    words = ["--teacher", str(teacher), "--data", str(photographs), "--out", str(run), "--also", "vitti14_cpu"]
+    words = ["--teacher", str(teacher), "--data", str(photographs), "--out", str(run), "--also", "shipped"]
     changes = ["--optim.steps", "4", "--optim.warmup-steps", "1", "--optim.batch", "4", "--log.every", "1"]
     assert main(words + changes) == 0
     config = from_json(RunConfig, (run / "config.json").read_text())
     assert (config.masks.probability, config.optim.drop_rate) == (0, 0)
     assert config.distillation.model.patch == 8 and not config.distillation.own_heads
     assert load_model(run, device="cpu").config == config.model
-    assert load_model(run / "vitti14_cpu", device="cpu").config.width == 192
-    assert list(snapshots(run)) == list(snapshots(run / "vitti14_cpu")) == [0, 1, 2, 4]
+    assert load_model(run / "shipped", device="cpu").config.width == 192
+    assert list(snapshots(run)) == list(snapshots(run / "shipped")) == [0, 1, 2, 4]
     assert json.loads((run / "account.json").read_text())["steps"] == 4
     assert "distillation.teacher" in capsys.readouterr().out
     assert main(words) == 2 and "--resume" in capsys.readouterr().err

@@ -139,9 +139,9 @@ def test_hovering_shows_the_picture_with_its_name_as_text(page):
 def test_drawing_round_points_chooses_them(page):
     page.get_by_role("button", name="Draw round").click()
     x, y = place_of(page, 0)
-    page.mouse.move(x - 90, y - 90)
+    page.mouse.move(x - 50, y - 50)
     page.mouse.down()
-    for dx, dy in ((90, -90), (90, 90), (-90, 90), (-90, -80)):
+    for dx, dy in ((50, -50), (50, 50), (-50, 50), (-50, -45)):
         page.mouse.move(x + dx, y + dy, steps=4)
     page.mouse.up()
     kind, data = told(page)

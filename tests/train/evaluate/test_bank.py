@@ -58,7 +58,7 @@ def test_a_stopped_pass_goes_on_and_a_changed_picture_is_seen_anew(model, source
     again = feature_bank(model, source, places, 56, tmp_path / "features")
     assert seen == [[3, 4, 5]]
     assert all(torch.equal(*pair) for pair in zip(whole, again, strict=True))
-    os.utime(source.paths[0], (0, 0))
+    os.utime(source.files[0], (0, 0))
     feature_bank(model, source, places, 56, tmp_path / "features")
     assert len(seen) == 4
 

@@ -25,14 +25,17 @@ class LabelledFiles:
     """Image files with a label each: a `Source`."""
 
     def __init__(self, paths: Sequence[Path], labels: Sequence[str]):
-        self.paths, self.labels = paths, labels
+        self.files, self.labels = paths, labels
         self.blocks = [range(i, i + 1) for i in range(len(paths))]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def read(self, index: int) -> Encoded:
-        return Encoded(self.paths[index].read_bytes(), str(self.paths[index]), self.labels[index])
+        return Encoded(self.files[index].read_bytes(), self.name(index), self.labels[index])
+
+    def name(self, index: int) -> str:
+        return str(self.files[index])
 
     def label(self, index: int) -> str:
         return self.labels[index]

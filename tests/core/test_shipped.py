@@ -1,0 +1,50 @@
+"""The checkpoint that ships: it opens offline, is small, and its card says what was measured of it."""
+
+import json
+from pathlib import Path
+
+import core
+from core.gallery import RENDERED
+from core.timeline import SHIPPED as TIMELINE
+from core.timeline import load_timeline
+from core.transfer import file_sha256
+from core.weights import SHIPPED
+
+CARD = Path(SHIPPED.parent / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_it_says_what_it_is():
+    model = core.load_model("embedded", device="cpu")
+    assert model.source.name == "embedded" and model.source.trained_by == "this project"
+    assert "Dinoscope" in model.source.title and "tiny" in model.source.note
+    assert f"{model.source.parameters:,} parameters" in CARD
+    assert f"{model.config.width} × {model.config.depth}" in CARD
+
+
+def test_all_that_ships_is_small():
+    files = [path for path in SHIPPED.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 90e6
+    assert sum(path.stat().st_size for path in RENDERED.rglob("*")) < 4.2e6
+
+
+def test_the_scores_in_its_card_are_its_own():
+    record = json.loads((SHIPPED.parent / "emergence.json").read_text("utf-8"))
+    assert record["model"]["sha256"] == file_sha256(SHIPPED)
+    for row in record["rows"]:
+        line = next(line for line in CARD.splitlines() if line.strip().startswith((row["title"], "… " + row["title"])))
+        for found in row["values"]:
+            assert f"{found['value']:.3f} ±{(found['high'] - found['low']) / 2:.3f}" in line, line
+
+
+def test_parts_match_across_categories_better_than_without_training():
+    record = json.loads((SHIPPED.parent / "emergence.json").read_text("utf-8"))
+    rows = {row["title"]: {found["of"]: found for found in row["values"]} for row in record["rows"]}
+    matched = rows["across categories"]
+    assert matched["embedded"]["low"] > matched["no training"]["high"]
+
+
+def test_the_timeline_ends_with_the_shipped_model():
+    timeline = load_timeline(TIMELINE)
+    steps = [moment.step for moment in timeline.moments]
+    assert steps[0] == 0 and steps[-1] == 3800 and len(steps) == 15
+    assert len(timeline.pictures) == 8 and timeline.curves
