@@ -54,12 +54,14 @@ def match(page: Page) -> None:
 
 def search(page: Page) -> None:
     _open(page, "search")
-    page.wait_for_timeout(20_000)
+    expect(page.locator("#search-results img").nth(7)).to_be_attached()
+    page.wait_for_timeout(2000)
 
 
 def atlas(page: Page) -> None:
     _open(page, "map")
-    page.wait_for_timeout(60_000)
+    expect(page.locator(".dino-map-note")).to_contain_text("UMAP of")
+    page.wait_for_timeout(2500)
 
 
 def emergence(page: Page) -> None:
