@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -43,3 +44,21 @@ def entries(count: int, first: int = 0, width: int = WIDTH, grid: tuple[int, int
             )
         )
     return made
+
+
+def check(made: Store) -> None:
+    """Every picture's vectors, cells and thumbnail are its own, and nothing else is there."""
+    snapshot = made.snapshot()
+    records = {record.id: record for record in made.records.page(0, -1)}
+    alive = np.flatnonzero(snapshot.alive)
+    assert sorted(records) == snapshot.ids[alive].tolist()
+    for row in alive.tolist():
+        record = records[int(snapshot.ids[row])]
+        number = int(record.name.removesuffix(".png"))
+        (entry,) = entries(1, number)
+        assert record.digest == entry.digest
+        assert snapshot.thumbnail(row) == entry.thumbnail
+        np.testing.assert_allclose(snapshot.cls[row], entry.cls, atol=1e-3)
+        np.testing.assert_allclose(snapshot.mean[row], entry.mean, atol=1e-3)
+        cosines = snapshot.grid(row) @ snapshot.project(entry.cells[1, 2])
+        torch.testing.assert_close(cosines, entry.cells @ entry.cells[1, 2], atol=0.06, rtol=0)
