@@ -90,7 +90,8 @@ def start_engine(model: str, collections: Path | None = None):
     from app.search.shelf import Shelf
 
     engine = Engine(model, shelf=Shelf(collections))
-    threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True).start()
+    # waited for at the end: torch aborts where the interpreter is taken down around one of its calculations
+    threading.Thread(target=warm_up, args=[engine], name="first-view").start()
     return engine
 
 

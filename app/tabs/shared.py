@@ -21,6 +21,18 @@ SIZES = (196, 1036)
 """Shorter than 14 patches nothing is recognised; 1036 px are four times the work of 518."""
 
 
+class Fitted(gr.Slider):
+    """A slider whose bounds change with the model: of a page that has not heard of them yet it takes the nearest value.
+
+    Gradio's own refuses such a value, and with it the whole event, though the visitor did nothing wrong.
+    """
+
+    is_template = True  # drawn as a slider
+
+    def preprocess(self, payload: float) -> float:
+        return super().preprocess(min(max(payload, self.minimum), self.maximum))
+
+
 @dataclass(frozen=True)
 class Shared:
     """One visitor's page as every tab sees it. An event that changes `tray` or `model` is followed by `renew`."""
@@ -83,7 +95,7 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
             *SIZES, value=518, step=14, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
             render=False,
         ),
-        block=gr.Slider(
+        block=Fitted(
             1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
             buttons=[], render=False,
         ),

@@ -11,7 +11,7 @@ from app.build import build, launch
 from app.engine import Engine
 from app.models import Models
 from app.tabs import explore_events, page
-from app.tabs.shared import Shared
+from app.tabs.shared import Fitted, Shared
 from app.tabs.wiring import answer
 from tests.app.conftest import unused_port
 from tests.app.small import small_model
@@ -110,3 +110,9 @@ def test_the_address_opens_a_tab_and_the_first_is_not_computed(tab, served_twice
     expect(shown(tab)).to_be_visible()
     tab.goto(f"{address}/#nowhere")
     expect(tab.locator("#stage .dino-picture")).to_have_count(4)
+
+
+def test_a_block_that_the_new_model_lacks_becomes_its_last_and_the_event_goes_on():
+    block = Fitted(1, 3, value=3)
+    assert [block.preprocess(value) for value in (0, 2, 12)] == [1, 2, 3]
+    assert block.get_block_name() == "slider"
