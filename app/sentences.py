@@ -15,7 +15,9 @@ def status(model: Loaded, settings: Settings) -> str:
 
 def chip(source: ModelSource) -> str:
     """What the model is, how large, and by whom it was trained, on one line."""
-    return f"{source.title} · {source.parameters / 1e6:.0f} M parameters · trained by {source.trained_by}"
+    millions = source.parameters / 1e6
+    size = f"{millions:.0f}" if millions >= 10 else f"{millions:.1f}"
+    return f"{source.title} · {size} M parameters · trained by {source.trained_by}"
 
 
 def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:

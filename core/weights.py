@@ -218,7 +218,7 @@ def _from_file(name: str, path: Path, config: ViTConfig | None = None, **credits
     title = f"{_shape(model)} from {path.parent.name}/{path.name}"
     if step is not None:
         title += f", step {step:,}"
-        credits = {"trained_by": "train.pretrain"} | credits
+        credits = {"trained_by": "Dinoscope"} | credits
     model.source = ModelSource(name, title, str(path), file_sha256(path),
                                _count(model), **credits)  # fmt: skip
     return model

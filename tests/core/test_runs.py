@@ -15,7 +15,7 @@ def test_a_backbone_comes_back_with_its_configuration(tmp_path):
     assert again.config == CONFIG and runs.stored_config(tmp_path / runs.BACKBONE) == CONFIG
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor)
-    assert again.source.title.endswith("/backbone.safetensors, step 3") and again.source.trained_by == "train.pretrain"
+    assert again.source.title.endswith("/backbone.safetensors, step 3") and again.source.trained_by == "Dinoscope"
     assert not list(tmp_path.glob("*.part"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core import RequestError, load_model
-from tests.train.test_pretrain import CONFIG, _weights, logged, photographs  # noqa: F401 (a fixture)
+from tests.train.small_run import CONFIG, last_weights, logged
 from train import ablate as module
 from train.ablate import Command, ablate, as_text, main
 from train.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
@@ -34,11 +34,11 @@ def labelled(tmp_path_factory):
     return root
 
 
-def command(photographs, labelled, out, **more) -> Command:  # noqa: F811
+def command(photographs, labelled, out, **more) -> Command:
     return Command((photographs,), out, seeds=(0, 1), asked=Asked((labelled,)), config=SHORT, **more)
 
 
-def test_a_grid_is_run_once_and_told(photographs, labelled, tmp_path, monkeypatch):  # noqa: F811
+def test_a_grid_is_run_once_and_told(photographs, labelled, tmp_path, monkeypatch):
     runs = []
     train = pretrain
     monkeypatch.setattr(module, "pretrain", lambda *given, **more: runs.append(given[2].name) or train(*given, **more))
@@ -71,15 +71,15 @@ def test_the_named_grids_differ_in_what_they_name():
     assert last.config == SHORT
 
 
-def test_tied_heads_are_one(photographs, tmp_path):  # noqa: F811
+def test_tied_heads_are_one(photographs, tmp_path):
     tied = replace(SHORT, heads=replace(SHORT.heads, tied=True, dino_prototypes=48))
     run = pretrain(tied, [photographs], tmp_path / "run")
-    names = [name for name in _weights(run) if "ibot_head" in name]
-    assert not names and _weights(run)["patch_centring.centre"].shape == (1, 48)
+    names = [name for name in last_weights(run) if "ibot_head" in name]
+    assert not names and last_weights(run)["patch_centring.centre"].shape == (1, 48)
     assert all(np.isfinite(row).all() for row in np.array(logged(run)))
 
 
-def test_a_share_of_the_images_is_spread_over_them(photographs, tmp_path):  # noqa: F811
+def test_a_share_of_the_images_is_spread_over_them(photographs, tmp_path):
     run = pretrain(replace(SHORT, images=3), [photographs], tmp_path / "run")
     assert json.loads((run / "config.json").read_text())["images"] == 3
     with pytest.raises(Exception, match="99 images are asked for"):
@@ -117,7 +117,7 @@ def test_the_curves_are_drawn(tmp_path):
         assert image.width > image.height > 300
 
 
-def test_nothing_asked_and_mistakes_end_with_a_sentence(photographs, tmp_path, capsys):  # noqa: F811
+def test_nothing_asked_and_mistakes_end_with_a_sentence(photographs, tmp_path, capsys):
     assert main(["--data", str(photographs), "--out", str(tmp_path)]) == 2
     assert "--labelled" in capsys.readouterr().err
     with pytest.raises(SystemExit):

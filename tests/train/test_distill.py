@@ -10,8 +10,8 @@ import torch
 
 from core import DinoError, VisionTransformer, ViTConfig, load_model
 from core.runs import save_backbone, snapshots
-from tests.train.test_pretrain import CONFIG as PRETRAINING
-from tests.train.test_pretrain import _lines, _weights, finish, logged, photographs, start  # noqa: F401 (a fixture)
+from tests.train.small_run import CONFIG as PRETRAINING
+from tests.train.small_run import finish, last_weights, logged, logged_lines, start
 from train.config import DistillationConfig, RunConfig, from_json, to_json
 from train.distill import for_distillation, main
 from train.pretrain import pretrain
@@ -32,7 +32,7 @@ def distilling(teacher, **more) -> RunConfig:
     return replace(config, distillation=DistillationConfig(str(teacher), **more))
 
 
-def test_the_command_leaves_a_run_that_opens(photographs, teacher, tmp_path, capsys):  # noqa: F811
+def test_the_command_leaves_a_run_that_opens(photographs, teacher, tmp_path, capsys):
     run = tmp_path / "run"
     words = ["--teacher", str(teacher), "--data", str(photographs), "--out", str(run), "--also", "shipped"]
     changes = ["--optim.steps", "4", "--optim.warmup-steps", "1", "--optim.batch", "4", "--log.every", "1"]
@@ -57,7 +57,7 @@ def test_help_says_what_happens(capsys):
     assert "--teacher" in printed and "--fixed-crops" in printed and "--distillation" not in printed
 
 
-def test_it_learns_what_the_teacher_says(photographs, teacher, tmp_path):  # noqa: F811
+def test_it_learns_what_the_teacher_says(photographs, teacher, tmp_path):
     config = distilling(teacher)
     config = replace(config, optim=replace(config.optim, steps=60, base_lr=0.02))
     run = pretrain(config, [photographs], tmp_path / "run")
@@ -65,12 +65,12 @@ def test_it_learns_what_the_teacher_says(photographs, teacher, tmp_path):  # noq
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def test_the_heads_of_a_run_are_used_and_stay(photographs, tmp_path):  # noqa: F811
+def test_the_heads_of_a_run_are_used_and_stay(photographs, tmp_path):
     first = pretrain(PRETRAINING, [photographs], tmp_path / "first")
     second = pretrain(distilling(first), [photographs], tmp_path / "second")
     config = from_json(RunConfig, (second / "config.json").read_text())
     assert config.distillation.own_heads
-    assert not any("teacher_heads" in name for name in _weights(second))
+    assert not any("teacher_heads" in name for name in last_weights(second))
     third = pretrain(distilling(second), [photographs], tmp_path / "third")  # one of distillation keeps them too
     assert from_json(RunConfig, (third / "config.json").read_text()).distillation.own_heads
     (first / "backbone.safetensors").write_bytes((second / "backbone.safetensors").read_bytes())
@@ -80,7 +80,7 @@ def test_the_heads_of_a_run_are_used_and_stay(photographs, tmp_path):  # noqa: F
         pretrain(longer, [photographs], second, resume=True)
 
 
-def test_other_channels_are_refused(photographs, tmp_path):  # noqa: F811
+def test_other_channels_are_refused(photographs, tmp_path):
     grey = save_backbone(VisionTransformer(replace(SMALL, channels=1)), tmp_path / "grey.safetensors")
     with pytest.raises(DinoError, match="1 channels"):
         pretrain(distilling(grey), [photographs], tmp_path / "run")
@@ -88,7 +88,7 @@ def test_other_channels_are_refused(photographs, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("resident", [False, True])
-def test_fixed_crops_are_looked_at_once(photographs, teacher, tmp_path, monkeypatch, resident):  # noqa: F811
+def test_fixed_crops_are_looked_at_once(photographs, teacher, tmp_path, monkeypatch, resident):
     looked = []
     forward = VisionTransformer.forward
     monkeypatch.setattr(
@@ -109,27 +109,27 @@ def test_fixed_crops_are_looked_at_once(photographs, teacher, tmp_path, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fixed_crops", [False, True])
-def test_a_killed_distillation_continues_to_the_bit(photographs, teacher, tmp_path, fixed_crops):  # noqa: F811
+def test_a_killed_distillation_continues_to_the_bit(photographs, teacher, tmp_path, fixed_crops):
     config = distilling(teacher, fixed_crops=fixed_crops)
     config = replace(config, optim=replace(config.optim, steps=16))
     finish(start(config, photographs, tmp_path / "whole"))
     run = tmp_path / "killed"
     process = start(config, photographs, run)
     for kill_after in (3, 9):
-        while process.poll() is None and _lines(run) < kill_after:
+        while process.poll() is None and logged_lines(run) < kill_after:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         process.wait()
         process = start(config, photographs, run, resume=True)
     finish(process)
     assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 16
-    for name, tensor in _weights(tmp_path / "whole").items():
-        assert torch.equal(tensor, _weights(run)[name]), name
+    for name, tensor in last_weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, last_weights(run)[name]), name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("own_heads", [False, True])
-def test_two_processes_distil_as_one(photographs, teacher, tmp_path, own_heads):  # noqa: F811
+def test_two_processes_distil_as_one(photographs, teacher, tmp_path, own_heads):
     if own_heads:
         teacher = pretrain(PRETRAINING, [photographs], tmp_path / "teacher")
     config = distilling(teacher)
@@ -138,6 +138,6 @@ def test_two_processes_distil_as_one(photographs, teacher, tmp_path, own_heads):
     finish(start(config, photographs, tmp_path / "two", ranks=2))
     for alone, together in zip(logged(tmp_path / "one"), logged(tmp_path / "two"), strict=True):
         assert together == pytest.approx(alone, rel=1e-4, abs=1e-5)
-    for name, tensor in _weights(tmp_path / "one").items():
+    for name, tensor in last_weights(tmp_path / "one").items():
         if "head_learner" not in name and "teacher_heads" not in name:  # which patches they learn from is drawn by rank
-            torch.testing.assert_close(_weights(tmp_path / "two")[name], tensor, rtol=1e-3, atol=1e-3, msg=name)
+            torch.testing.assert_close(last_weights(tmp_path / "two")[name], tensor, rtol=1e-3, atol=1e-3, msg=name)

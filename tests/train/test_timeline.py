@@ -8,7 +8,7 @@ import torch
 from core.gallery import samples
 from core.runs import scores, scores_path, snapshots
 from core.timeline import load_timeline
-from tests.train.test_pretrain import CONFIG, photographs  # noqa: F401 (a fixture)
+from tests.train.small_run import CONFIG
 from train.pretrain import pretrain
 from train.timeline import MOST_DIMS, fitting_dims, main
 
@@ -16,7 +16,7 @@ SMALL = ["--scale-images", "60", "--scale-size", "56", "--size", "112"]
 
 
 @pytest.fixture(scope="module")
-def run(photographs, tmp_path_factory):  # noqa: F811
+def run(photographs, tmp_path_factory):
     return pretrain(CONFIG, [photographs], tmp_path_factory.mktemp("run") / "first")
 
 

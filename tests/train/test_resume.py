@@ -1,0 +1,139 @@
+"""Runs that are stopped go on: killed ones to the bit, on other ranks and on a GPU to rounding; two processes equal one."""
+
+import math
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core import load_model
+from core.runs import pictures, read_metrics, snapshots
+from tests.train.small_run import CONFIG, finish, last_checkpoint, last_weights, logged, logged_lines, start
+from train import checkpoint
+from train.config import HighResolutionConfig, to_json
+from train.pretrain import pretrain
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_bit(photographs, tmp_path):
+    """Killed at several moments, also while a checkpoint is being written: the same log and weights in the end."""
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=24, drop_rate=0.3))
+    finish(start(config, photographs, tmp_path / "whole"))
+    run = tmp_path / "killed"
+    process = start(config, photographs, run)
+    for kill_at in (3, 9, 16):
+        partial = run / "checkpoints" / f"step-{kill_at + 1:08}.part"
+        while process.poll() is None and not (
+            logged_lines(run) >= kill_at and (partial.exists() or logged_lines(run) > kill_at)
+        ):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert checkpoint.steps_saved(run), "no complete checkpoint survived"
+        process = start(config, photographs, run, resume=True)
+    finish(process)
+    assert logged(run) == logged(tmp_path / "whole")
+    for name, tensor in last_weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, last_weights(run)[name]), name
+    scores, whole = (
+        [
+            {k: v for k, v in line.items() if "/" in k} | {"step": line["step"]}
+            for line in read_metrics(folder)
+            if "loss" not in line
+        ]
+        for folder in (run, tmp_path / "whole")
+    )
+    assert scores == whole and list(snapshots(run)) == list(snapshots(tmp_path / "whole"))
+    for step, path in pictures(run).items():
+        assert path.read_bytes() == pictures(tmp_path / "whole")[step].read_bytes(), step
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(photographs, tmp_path):
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5))
+    finish(start(config, photographs, tmp_path / "one"))
+    finish(start(config, photographs, tmp_path / "two", ranks=2))
+    for alone, together in zip(logged(tmp_path / "one"), logged(tmp_path / "two"), strict=True):
+        assert together == pytest.approx(alone, rel=1e-5, abs=1e-5)
+    for name, tensor in last_weights(tmp_path / "one").items():
+        torch.testing.assert_close(last_weights(tmp_path / "two")[name], tensor, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
+    finish(start(CONFIG, photographs, tmp_path / "whole"))
+    process = start(CONFIG, photographs, tmp_path / "moved", ranks=2)
+    while process.poll() is None and logged_lines(tmp_path / "moved") < 5:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    finish(start(CONFIG, photographs, tmp_path / "moved", resume=True))
+    assert logged(tmp_path / "moved")[-1] == pytest.approx(logged(tmp_path / "whole")[-1], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_killed_about_its_second_phase_continues_to_the_bit(photographs, tmp_path):
+    """Before, at and after the step at which crops grow; position embeddings are resized, the folder stays one."""
+    larger = HighResolutionConfig(steps=6, global_size=84, local_size=28, batch=4)
+    config = replace(CONFIG, high_resolution=larger, optim=replace(CONFIG.optim, drop_rate=0.3))
+    finish(start(config, photographs, tmp_path / "whole"))
+    run = tmp_path / "killed"
+    process = start(config, photographs, run)
+    for kill_after in (7, 8, 11):
+        while process.poll() is None and logged_lines(run) < kill_after:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = start(config, photographs, run, resume=True)
+    finish(process)
+    assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 14
+    for name, tensor in last_weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, last_weights(run)[name]), name
+    model = load_model(run, device="cpu")
+    assert model.config.image_size == 84 and model.pos_embed.shape == (1, 37, 48)
+    assert load_model(snapshots(run)[8], device="cpu").config.image_size == 56
+
+
+def test_half_precision_scales_its_loss_and_resumes_with_the_scale(photographs, tmp_path):
+    compute = replace(CONFIG.compute, precision="float16")
+    run = pretrain(replace(CONFIG, compute=compute), [photographs], tmp_path / "run")
+    assert all(math.isfinite(value) for row in logged(run) for value in row)
+    before = last_checkpoint(run)["extra"]["scaler"]
+    longer = replace(CONFIG, compute=compute, optim=replace(CONFIG.optim, steps=12))
+    (run / "config.json").write_text(to_json(longer))
+    pretrain(longer, [photographs], run, resume=True)
+    assert logged(run)[-1][0] == 12
+    after = last_checkpoint(run)["extra"]["scaler"]
+    afresh = torch.amp.GradScaler("cpu").get_scale() / 2 ** (12 - CONFIG.optim.steps)
+    assert 1 <= after["scale"] <= before["scale"] < afresh, "it goes on from the scale that was found"
+
+
+def test_checkpoints_of_chosen_steps_are_kept(photographs, tmp_path):
+    run = pretrain(
+        replace(CONFIG, log=replace(CONFIG.log, keep=1, keep_steps=(3,), snapshots=False)),
+        [photographs],
+        tmp_path / "run",
+    )
+    assert checkpoint.steps_saved(run) == [3, 8] and not snapshots(run)
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_resumes_where_it_was_stopped(photographs, tmp_path):
+    """Kernels that add in any order let the last digits differ."""
+    for compute in (
+        replace(CONFIG.compute, precision="bfloat16"),
+        replace(CONFIG.compute, precision="bfloat16", compile=True, checkpoint_activations=True, resident=True),
+    ):
+        config = replace(CONFIG, compute=compute, optim=replace(CONFIG.optim, drop_rate=0.3, steps=24))
+        folder = tmp_path / f"compiled-{compute.compile}"
+        folder.mkdir()
+        finish(start(config, photographs, folder / "whole"))
+        process = start(config, photographs, folder / "killed")
+        while process.poll() is None and logged_lines(folder / "killed") < 9:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        finish(start(config, photographs, folder / "killed", resume=True))
+        assert logged(folder / "killed")[-1] == pytest.approx(logged(folder / "whole")[-1], rel=0.02)
