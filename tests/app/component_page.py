@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gradio as gr
 import numpy as np
@@ -9,7 +11,9 @@ import torch
 from PIL import Image
 
 from app import stage
+from app.theme import variables
 from core.features import FeatureMap, plan_grid
+from tests.app.conftest import unused_port
 
 NAMES = ["tabby.png", '<img src=x onerror="window.hacked=1">.jpg', "wide.png"]
 SIDES = [(140, 140), (140, 196), (84, 196)]  # height, width
@@ -90,3 +94,19 @@ def build_page() -> gr.Blocks:
             [shown, tray, threshold],
         )
     return blocks
+
+
+@contextmanager
+def launched(blocks: gr.Blocks) -> Iterator[str]:
+    """The address of a page of components, with the app's scripts and styles."""
+    _, url, _ = blocks.launch(
+        server_port=unused_port(),
+        prevent_thread_lock=True,
+        quiet=True,
+        css=variables(),
+        css_paths=sorted(stage.STATIC.glob("*.css")),
+        head=stage.page_head(),
+        ssr_mode=False,
+    )
+    yield url
+    blocks.close(verbose=False)

@@ -1,14 +1,19 @@
-"""An engine with a small model, which every test of the app may ask for."""
+"""An engine with a small model, the app served with one, and a browser, which every test of the app may ask for."""
 
 import socket
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from app.engine import Engine
 from app.models import Models
+from app.quickstart import import_gradio
 from app.search.shelf import Shelf
+from tests.app.browsing import CHROMIUM, PATIENCE_MS
 from tests.app.small import small_model
+
+import_gradio()  # as the app does, or Gradio writes a stub beside every component of ours
 
 
 @pytest.fixture
@@ -30,6 +35,21 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Engine]]:
     address = launch(blocks, "127.0.0.1", unused_port(), max_upload_mb=0.5, wait=False)
     yield address, engine
     blocks.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Ended with each module: while it runs, no test of this thread can start an event loop of its own."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright) -> Iterator[Browser]:
+    started = playwright.chromium.launch(**CHROMIUM)
+    yield started
+    started.close()
 
 
 def unused_port() -> int:

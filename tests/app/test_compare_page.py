@@ -3,29 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app.tour import STOPS
-from tests.app.test_page import CHROMIUM
+from tests.app.browsing import DESKTOP, PHONE, opened
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[1280, 390])
-def page(served, request) -> Iterator[Page]:
-    """A page of that width; afterwards, nothing was wrong."""
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        page = browser.new_page(viewport={"width": request.param, "height": 844})
-        wrong = []
-        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"{served[0]}/#compare")
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(browser, served, request) -> Iterator[Page]:
+    with opened(browser, f"{served[0]}/#compare", **request.param) as page:
         yield page
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        browser.close()
-    assert wrong == []
 
 
 def columns(page: Page):

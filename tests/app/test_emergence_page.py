@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import torch
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app import handlers, timelines
 from app.access import Access
@@ -19,9 +19,9 @@ from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
 from core.moment import look, with_steady_colours
 from core.scores import Curve, Reading
 from core.timeline import Timeline, save_timeline, shown
+from tests.app.browsing import DESKTOP, PHONE, open_fold, opened
 from tests.app.conftest import unused_port
 from tests.app.small import photograph, small_model
-from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
 CONFIG = ViTConfig(width=48, depth=2, heads=2, image_size=56, layer_scale=1.0)
@@ -56,26 +56,13 @@ def address(tmp_path_factory) -> Iterator[str]:
         blocks.close(verbose=False)
 
 
-@pytest.fixture(params=["desktop", "phone"])
-def page(address, request) -> Iterator[Page]:
-    """The tab with its timeline; afterwards, nothing was wrong and nothing in a name was taken for HTML."""
-    expect.set_options(timeout=30_000)
-    sizes = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        page = browser.new_page(viewport=sizes[request.param])
-        wrong = []
-        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"{address}/#emergence")
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(browser, address, request) -> Iterator[Page]:
+    """The tab with its timeline."""
+    with opened(browser, f"{address}/#emergence", **request.param) as page:
         expect(page.locator("#timeline .dino-picture")).to_have_count(3)
         expect(step(page)).to_have_text("Step 8 of 8")
         yield page
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        hacked = page.evaluate("window.hacked")
-        browser.close()
-    assert wrong == [] and hacked is None
-    assert wide <= 0, "the page is wider than the window"
 
 
 def step(page: Page):
@@ -157,7 +144,7 @@ def test_swiping_shows_the_first_step_at_the_left(page):
 def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
     for number in (0, 1, 2):
         runs.save_backbone(model(number), runs.snapshot_path(tmp_path / "run", number), {"step": str(number)})
-    page.locator("#run-fold button").first.click()
+    open_fold(page, "run-fold")
     path = page.locator("#run-path input, #run-path textarea")
     path.fill(str(tmp_path / "nowhere"))
     page.locator("#run-open").click()

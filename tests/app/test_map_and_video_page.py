@@ -3,44 +3,25 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.app.test_page import CHROMIUM, open_fold, pick, set_number
+from tests.app.browsing import open_fold, opened, pick, set_number
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=60_000)  # a loaded machine is slow, not wrong
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        yield browser
-        browser.close()
-
-
-def opened(browser, served, tab: str) -> Iterator[Page]:
-    address, _ = served
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or wrong.append(request.url))
-    page.goto(f"{address}/#{tab}")
-    expect(page.locator("#model-chip")).to_contain_text("Small small")
-    yield page
-    context.close()
-    assert wrong == []
-
-
 @pytest.fixture
 def video(browser, served) -> Iterator[Page]:
-    yield from opened(browser, served, "video")
+    with opened(browser, f"{served[0]}/#video") as page:
+        expect(page.locator("#model-chip")).to_contain_text("Small small")
+        yield page
 
 
 @pytest.fixture
 def map_page(browser, served) -> Iterator[Page]:
-    yield from opened(browser, served, "map")
+    with opened(browser, f"{served[0]}/#map") as page:
+        expect(page.locator("#model-chip")).to_contain_text("Small small")
+        yield page
 
 
 def test_a_sample_clip_is_painted(video):

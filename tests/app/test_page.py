@@ -9,42 +9,21 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app.handlers import FIRST_SHOWN
+from tests.app.browsing import open_fold, opened, pick, set_number
 from tests.app.small import photograph
 
-CHROMIUM = {
-    "executable_path": "/usr/bin/chromium",
-    "args": ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-device-for-media-stream"],
-}
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """An opened page with its first view; afterwards, nothing was wrong and nobody else was asked."""
-    address, _ = served
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    page = context.new_page()
-    wrong = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or wrong.append(request.url))
-    page.goto(address)
-    expect(page.locator("#facts")).to_contain_text("Explained variance", timeout=30_000)
-    yield page
-    context.close()
-    assert wrong == []
+    """An opened page with its first view."""
+    with opened(browser, served[0]) as page:
+        expect(page.locator("#facts")).to_contain_text("Explained variance")
+        yield page
 
 
 def choose(page: Page, view: str) -> None:
@@ -53,23 +32,6 @@ def choose(page: Page, view: str) -> None:
 
 def facts(page: Page):
     return page.locator("#facts")
-
-
-def open_fold(page: Page, identity: str) -> None:
-    page.locator(f"#{identity} button").first.click()
-
-
-def pick(page: Page, identity: str, option: str) -> None:
-    """One option of a dropdown."""
-    page.locator(f"#{identity} input").click()
-    page.locator(f"#{identity}").get_by_role("option", name=option, exact=True).click()
-
-
-def set_number(page: Page, identity: str, value: float) -> None:
-    """A slider's value, by its number field."""
-    field = page.locator(f"#{identity} input[type=number]")
-    field.fill(str(value))
-    field.blur()
 
 
 def painted(page: Page) -> str:
@@ -274,7 +236,7 @@ def test_light_and_dark_and_help(page):
 def test_one_visitor_s_pictures_and_model_are_not_another_s(page, browser, served):
     other = browser.new_page()
     other.goto(served[0])
-    expect(other.locator("#facts")).to_contain_text("Explained variance", timeout=30_000)
+    expect(other.locator("#facts")).to_contain_text("Explained variance")
     page.locator("#model-chip").click()
     pick(page, "model-choice", "untrained")
     page.locator("#model-load").click()
@@ -295,7 +257,7 @@ def test_a_visitor_who_closes_the_page_is_forgotten(browser, served, monkeypatch
     context = browser.new_context()
     page = context.new_page()
     page.goto(address)
-    expect(page.locator("#facts")).to_contain_text("Explained variance", timeout=30_000)
+    expect(page.locator("#facts")).to_contain_text("Explained variance")
     before = set(engine.library.visitors())
     page.locator("#side input[type=file]").first.set_input_files(
         {"name": "mine.png", "mimeType": "image/png", "buffer": photograph(13)}

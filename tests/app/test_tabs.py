@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import gradio as gr
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app.access import Access
 from app.build import build, launch
@@ -13,9 +13,9 @@ from app.models import Models
 from app.tabs import explore_events, page
 from app.tabs.shared import Fitted, Shared
 from app.tabs.wiring import answer
+from tests.app.browsing import opened
 from tests.app.conftest import unused_port
 from tests.app.small import small_model
-from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
 DRAWN = []
@@ -45,28 +45,19 @@ def served_twice() -> Iterator[tuple[str, Engine]]:
 
 
 @pytest.fixture
-def tab(served_twice) -> Iterator[Page]:
-    """A browser's page that has not been anywhere yet."""
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        tab = browser.new_page(viewport={"width": 1280, "height": 800})
-        wrong = []
-        tab.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        DRAWN.clear()
+def tab(browser, served_twice) -> Iterator[Page]:
+    """The page with its first tab drawn."""
+    DRAWN.clear()
+    with opened(browser, served_twice[0]) as tab:
+        expect(tab.locator("#facts")).to_contain_text("Explained variance")
         yield tab
-        browser.close()
-    assert wrong == []
 
 
 def shown(tab: Page):
     return tab.locator("#second-shown textarea, #second-shown input")
 
 
-def test_a_tab_is_drawn_when_it_is_looked_at_and_only_if_something_changed(tab, served_twice):
-    tab.goto(served_twice[0])
-    expect(tab.locator("#facts")).to_contain_text("Explained variance")
+def test_a_tab_is_drawn_when_it_is_looked_at_and_only_if_something_changed(tab):
     assert DRAWN == []
     tab.locator("#tab-second-button").click()
     expect(shown(tab)).to_have_value("4 pictures, small, block 3")
@@ -81,9 +72,7 @@ def test_a_tab_is_drawn_when_it_is_looked_at_and_only_if_something_changed(tab, 
     assert DRAWN == [4, 3]
 
 
-def test_nothing_is_lost_on_changing_tabs_and_keys_are_for_the_tab_that_is_seen(tab, served_twice):
-    tab.goto(served_twice[0])
-    expect(tab.locator("#facts")).to_contain_text("Explained variance")
+def test_nothing_is_lost_on_changing_tabs_and_keys_are_for_the_tab_that_is_seen(tab):
     tab.keyboard.press("5")
     expect(tab.locator("#facts")).to_contain_text("groups")
     tab.locator("#stage .dino-frame:visible").first.click(position={"x": 60, "y": 60})
@@ -99,17 +88,17 @@ def test_nothing_is_lost_on_changing_tabs_and_keys_are_for_the_tab_that_is_seen(
     expect(tab.locator("#second-notes textarea, #second-notes input")).to_have_value("kept")
 
 
-def test_the_address_opens_a_tab_and_the_first_is_not_computed(tab, served_twice):
+def test_the_address_opens_a_tab_and_the_first_is_not_computed(browser, served_twice):
     address, _ = served_twice
-    tab.goto(f"{address}/#second")
-    expect(shown(tab)).to_have_value("4 pictures, small, block 3")
-    assert tab.locator("#facts").inner_text().strip() == ""
-    tab.evaluate("location.hash = '#explore'")
-    expect(tab.locator("#facts")).to_contain_text("Explained variance")
-    tab.evaluate("location.hash = '#second'")
-    expect(shown(tab)).to_be_visible()
-    tab.goto(f"{address}/#nowhere")
-    expect(tab.locator("#stage .dino-picture")).to_have_count(4)
+    with opened(browser, f"{address}/#second") as tab:
+        expect(shown(tab)).to_have_value("4 pictures, small, block 3")
+        assert tab.locator("#facts").inner_text().strip() == ""
+        tab.evaluate("location.hash = '#explore'")
+        expect(tab.locator("#facts")).to_contain_text("Explained variance")
+        tab.evaluate("location.hash = '#second'")
+        expect(shown(tab)).to_be_visible()
+        tab.goto(f"{address}/#nowhere")
+        expect(tab.locator("#stage .dino-picture")).to_have_count(4)
 
 
 def test_a_block_that_the_new_model_lacks_becomes_its_last_and_the_event_goes_on():

@@ -8,38 +8,20 @@ from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.app.browsing import open_fold, opened, set_number
 from tests.app.small import photograph
-from tests.app.test_page import CHROMIUM, open_fold, set_number
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The tab, opened by its address; afterwards, nothing was wrong and nobody else was asked."""
-    address, _ = served
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    wrong = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or wrong.append(request.url))
-    page.goto(f"{address}/#match")
-    expect(facts(page)).to_contain_text("Matches of cheetah", timeout=60_000)
-    yield page
-    context.close()
-    assert wrong == []
+    """The tab, opened by its address."""
+    with opened(browser, f"{served[0]}/#match") as page:
+        expect(facts(page)).to_contain_text("Matches of cheetah")
+        yield page
 
 
 def facts(page: Page):

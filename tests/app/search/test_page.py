@@ -5,50 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.app.browsing import open_fold, opened, typed
 from tests.app.small import photograph
-from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
 NAMES = ["=1+1.png", "<img src=x onerror=alert(1)>.png", "猫.png"]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=60_000)  # a loaded machine is slow, not wrong
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The page on its Search tab; afterwards, nothing was wrong and nobody else was asked."""
-    address, _ = served
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    wrong = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or wrong.append(request.url))
-    page.goto(address)
-    page.get_by_role("tab", name="Search").click()
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def typed(page: Page, identity: str, words: str) -> None:
-    field = page.locator(f"#{identity} textarea, #{identity} input").first
-    field.fill(words)
-    field.blur()
+    """The page on its Search tab."""
+    with opened(browser, served[0]) as page:
+        page.get_by_role("tab", name="Search").click()
+        yield page
 
 
 def test_a_collection_is_made_filled_asked_and_taken_away(page, tmp_path):
     expect(page.locator("#search-facts")).to_contain_text("no collection yet")
-    page.locator("#search-manage button").first.click()
+    open_fold(page, "search-manage")
     typed(page, "search-title", "Mine <b>")
     page.locator("#search-create").click()
     expect(page.locator("#search-progress")).to_contain_text("Mine <b> is there")
@@ -77,8 +53,8 @@ def test_a_collection_is_made_filled_asked_and_taken_away(page, tmp_path):
     page.locator(".dino-query li").nth(1).get_by_role("button", name="Results unlike").click()
     expect(page.locator("li.dino-against")).to_have_count(1)
 
-    page.locator("#search-downloads button").first.click()
-    with page.expect_download(timeout=60_000) as download:
+    open_fold(page, "search-downloads")
+    with page.expect_download() as download:
         page.locator("#search-csv").click()
     rows = list(csv.DictReader(Path(download.value.path()).read_text("utf-8-sig").splitlines()))
     assert {row["name"] for row in rows} == {f"'{NAMES[0]}", *NAMES[1:]}
