@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from core.analysis.maps import told
 from core.collection.adding import Added, Progress, add
@@ -27,14 +23,24 @@ from core.collection.duplicates import near_duplicates
 from core.collection.encode import Encoder
 from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
-from core.collection.query import NEGATIVE_WEIGHT, Example, Mode, Query, check_origin, make_query
+from core.collection.query import (
+    NEGATIVE_WEIGHT,
+    Asking,
+    Example,
+    Mode,
+    Query,
+    as_ids,
+    as_sources,
+    check_count,
+    check_origin,
+    gone,
+)
 from core.collection.records import VERSION, About, Record
 from core.collection.search import EXACT_VALUES, Hit, Method, Place, Searcher
 from core.collection.store import Store
 from core.collection.transport import bring_in, export
 from core.errors import CollectionError, RequestError
-from core.features import FeatureMap, Origin
-from core.image import load_image
+from core.features import Origin
 from core.vit import VisionTransformer
 
 __all__ = ["Added", "Collection", "Example", "Hit", "Method", "Place", "Query", "Record"]
@@ -114,8 +120,7 @@ class Collection:
             raise CollectionError(
                 f"Adding needs the collection's model, {told(self.origin)}: Collection(folder, model)."
             )
-        sources = images if isinstance(images, list | tuple) else [images]
-        return add(self.store, self.encoder, sources, tags, progress, cancelled, limits)
+        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits)
 
     def search(
         self,
@@ -136,9 +141,8 @@ class Collection:
         much as `weight` says. `mode`: "cls" compares whole pictures, "mean" their mean patch, "region" every part of
         them ("cls" by default, "region" with a box or point). `tags`: only pictures that have all of them.
         """
-        query = what if isinstance(what, Query) else self.query(what, mode, box, point, against, weight)
-        if k < 1:
-            raise RequestError(f"k is {k}; ask for 1 result or more.")
+        check_count(k)
+        query = self.query(what, mode, box, point, against, weight)
         snapshot = self.store.snapshot()
         tags = list(tags)
         rows = snapshot.rows_of(self.store.records.tagged(tags)) if tags else np.flatnonzero(snapshot.alive)
@@ -160,20 +164,11 @@ class Collection:
         weight: float = NEGATIVE_WEIGHT,
     ) -> Query:
         """What `search` would ask, to be asked more than once."""
-        mode = mode or ("cls" if box is None and point is None else "region")
-        if isinstance(what, Tensor | np.ndarray) and len(what.shape) == 1:
-            vector = F.normalize(self._vector(what), dim=0)
-            return Query(mode, vector, vector)
-        wanted = list(what) if isinstance(what, list | tuple) else [what]
-        if (box is not None or point is not None) and (len(wanted) != 1 or isinstance(wanted[0], Example)):
-            raise RequestError("box and point are for a single picture; give a list of Example(picture, box, point).")
-        positives = [one if isinstance(one, Example) else Example(self._picture(one), box, point) for one in wanted]
-        negatives = [one if isinstance(one, Example) else Example(self._picture(one)) for one in against]
-        return make_query(self.encoder, mode, positives, negatives, weight)
+        return Asking(self.origin, self.about.width, self.encoder).query(what, mode, box, point, against, weight)
 
     def remove(self, ids: int | Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""
-        return self.store.remove([ids] if isinstance(ids, int) else list(ids))
+        return self.store.remove(as_ids(ids))
 
     def rename(self, title: str) -> None:
         """Give the collection another title; its folder stays where it is."""
@@ -198,7 +193,7 @@ class Collection:
         snapshot = self.store.snapshot()
         rows = snapshot.rows_of([identity])
         if not len(rows):
-            raise RequestError(f"There is no picture {identity} in this collection; it may have been removed.")
+            raise gone(identity)
         return snapshot.thumbnail(int(rows[0]))
 
     def vectors(self, kind: str = "cls") -> tuple[np.ndarray, np.ndarray]:
@@ -239,21 +234,6 @@ class Collection:
         """The collection of an exported zip, in a new folder."""
         bring_in(Path(path), Path(folder))
         return cls(folder, model)
-
-    def _picture(self, given: Any) -> Image.Image | FeatureMap:
-        if isinstance(given, FeatureMap):
-            check_origin(self.origin, given.origin, "asking")
-            return given
-        return load_image(given)
-
-    def _vector(self, given: Tensor | np.ndarray) -> Tensor:
-        vector = torch.as_tensor(given).detach().cpu().float()
-        if vector.shape != (self.about.width,) or not vector.isfinite().all():
-            raise RequestError(
-                f"A vector of shape {tuple(vector.shape)} came for features of width {self.about.width}; give one of "
-                "that width, all finite."
-            )
-        return vector
 
 
 def _about(encoder: Encoder, title: str) -> About:

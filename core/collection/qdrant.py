@@ -24,26 +24,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from core.collection.adding import Added, Progress, add
 from core.collection.encode import Encoder, Entry
 from core.collection.incoming import Limits
-from core.collection.query import NEGATIVE_WEIGHT, Example, Mode, Query, check_origin, make_query
+from core.collection.query import (
+    NEGATIVE_WEIGHT,
+    Asking,
+    Mode,
+    Query,
+    as_ids,
+    as_sources,
+    check_count,
+    check_origin,
+    gone,
+)
 from core.collection.records import Record, now
-from core.collection.search import SPACES, Hit, Place
-from core.errors import CollectionError, RequestError
-from core.features import FeatureMap, Origin
-from core.geometry import Geometry
-from core.image import load_image
+from core.collection.search import SPACES, Hit, place_of
+from core.errors import CollectionError
+from core.features import Origin
 from core.vit import VisionTransformer
 
 PAGE = 256
 
 
 class QdrantCollection:
-    """A collection in Qdrant, with `Collection`'s `add`, `search`, `remove`, `tags` and `thumbnail`.
+    """A collection in Qdrant, with `Collection`'s `add`, `search`, `query`, `remove`, `tags` and `thumbnail`.
 
     `url` is a server's address, or `folder` where the client keeps everything itself. Raises CollectionError where the
     client is not installed, the server does not answer, or the collection was made with another model.
@@ -94,8 +101,7 @@ class QdrantCollection:
         limits: Limits = Limits(),
     ) -> Added:
         """As `Collection.add`: one writer at a time, since ids are counted here."""
-        sources = images if isinstance(images, list | tuple) else [images]
-        return add(self, self.encoder, sources, tags, progress, cancelled, limits)
+        return add(self, self.encoder, as_sources(images), tags, progress, cancelled, limits)
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Add encoded pictures; the ids of those whose file was not there already."""
@@ -124,9 +130,8 @@ class QdrantCollection:
         tags: Iterable[str] = (),
     ) -> list[Hit]:
         """As `Collection.search`."""
-        if k < 1:
-            raise RequestError(f"k is {k}; ask for 1 result or more.")
-        query = self._query(what, mode, box, point, against, weight)
+        check_count(k)
+        query = self.query(what, mode, box, point, against, weight)
         models = self.models
         conditions = [models.FieldCondition(key="tags", match=models.MatchValue(value=tag)) for tag in tags]
         vector = query.vector.tolist()
@@ -141,9 +146,22 @@ class QdrantCollection:
         )
         return [self._hit(scored, query) for scored in found.points]
 
+    def query(
+        self,
+        what: Any,
+        mode: Mode | None = None,
+        box: tuple[float, float, float, float] | None = None,
+        point: tuple[float, float] | None = None,
+        against: Sequence[Any] = (),
+        weight: float = NEGATIVE_WEIGHT,
+    ) -> Query:
+        """As `Collection.query`."""
+        width = self.encoder.model.config.width
+        return Asking(self.origin, width, self.encoder).query(what, mode, box, point, against, weight)
+
     def remove(self, ids: int | Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""
-        wanted = [identity for identity in ([ids] if isinstance(ids, int) else ids) if identity > 0]
+        wanted = [identity for identity in as_ids(ids) if identity > 0]
         there = [point.id for point in self.client.retrieve(self.name, wanted, with_payload=False)]
         if there:
             self.client.delete(self.name, points_selector=self.models.PointIdsList(points=there), wait=True)
@@ -165,7 +183,7 @@ class QdrantCollection:
         """A small WebP of one picture. RequestError where it is not here."""
         point = self._point(identity) if identity > 0 else None
         if point is None:
-            raise RequestError(f"There is no picture {identity} in this collection; it may have been removed.")
+            raise gone(identity)
         return base64.b64decode(point.payload["thumbnail"])
 
     def _create(self, width: int) -> None:
@@ -202,21 +220,7 @@ class QdrantCollection:
         record = Record(id=scored.id, tags=tuple(payload["tags"]), **{name: payload[name] for name in names})
         cells = F.normalize(torch.tensor(np.asarray(scored.vector["cells"], np.float32)), dim=-1)
         heat = (cells @ query.place).unflatten(0, payload["grid"]).numpy()
-        geometry = Geometry(record.height, record.width, *heat.shape, self.patch)
-        best = divmod(int(heat.argmax()), heat.shape[1])
-        return Hit(record, float(scored.score), Place(heat, geometry.box(*best), geometry))
-
-    def _query(self, what, mode, box, point, against, weight) -> Query:
-        if isinstance(what, Query):
-            return what
-        mode = mode or ("cls" if box is None and point is None else "region")
-        if isinstance(what, Tensor):
-            vector = F.normalize(what.float(), dim=0)
-            return Query(mode, vector, vector)
-        wanted = list(what) if isinstance(what, list | tuple) else [what]
-        positives = [one if isinstance(one, Example) else Example(_picture(one), box, point) for one in wanted]
-        negatives = [one if isinstance(one, Example) else Example(_picture(one)) for one in against]
-        return make_query(self.encoder, mode, positives, negatives, weight)
+        return Hit(record, float(scored.score), place_of(heat, record, self.patch))
 
 
 class _Known:
@@ -235,10 +239,6 @@ class _Known:
             with_payload=["digest"],
         )
         return {point.payload["digest"] for point in points}
-
-
-def _picture(given: Any):
-    return given if isinstance(given, FeatureMap) else load_image(given)
 
 
 def _pictures(models):

@@ -5,8 +5,9 @@ D width of the model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,6 +18,7 @@ from core.analysis.similarity import query_vector
 from core.collection.encode import Encoder, mean_patch
 from core.errors import CollectionError, RequestError
 from core.features import FeatureMap, Origin
+from core.image import load_image
 
 Mode = Literal["cls", "mean", "region"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -41,6 +43,74 @@ class Query:
     mode: Mode
     vector: Tensor
     place: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """How a collection is asked: what made its vectors, how wide they are, and what encodes more (None: nothing)."""
+
+    origin: Origin
+    width: int
+    encoder: Encoder | None
+
+    def query(
+        self,
+        what: Any,
+        mode: Mode | None = None,
+        box: tuple[float, float, float, float] | None = None,
+        point: tuple[float, float] | None = None,
+        against: Sequence[Any] = (),
+        weight: float = NEGATIVE_WEIGHT,
+    ) -> Query:
+        """What `Collection.search` is asked with its arguments. RequestError for what cannot be asked."""
+        if isinstance(what, Query):
+            return what
+        mode = mode or ("cls" if box is None and point is None else "region")
+        if isinstance(what, Tensor | np.ndarray) and len(what.shape) == 1:
+            vector = F.normalize(self._vector(what), dim=0)
+            return Query(mode, vector, vector)
+        wanted = list(what) if isinstance(what, list | tuple) else [what]
+        if (box is not None or point is not None) and (len(wanted) != 1 or isinstance(wanted[0], Example)):
+            raise RequestError("box and point are for a single picture; give a list of Example(picture, box, point).")
+        positives = [one if isinstance(one, Example) else Example(self._picture(one), box, point) for one in wanted]
+        negatives = [one if isinstance(one, Example) else Example(self._picture(one)) for one in against]
+        return make_query(self.encoder, mode, positives, negatives, weight)
+
+    def _picture(self, given: Any) -> Image.Image | FeatureMap:
+        if isinstance(given, FeatureMap):
+            check_origin(self.origin, given.origin, "asking")
+            return given
+        return load_image(given)
+
+    def _vector(self, given: Tensor | np.ndarray) -> Tensor:
+        vector = torch.as_tensor(given).detach().cpu().float()
+        if vector.shape != (self.width,) or not vector.isfinite().all():
+            raise RequestError(
+                f"A vector of shape {tuple(vector.shape)} came for features of width {self.width}; give one of that "
+                "width, all finite."
+            )
+        return vector
+
+
+def check_count(k: int) -> None:
+    """RequestError unless one result or more is asked for."""
+    if k < 1:
+        raise RequestError(f"k is {k}; ask for 1 result or more.")
+
+
+def as_sources(images: Any) -> Sequence[Any]:
+    """What `Collection.add` is given, as a list."""
+    return images if isinstance(images, list | tuple) else [images]
+
+
+def as_ids(ids: int | Sequence[int]) -> list[int]:
+    """What `Collection.remove` is given, as a list."""
+    return [ids] if isinstance(ids, int) else list(ids)
+
+
+def gone(identity: int) -> RequestError:
+    """What to raise where a picture is asked for that is not there."""
+    return RequestError(f"There is no picture {identity} in this collection; it may have been removed.")
 
 
 def make_query(

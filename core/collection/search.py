@@ -37,6 +37,13 @@ class Place:
     """Of the cells on the original picture."""
 
 
+def place_of(heat: np.ndarray, record: Record, patch: int) -> Place:
+    """The place whose best cell is where `heat` [h, w] is highest, on a picture of that record."""
+    geometry = Geometry(record.height, record.width, *heat.shape, patch)
+    best = divmod(int(heat.argmax()), heat.shape[1])
+    return Place(heat, geometry.box(*best), geometry)
+
+
 @dataclass(frozen=True, eq=False)
 class Hit:
     """One result."""
@@ -94,9 +101,7 @@ class Searcher:
     def place(self, snapshot: Snapshot, query: Query, row: int, record: Record) -> Place:
         """Where a picture matches."""
         heat = (snapshot.grid(row) @ snapshot.project(query.place)).numpy()
-        geometry = Geometry(record.height, record.width, *heat.shape, snapshot.about.patch)
-        best = divmod(int(heat.argmax()), heat.shape[1])
-        return Place(heat, geometry.box(*best), geometry)
+        return place_of(heat, record, snapshot.about.patch)
 
     def method(self, snapshot: Snapshot, mode: Mode) -> Method:
         space = SPACES[mode]

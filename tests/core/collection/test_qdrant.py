@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+import core
 from core.analysis.retrieval import Collection
 from core.collection.qdrant import QdrantCollection
 from core.errors import CollectionError, RequestError
@@ -52,6 +53,26 @@ def test_it_removes_filters_and_knows_files_again(both, model):
     assert collection.thumbnail(7)[8:12] == b"WEBP"
     with pytest.raises(RequestError, match="may have been removed"):
         collection.thumbnail(2)
+
+
+WRONG = (
+    ({"what": np.zeros(3)}, RequestError, "A vector of shape \\(3,\\) came for features of width 48"),
+    ({"what": np.full(48, np.nan)}, RequestError, "all finite"),
+    ({"what": photograph(2, 176), "k": 0}, RequestError, "ask for 1 result or more"),
+    ({"what": [photograph(1), photograph(2)], "box": (0, 0, 9, 9)}, RequestError, "for a single picture"),
+    ({"what": photograph(2, 176), "mode": "all"}, RequestError, "choose from cls, mean, region"),
+    ({"what": core.extract(small_model("another"), core.load_image(photograph(2)), SIZE)}, CollectionError, "compared"),
+)
+
+
+@pytest.mark.parametrize(("asked", "error", "words"), WRONG, ids=[words for *_, words in WRONG])
+def test_both_refuse_the_same_in_the_same_words(both, asked, error, words):
+    said = []
+    for collection in both:
+        with pytest.raises(error, match=words) as raised:
+            collection.search(**asked)
+        said.append(str(raised.value))
+    assert said[0] == said[1]
 
 
 def test_it_stays_in_its_folder_and_refuses_another_model(tmp_path, model):
