@@ -6,6 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.stage import threshold_component
+from app.tabs.shared import Shared
 from core.analysis.foreground import DEFAULT
 
 COMPONENTS = 6
@@ -27,21 +28,21 @@ class Controls:
     basis_note: gr.Markdown
 
 
-def lay_out(size: gr.Slider, block: gr.Slider) -> Controls:
-    """Everything beside the stage. `size` and `block` are every tab's, and come to stand here."""
+def lay_out(shared: Shared) -> Controls:
+    """Everything beside the stage; what is shared with other tabs, or has to fit the model, comes to stand here."""
     with gr.Group():
-        size.render()
+        shared.size.render()
         cost = gr.Markdown(elem_id="cost", elem_classes="hint")
-        block.render()
-    settings = {"size": size, "block": block}
+        shared.block.render()
+    settings = shared.inputs("size", "block", "asking", "head")
     groups = {}  # columns, since Gradio gives a group and what is in it the same id
     with gr.Column(elem_id="controls-pca") as groups["PCA"], gr.Group():
         basis = _pca(settings)
     with gr.Column(visible=False, elem_id="controls-foreground") as groups["Foreground"], gr.Group():
         threshold, cut_out = _foreground(settings)
     with gr.Column(visible=False, elem_id="controls-attention") as groups["Attention"], gr.Group():
-        settings["asking"] = gr.Dropdown(["cls", "pinned patch"], value="cls", label="Who is looking", elem_id="asking")
-        settings["head"] = gr.Dropdown(["mean", "1"], value="mean", label="Head", elem_id="head")
+        shared.asking.render()
+        shared.head.render()
     with gr.Column(visible=False, elem_id="controls-norms") as groups["Norms"], gr.Group():
         gr.Markdown(
             "Nothing to set: choose another block, or a model with registers, and compare.", elem_classes="hint"

@@ -114,18 +114,13 @@ class EmergenceEvents:
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
         self.refresh(answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls).then)
-        using = answer(tab.use.click, self.use, {}, {"model": self.shared.model, **self.model_widgets}, **HEAVY)
+        using = answer(tab.use.click, self.use, {}, self.shared.fitted | {"model": self.shared.model}, **HEAVY)
         self.shared.renew(using.success)
 
     @property
     def controls(self) -> dict[str, gr.components.Component]:
         names = ("progress", "start", "stop", "resume", "use", "timer")
         return {name: getattr(self.tab, name) for name in names}
-
-    @property
-    def model_widgets(self) -> dict[str, gr.components.Component]:
-        bar = self.shared.bar
-        return {"chip": bar.chip, "banner": bar.banner, "block": self.shared.block}
 
     def refresh(self, trigger) -> None:
         """Show what is new: `refresh(event.then)`."""
@@ -218,9 +213,7 @@ class EmergenceEvents:
         """The trained network as this visitor's model."""
         run = str(self._known().run)
         self.shared.access.check(run, dict(request.headers))
-        loaded = self.shared.engine.models.get(run)
-        told = described(loaded)
-        return {"model": run} | {name: told[name] for name in self.model_widgets}
+        return described(self.shared.engine.models.get(run)) | {"model": run}
 
     def told(self) -> dict:
         """The training as it is now, and what can be done about it."""

@@ -35,7 +35,7 @@ def lay_out(shared: Shared) -> Explore:
             stage = stage_component(elem_id="stage")
             facts = gr.Markdown(elem_id="facts", elem_classes="facts")
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
-            beside = controls.lay_out(shared.size, shared.block)
+            beside = controls.lay_out(shared)
             with gr.Accordion("Take away", open=False, elem_id="downloads"):
                 buttons = {
                     kind: gr.Button(label, size="sm", elem_id=f"download-{kind}")

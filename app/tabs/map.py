@@ -9,6 +9,7 @@ from app.atlas.colours import CHOICES
 from app.atlas.handlers import LAYOUTS, MapRoom
 from app.atlas.words import EMPTY, LEAD, LESSON
 from app.stage import atlas_component
+from app.tabs.shared import FittedChoice
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def lay_out(room: MapRoom) -> Map:
                     elem_id="map-gallery", object_fit="cover",
                 )  # fmt: skip
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
-            source = gr.Dropdown(
+            source = FittedChoice(
                 room.sources(), value=room.sources()[0][1], label="What is mapped", elem_id="map-source"
             )
             colours = _colours()

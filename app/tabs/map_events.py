@@ -80,7 +80,7 @@ class MapEvents:
             "stop": gr.update(visible=False),
             "timer": gr.Timer(active=False),
             "choice": gr.update(visible=False),
-            "source": gr.update(choices=self.room.sources()),
+            "source": gr.update(choices=self.room.sources(), value=source),
         }
         atlas = None
         try:

@@ -8,7 +8,6 @@ import gradio as gr
 from app import handlers, sentences
 from app.models import Loaded
 from app.tabs.bar import OWN
-from app.tabs.controls import Controls
 from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer
 from core import DinoError
@@ -16,23 +15,13 @@ from core import DinoError
 POLL_S = 0.25
 
 
-def wire(shared: Shared, controls: Controls) -> Callable:
+def wire(shared: Shared) -> Callable:
     """Let the panel load a model for this visitor, and what is looked at be painted anew with it.
 
     Returns what lets an event describe the model in use: `describe(event.then)`.
     """
     engine, access, bar, model = shared.engine, shared.access, shared.bar, shared.model
-    outputs = {
-        "model": model,
-        "chip": bar.chip,
-        "banner": bar.banner,
-        "progress": bar.progress,
-        "cancel": bar.cancel,
-        "load": bar.load,
-        "block": shared.block,
-        "asking": controls.settings["asking"],
-        "head": controls.settings["head"],
-    }
+    outputs = shared.fitted | {"model": model, "cancel": bar.cancel, "load": bar.load}
 
     def choose(current: str, choice: str, path: str, request: gr.Request) -> Iterator[dict]:
         name = handlers.model_name(path if choice == OWN else choice)
@@ -50,7 +39,7 @@ def wire(shared: Shared, controls: Controls) -> Callable:
             kept = engine.models.get(current).source.title
             yield idle | {"progress": f"**That did not work.** {sentences.plain(str(error))} *{kept}* stays in use."}
             return
-        yield idle | described(loaded) | {"model": name, "progress": f"In use: {sentences.plain(loaded.source.title)}."}
+        yield idle | described(loaded) | {"model": name}
 
     inputs = {"current": model, "choice": bar.choice, "path": bar.path}
     loading = answer(bar.load.click, choose, inputs, outputs, concurrency_id="load", concurrency_limit=8)
@@ -70,19 +59,20 @@ def wire(shared: Shared, controls: Controls) -> Callable:
 
     def describe(trigger: Callable):
         return answer(
-            trigger, lambda current: described(engine.models.get(current)), {"current": model}, outputs, **HEAVY
+            trigger, lambda current: described(engine.models.get(current)), {"current": model}, shared.fitted, **HEAVY
         )
 
     return describe
 
 
 def described(model: Loaded) -> dict:
-    """What the page says of a model, and the controls made to fit it."""
+    """What the page says of a model, and the controls made to fit it: values for `Shared.fitted`."""
     config, source = model.model.config, model.source
     registers = [f"register {number}" for number in range(1, config.registers + 1)]
     return {
         "chip": sentences.chip(source),
         "banner": gr.update(value=source.note, visible=bool(source.note)),
+        "progress": f"In use: {sentences.plain(source.title)}.",
         "block": gr.update(maximum=config.depth, value=config.depth),
         "asking": gr.update(choices=["cls", *registers, "pinned patch"], value="cls"),
         "head": gr.update(choices=["mean", *map(str, range(1, config.heads + 1))], value="mean"),

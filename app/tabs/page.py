@@ -43,8 +43,8 @@ def lay_out(engine: Engine, access: Access, blocks: gr.Blocks) -> None:
             pictures = tray.lay_out()
         shared = share(engine, access, top, pictures, list(TABS))
         with gr.Column(scale=7, min_width=320, elem_id="main"):
-            tabs = _lay_out_tabs(shared)
-    describe = model_panel.wire(shared, tabs["Explore"].tab.controls)
+            _lay_out_tabs(shared)
+    describe = model_panel.wire(shared)
     tray.wire(engine, pictures, shared.tray, shared.renew)
 
     def opened(before: Tray, request: gr.Request) -> dict:
@@ -61,13 +61,10 @@ def lay_out(engine: Engine, access: Access, blocks: gr.Blocks) -> None:
     blocks.unload(leave)
 
 
-def _lay_out_tabs(shared: Shared) -> dict:
-    """What each tab's function gives back, by name."""
-    tabs = {}
+def _lay_out_tabs(shared: Shared) -> None:
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
         for name, add in TABS.items():
             address = name.lower()
             with gr.Tab(name, id=address, elem_id=f"tab-{address}") as tab:
-                tabs[name] = add(shared)
+                add(shared)
             shared.follow(name, tab)
-    return tabs

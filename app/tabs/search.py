@@ -8,6 +8,7 @@ from gradio.components import Component
 from app.access import Access
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
 from app.stage import query_component, results_component
+from app.tabs.shared import FittedChoice
 
 MODES = [("whole: cls", "cls"), ("whole: mean patch", "mean"), ("part: region", "region")]
 SIZES = [("224 px, fast", 224), ("518 px, finer parts, 8 times as slow", 518)]
@@ -59,11 +60,11 @@ def lay_out(access: Access) -> Search:
     settings: dict[str, Component] = {}
     with gr.Row(elem_id="search-sides", elem_classes="sides"):
         with gr.Column(scale=1, min_width=240, elem_id="search-query-side"):
-            settings["collection"] = gr.Dropdown([], label="Collection", elem_id="search-collection")
+            settings["collection"] = FittedChoice([], label="Collection", elem_id="search-collection")
             settings["mode"] = gr.Radio(MODES, value="cls", label="Compare", elem_id="search-mode")
             query = query_component()
             with gr.Group():
-                settings["tags"] = gr.Dropdown(
+                settings["tags"] = FittedChoice(
                     [], value=[], multiselect=True, label="Only with all of these tags", elem_id="search-tags"
                 )
                 settings["k"] = gr.Slider(6, 96, value=24, step=6, label="Results", elem_id="search-k", buttons=[])

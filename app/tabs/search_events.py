@@ -117,9 +117,11 @@ class SearchEvents:
         try:
             yield from self._waits(tray, loaded, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
-            found = self.found(collection, tray, loaded, asked, settings)
+            here = collection.tags()
+            kept = tuple(tag for tag in settings.tags if tag in here)  # the others were another collection's
+            found = self.found(collection, tray, loaded, asked, replace(settings, tags=kept))
             idle["status"] = sentences.status(loaded, Settings(size=collection.about.size))
-            yield idle | self.told(collection, found) | {"tags": gr.update(choices=_tag_choices(collection))}
+            yield idle | self.told(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
         except DinoError as error:
             yield idle | {"results": gr.HTML(results={}, busy=False), "facts": sentences.plain(str(error))}
 
@@ -212,5 +214,7 @@ def _marked(before: tuple[int, ...], event: gr.EventData) -> dict:
     return {"marked": tuple(int(identity) for identity in (event._data or {}).get("ids", [])[: handlers.LARGEST_K])}
 
 
-def _tag_choices(collection: Collection) -> list[tuple[str, str]]:
-    return [(f"{tag} · {count:,}", tag) for tag, count in collection.tags().items()]
+def _tag_choices(here: dict[str, int], kept: tuple[str, ...], chosen: tuple[str, ...]) -> dict:
+    """The tags to choose from; those chosen are set anew only where one of them is gone."""
+    choices = [(f"{tag} · {count:,}", tag) for tag, count in here.items()]
+    return gr.update(choices=choices) if kept == chosen else gr.update(choices=choices, value=list(kept))

@@ -33,9 +33,27 @@ class Fitted(gr.Slider):
         return super().preprocess(min(max(payload, self.minimum), self.maximum))
 
 
+class FittedChoice(gr.Dropdown):
+    """A dropdown whose choices change with the model or what is on disk; of a page that is behind it takes the first.
+
+    Where several may be chosen, those that are still there. Gradio's own refuses the event, as above.
+    """
+
+    is_template = True  # drawn as a dropdown
+
+    def preprocess(self, payload):
+        known = [value for _, value in self.choices]
+        if self.multiselect:
+            return super().preprocess([value for value in payload or [] if value in known])
+        return super().preprocess(payload if payload in known else next(iter(known), None))
+
+
 @dataclass(frozen=True)
 class Shared:
-    """One visitor's page as every tab sees it. An event that changes `tray` or `model` is followed by `renew`."""
+    """One visitor's page as every tab sees it. An event that changes `tray` or `model` is followed by `renew`.
+
+    One that changes `model` also outputs `fitted`, as `model_panel.described` says.
+    """
 
     engine: Engine
     access: Access
@@ -48,12 +66,21 @@ class Shared:
     size: gr.Slider
     """Longer side in pixels. Laid out in Explore, and so is `block`; both hold for all tabs."""
     block: gr.Slider
+    asking: gr.Dropdown
+    """Whose attention Explore shows, and of which `head`; laid out there."""
+    head: gr.Dropdown
     due: dict[str, gr.State]
     """By tab, what it was last told to draw. Only its change means anything."""
     visible: gr.State
     """Name of the tab that is looked at."""
     ready: gr.State
     """Whether the tray is filled and the model's controls fit, so that there is something to draw."""
+
+    @property
+    def fitted(self) -> dict[str, gr.components.Component]:
+        """By name, everything on the page that says which model is in use or has to fit it."""
+        bar = {name: getattr(self.bar, name) for name in ("chip", "banner", "progress")}
+        return bar | self.inputs("block", "asking", "head")
 
     def inputs(self, *names: str) -> dict[str, gr.components.Component]:
         """Some of what is shared by name, as `answer` takes it."""
@@ -99,6 +126,10 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
             1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
             buttons=[], render=False,
         ),
+        asking=FittedChoice(
+            ["cls", "pinned patch"], value="cls", label="Who is looking", elem_id="asking", render=False
+        ),
+        head=FittedChoice(["mean", "1"], value="mean", label="Head", elem_id="head", render=False),
         due={name: gr.State(None) for name in tabs},
         visible=gr.State(tabs[0]),
         ready=gr.State(False),

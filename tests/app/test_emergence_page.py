@@ -19,7 +19,7 @@ from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
 from core.moment import look, with_steady_colours
 from core.scores import Curve, Reading
 from core.timeline import Timeline, save_timeline, shown
-from tests.app.browsing import DESKTOP, PHONE, open_fold, opened
+from tests.app.browsing import DESKTOP, PHONE, open_fold, opened, pick, typed
 from tests.app.conftest import unused_port
 from tests.app.small import photograph, small_model
 
@@ -163,6 +163,23 @@ def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
     page.locator("#run-shipped").click()
     expect(step(page)).to_have_text("Step 8 of 8")
     expect(page.locator("#run-shipped")).to_be_hidden()
+
+
+def test_a_trained_run_becomes_the_model_and_explores_choices_fit_it(page, tmp_path, monkeypatch):
+    run = tmp_path / "with registers"  # as `small_model` reads it
+    for path in (runs.snapshot_path(run, 8), run / "backbone.safetensors"):
+        runs.save_backbone(model(8), path, {"step": "8"})
+    monkeypatch.setattr(Trainer, "progress", lambda self: Progress(run, 8, 8, 1.0, None, running=False))
+    open_fold(page, "run-fold")
+    open_fold(page, "train-fold")
+    typed(page, "run-path", str(run))
+    page.locator("#run-open").click()
+    page.locator("#train-use").click()
+    expect(page.locator("#model-chip")).to_contain_text("with registers")
+    page.locator("#tab-explore-button").click()
+    page.locator("#view label", has_text="Attention").click()
+    pick(page, "asking", "register 2")
+    expect(page.locator("#facts")).to_contain_text("Largest share")
 
 
 STRANGERS = (

@@ -11,7 +11,7 @@ from app.build import build, launch
 from app.engine import Engine
 from app.models import Models
 from app.tabs import explore_events, page
-from app.tabs.shared import Fitted, Shared
+from app.tabs.shared import Fitted, FittedChoice, Shared
 from app.tabs.wiring import answer
 from tests.app.browsing import opened
 from tests.app.conftest import unused_port
@@ -105,3 +105,12 @@ def test_a_block_that_the_new_model_lacks_becomes_its_last_and_the_event_goes_on
     block = Fitted(1, 3, value=3)
     assert [block.preprocess(value) for value in (0, 2, 12)] == [1, 2, 3]
     assert block.get_block_name() == "slider"
+
+
+def test_a_choice_that_the_new_model_lacks_becomes_its_first_and_the_event_goes_on():
+    head = FittedChoice(["mean", "1", "2"])
+    assert [head.preprocess(value) for value in ("2", "12", None)] == ["2", "mean", "mean"]
+    tags = FittedChoice([("cat · 3", "cat")], multiselect=True)
+    assert [tags.preprocess(value) for value in (["cat", "dog"], None)] == [["cat"], []]
+    assert FittedChoice([]).preprocess("a collection that is gone") is None
+    assert head.get_block_name() == "dropdown"
