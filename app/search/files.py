@@ -5,8 +5,9 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from app.search.lettering import lettered
 from core.analysis.render import onto_picture
 from core.analysis.retrieval import Collection, Hit
 
@@ -26,6 +27,8 @@ COLUMNS = (
     "sha256",
 )
 TILE, GAP, CAPTION = 200, 12, 34
+LETTER, LINE = 12, 15
+"""Height of letters, and from one line of a long name to the next; all in pixels."""
 VEIL = 0.74
 """How dark the least alike place of a picture becomes, as on the page."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -54,20 +57,25 @@ def harmless(text: str) -> str:
 
 
 def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6) -> Image.Image:
-    """The results side by side in their order, the matching place lit on each."""
+    """The results side by side in their order, the matching place lit on each, with their whole names."""
     columns = max(1, min(columns, len(hits)))
-    rows = -(-len(hits) // columns)
-    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, max(1, rows) * (TILE + CAPTION + GAP) + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    for place, hit in enumerate(hits):
+    names = lettered([hit.name for hit in hits], LETTER)
+    lines = [name.lines(TILE) for name in names]
+    heights = [
+        TILE + CAPTION + LINE * (max(map(len, lines[first : first + columns])) - 1) + GAP
+        for first in range(0, len(hits), columns)
+    ]
+    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, sum(heights) + GAP), "white")
+    draw, (numbers,) = ImageDraw.Draw(sheet), lettered([""], LETTER)
+    for place, (hit, name) in enumerate(zip(hits, names, strict=True)):
         row, column = divmod(place, columns)
-        left, top = GAP + column * (TILE + GAP), GAP + row * (TILE + CAPTION + GAP)
+        left, top = GAP + column * (TILE + GAP), GAP + sum(heights[:row])
         tile = lit(collection, hit)
         tile.thumbnail((TILE, TILE))
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
-        name = hit.name.encode("latin-1", "replace").decode("latin-1")  # what the font that Pillow brings can draw
-        draw.text((left, top + TILE + 3), f"{place + 1}  cosine {hit.score:.3f}", fill="#1c2422", font=font)
-        draw.text((left, top + TILE + 18), name[-32:], fill="#5d6b67", font=font)
+        draw.text((left, top + TILE + 3), f"{place + 1}  cosine {hit.score:.3f}", fill="#1c2422", font=numbers.font)
+        for number, line in enumerate(lines[place]):
+            draw.text((left, top + TILE + 18 + LINE * number), line, fill="#5d6b67", font=name.font)
     return sheet
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,7 +151,9 @@ def test_a_table_that_no_spreadsheet_computes(engine, key, model, tray):
 def test_a_contact_sheet_is_lit_where_it_matches(engine, key, model, tray):
     collection, found = find(engine, key, model, tray, (Asked("p0", point=(0.5, 0.5)),), mode="region")
     sheet = files.contact_sheet(collection, found.hits, columns=3)
-    assert sheet.size == (3 * 212 + 12, 2 * 246 + 12)
+    assert sheet.size == (3 * 212 + 12, 2 * 246 + files.LINE + 12)  # the tag in HOSTILE takes two lines
+    long = replace(found.hits[0], record=replace(found.hits[0].record, name="folder/" * 20))
+    assert files.contact_sheet(collection, [long]).height > files.contact_sheet(collection, found.hits[:1]).height
     lit = np.asarray(files.lit(collection, found.hits[0]))
     left, top, right, _ = (round(edge) for edge in found.hits[0].place.box)
     assert (lit[top, left:right] == 255).all(), "a white frame around the best cell"
