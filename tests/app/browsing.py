@@ -16,9 +16,13 @@ PATIENCE_MS = 60_000
 
 
 @contextmanager
-def opened(browser: Browser, url: str, **options) -> Iterator[Page]:
-    """A page of its own visitor; afterwards nothing was wrong, nobody else was asked, no name was taken for HTML."""
+def opened(browser: Browser, url: str, *, first: str = "", **options) -> Iterator[Page]:
+    """A page of its own visitor; afterwards nothing was wrong, nobody else was asked, no name was taken for HTML.
+
+    `first` is a script that runs before any of the page.
+    """
     context = browser.new_context(**DESKTOP | options)
+    context.add_init_script(first)
     page = context.new_page()
     home = "/".join(url.split("/")[:3])
     wrong = []
