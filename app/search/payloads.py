@@ -29,13 +29,13 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
     return {"pictures": pictures, "asked": [vars(one) for one in asked]}
 
 
-def results_prop(collection: Collection, found: Found) -> dict:
-    """{"groups": [{title, items: [...]}]} for the grid; names and tags may hold anything, HTML too."""
-    return {
-        "groups": [
-            {"title": group.title, "items": [_item(collection, hit) for hit in group.hits]} for group in found.groups
-        ]
-    }
+def results_prop(collection: Collection, found: Found, *, told: str = "") -> dict:
+    """{"groups": [{title, items: [...]}], "told"} for the grid; names and tags may hold anything, HTML too.
+
+    `told` is read out, and the results brought into sight: for those that were asked for from elsewhere on the page.
+    """
+    groups = [{"title": group.title, "items": [_item(collection, hit) for hit in group.hits]} for group in found.groups]
+    return {"groups": groups, "told": told}
 
 
 def _item(collection: Collection, hit: Hit | Record) -> dict:

@@ -14,7 +14,10 @@ reading.textContent = "Lit: where a picture is most like what is asked; dark: wh
 bar.append(light, reading);
 const groups = document.createElement("div");
 groups.className = "dino-results";
-element.replaceChildren(bar, groups);
+const spoken = document.createElement("p");
+spoken.className = "dino-spoken";
+spoken.setAttribute("role", "status");
+element.replaceChildren(spoken, bar, groups);
 
 let picked = new Set();
 
@@ -106,6 +109,18 @@ function draw() {
   element.classList.toggle("dino-busy", Boolean(props.busy));
 }
 
-watch("results", draw);
+// Results that were asked for further down come into sight, with the sentence above them.
+function tell() {
+  spoken.textContent = props.results?.told || "";
+  if (!spoken.textContent) return;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const side = element.closest("#search-result-side") || element;
+  requestAnimationFrame(() => side.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" }));
+}
+
+watch("results", () => {
+  draw();
+  tell();
+});
 watch("busy", () => element.classList.toggle("dino-busy", Boolean(props.busy)));
 draw();

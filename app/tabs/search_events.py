@@ -145,7 +145,9 @@ class SearchEvents:
         idle = {"status": sentences.status(loaded, Settings()), "results": gr.HTML(busy=False)}
         try:
             collection = self.engine.shelf.open(settings.collection, loaded)
-            yield idle | self.told(collection, handlers.near_duplicates(collection, float(threshold)))
+            found = handlers.near_duplicates(collection, float(threshold))
+            results = search_payloads.results_prop(collection, found, told=found.facts)
+            yield idle | self.told(collection, found) | {"results": gr.HTML(results=results, busy=False)}
         except DinoError:
             yield idle
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.browsing import open_fold, opened, typed
+from tests.app.browsing import open_fold, opened, set_number, typed
 from tests.app.small import photograph
 
 pytestmark = pytest.mark.slow
@@ -58,6 +58,14 @@ def test_a_collection_is_made_filled_asked_and_taken_away(page, tmp_path):
         page.locator("#search-csv").click()
     rows = list(csv.DictReader(Path(download.value.path()).read_text("utf-8-sig").splitlines()))
     assert {row["name"] for row in rows} == {f"'{NAMES[0]}", *NAMES[1:]}
+
+    open_fold(page, "search-duplicates")
+    set_number(page, "search-threshold", 0.7)
+    page.locator("#search-find-groups").click()
+    expect(page.locator("#search-facts")).to_contain_text("groups with a cosine of 0.7")
+    expect(page.locator("#search-facts")).to_be_in_viewport()
+    spoken = page.locator("#search-results [role=status]")
+    expect(spoken).to_have_text(page.locator("#search-facts").inner_text())
 
     page.locator("#search-results input[type=checkbox]").first.check()
     page.locator("#search-remove").click()
