@@ -34,6 +34,15 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", html.escape(text))
 
 
+def lapse(seconds: float) -> str:
+    """A long time as people say it: 6 minutes, 3 hours, 2 days."""
+    for name, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        count = round(seconds / size)
+        if seconds >= size:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{seconds:.0f} seconds"
+
+
 def duration(ms: float) -> str:
     """Milliseconds as people say them: 420 ms, 2.3 s, 14 s."""
     return f"{ms:.0f} ms" if ms < 950 else f"{ms / 1000:.1f} s" if ms < 9500 else f"{ms / 1000:.0f} s"

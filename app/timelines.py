@@ -6,6 +6,8 @@ The prop is {"id", "title", "pictures", "moments", "series", "why"}: pictures as
 there is nothing to see. The browser keeps its place, and what it has decoded, while the id stays the same.
 """
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from app.stage import StagePicture, pictures_prop
 from core import ModelError, load_model
 from core.errors import RequestError
 from core.moment import Moment, look, with_steady_colours
-from core.runs import ACCOUNT, METRICS, scores, snapshots, stored_config
+from core.runs import ACCOUNT, METRICS, read_metrics, scores, snapshots, stored_config
 from core.scores import Curve, curves
 from core.timeline import LOSSES, SHIPPED, Timeline, load_timeline, losses_of, shown
 
@@ -29,6 +31,9 @@ NOTHING_SHIPPED = (
     "No timeline ships with this copy yet. Train on your own pictures beside here, or open a run folder; python -m "
     "train.timeline RUN --out FILE makes the file that would ship."
 )
+SILENT_S, SILENT_LINES = 300.0, 20
+"""A run that wrote nothing for so many seconds, and in the time of so many lines of its log, seems to have ended:
+between two of them there may be scores to compute, or a large checkpoint to save."""
 LOSS_NAMES = {
     "loss": ("loss", "the sum of all terms that the training makes small"),
     "dino_local": ("DINO, local crops", "how well a small crop tells what the teacher says of the whole picture"),
@@ -80,6 +85,19 @@ def is_over(run: Path) -> bool:
     return (run / ACCOUNT).is_file()
 
 
+def silence(run: Path) -> float | None:
+    """Seconds since a run last wrote, where they are so many that it seems to have ended; None where it may be alive.
+
+    It writes to its log at even steps, so that much more than the usual time between two lines tells.
+    """
+    files = [run / METRICS, *snapshots(run).values(), *scores(run).values()]
+    written = [path.stat().st_mtime for path in files if path.is_file()]
+    if not written:
+        return math.inf
+    seconds = time.time() - max(written)
+    return seconds if seconds > SILENT_S and seconds > SILENT_LINES * _between_lines(run) else None
+
+
 def look_at_run(memory: Memory, run: Path, pictures: Sequence[Named]) -> Iterator[Timeline]:
     """The timeline of a run folder, longer by one snapshot each time; what was looked at before is remembered.
 
@@ -105,6 +123,12 @@ def look_at_run(memory: Memory, run: Path, pictures: Sequence[Named]) -> Iterato
             memory.recall(key, lambda path=path, step=step: look(load_model(path), images, LOOKED_AT, KEPT_DIMS, step))
         )
         yield Timeline(run.name, LOOKED_AT, kept, tuple(with_steady_colours(moments, anchor=0)), measured, losses)
+
+
+def _between_lines(run: Path) -> float:
+    """Seconds from one line of a run's log to the next, by the last two; 0 where there are none."""
+    *_, before, last = [{"step": 0}, {"step": 0}, *(line for line in read_metrics(run) if "seconds_per_step" in line)]
+    return (last["step"] - before["step"]) * last.get("seconds_per_step", 0.0)
 
 
 def _patch(snapshot: Path) -> int:

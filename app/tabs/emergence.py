@@ -1,6 +1,7 @@
 """The Emergence tab: a training run to scrub through, and one to start on one's own pictures."""
 
 import html
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from app.stage import timeline_component
 from app.tabs.model_panel import described
 from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer, any_of
-from app.timelines import Named, is_over, look_at_run, shipped_prop, state_of, timeline_prop
+from app.timelines import Named, is_over, look_at_run, shipped_prop, silence, state_of, timeline_prop
 from app.training import STEPS, USUAL_STEPS, Progress, Trainer
 from app.uploads import GALLERY
 from core import DinoError, RequestError
@@ -25,6 +26,11 @@ TICK_S = 2.0
 SHOWN_EVERY_S = 1.0
 """While many snapshots are looked at for the first time, how often those that are ready are shown."""
 MOST_PICTURES = 8
+ALIVE = "It may still be training: new steps appear by themselves."
+OVER = "It has trained all its steps."
+STOPPED = "It was stopped; <i>Go on</i> continues it."
+SILENT = "It wrote nothing for {}, so it seems to have stopped and is not watched any longer. Once it goes on, open it again."
+GONE = "Nothing is left of it on the disk; what was seen of it stays here."
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ class EmergenceEvents:
         answer(tab.stop.click, self.stop, {}, controls, **HEAVY)
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
-        self.refresh(answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls).then)
+        ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls | {"note": tab.note})
+        self.refresh(ticked.then)
         using = answer(tab.use.click, self.use, {}, self.shared.fitted | {"model": self.shared.model}, **HEAVY)
         self.shared.renew(using.success)
 
@@ -172,14 +179,13 @@ class EmergenceEvents:
                     "timeline": gr.HTML(timeline=timeline_prop(identity, timeline)),
                     "note": f"Looked at {len(timeline.moments)} of {len(now[2][0])} steps …",
                 }
-        live = not is_over(run)
-        where = "It may still be training: new steps appear by themselves." if live else "It has trained all its steps."
+        note, live = self.standing(run)
         yield {
             "timeline": gr.HTML(timeline=timeline_prop(identity, timeline), busy=False),
-            "note": f"{html.escape(str(run))}. {where}",
+            "note": note,
             "sent": now,
-            # a process that has written its last word still has to end before it can be used
-            "timer": gr.Timer(active=live or self._trains(run)),
+            # one tick tells what can be done with a training of this server, also after it has ended
+            "timer": gr.Timer(active=live or self._is_ours(run)),
         }
 
     def start(self, tray: Tray, steps: float, folder: str, request: gr.Request) -> dict:
@@ -203,11 +209,12 @@ class EmergenceEvents:
         return {"source": str(self.trainer.resume())} | self.told()
 
     def tick(self, source: str) -> dict:
-        """What has become of the training; a run that nobody trains any more is not watched any longer."""
+        """What has become of the training, and of the run that is shown: one that seems to have ended is let alone."""
         progress = self.trainer.progress()
-        if progress is None or progress.running or source != str(progress.run):
-            return self.told() if progress and progress.running else {}
-        return self.told() | {"timer": gr.Timer(active=False)}
+        training = progress is not None and progress.running
+        note, live = self.standing(Path(source)) if source else ("", False)
+        said = {"note": note} if source and not live else {}
+        return self.told() | said | {"timer": gr.Timer(active=live or training)}
 
     def use(self, request: gr.Request) -> dict:
         """The trained network as this visitor's model."""
@@ -230,10 +237,25 @@ class EmergenceEvents:
             **({"timer": gr.Timer(active=True)} if progress.running else {}),
         }
 
-    def _trains(self, run: Path) -> bool:
-        """Whether it is the run of the training here, which has not ended."""
+    def standing(self, run: Path) -> tuple[str, bool]:
+        """How a run stands, as HTML, and whether there may be news of it."""
+        ours = self._is_ours(run)
+        over, still = is_over(run), None if ours else silence(run)
+        # a process that has written its last word still has to end before its model can be used
+        live = self.trainer.progress().running if ours else not over and still is None
+        if over:
+            words = OVER
+        elif live:
+            words = ALIVE
+        elif ours:
+            words = STOPPED
+        else:
+            words = SILENT.format(sentences.lapse(still)) if math.isfinite(still) else GONE
+        return f"{html.escape(str(run))}. {words}", live
+
+    def _is_ours(self, run: Path) -> bool:
         progress = self.trainer.progress()
-        return progress is not None and progress.run == run and progress.running
+        return progress is not None and progress.run == run
 
     def _known(self) -> Progress:
         progress = self.trainer.progress()

@@ -1,5 +1,7 @@
 """The Emergence tab in a real browser: a timeline that is scrubbed, asked and swiped; a run folder; a refused path."""
 
+import os
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -182,6 +184,27 @@ def test_a_trained_run_becomes_the_model_and_explores_choices_fit_it(page, tmp_p
     expect(page.locator("#facts")).to_contain_text("Largest share")
 
 
+def test_a_run_that_died_is_told_and_asked_after_no_more_until_it_is_opened_again(page, tmp_path):
+    run = tmp_path / "run"
+    snapshot = runs.save_backbone(model(0), runs.snapshot_path(run, 0), {"step": "0"})
+    open_fold(page, "run-fold")
+    typed(page, "run-path", str(run))
+    page.locator("#run-open").click()
+    note = page.locator("#run-note")
+    expect(note).to_contain_text("It may still be training")
+    os.utime(snapshot, (time.time() - 7300,) * 2)
+    expect(note).to_contain_text("It wrote nothing for 2 hours")
+    page.wait_for_timeout(1500)  # what was on its way arrives
+    asked = []
+    page.on("request", lambda request: "queue/join" in request.url and asked.append(request.post_data))
+    page.wait_for_timeout(2000 * emergence.TICK_S + 500)
+    assert asked == []
+    runs.save_backbone(model(1), runs.snapshot_path(run, 1), {"step": "1"})
+    page.locator("#run-open").click()
+    expect(step(page)).to_have_text("Step 1 of 1")
+    expect(note).to_contain_text("It may still be training")
+
+
 STRANGERS = (
     (Access(loopback=False, password=False), {}),
     (Access(loopback=True, password=False), {"x-forwarded-for": "203.0.113.7"}),
@@ -220,5 +243,7 @@ def test_a_run_that_is_over_is_watched_until_its_process_has_ended(running, engi
     with gr.Blocks():
         events = emergence.EmergenceEvents(SimpleNamespace(engine=engine), None, trainer, None, None)
         *_, last = events.show(handlers.open_tray(engine, "someone"), str(tmp_path), ())
-    assert last["timer"].active is running and "trained all its steps" in last["note"]
+        ticked = events.tick(str(tmp_path))
+    assert last["timer"].active and "trained all its steps" in last["note"]
+    assert ticked["timer"].active is running and ticked["stop"]["visible"] is running
     assert last["timeline"].props["timeline"]["moments"][0]["step"] == 0

@@ -1,6 +1,9 @@
 """Timelines for the browser: a run folder looked at step by step, and what is remembered of it."""
 
 import base64
+import math
+import os
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import torch
 from app import timelines
 from app.engine import Item
 from app.memory import Memory
-from app.timelines import Named, look_at_run, shipped_prop, state_of, timeline_prop
+from app.timelines import Named, look_at_run, shipped_prop, silence, state_of, timeline_prop
 from core import ModelError, RequestError, VisionTransformer, ViTConfig, load_image, runs
 from core.timeline import save_timeline
 from tests.app.small import photograph
@@ -70,6 +73,24 @@ def test_the_shipped_one_is_read_where_it_is_there(run, tmp_path, monkeypatch):
     path = save_timeline(list(look_at_run(Memory(64), run, PICTURES))[-1], tmp_path / "shipped.safetensors")
     monkeypatch.setattr(timelines, "SHIPPED", path)
     assert [one["step"] for one in shipped_prop(Memory(64))["moments"]] == [0, 1]
+
+
+def test_a_run_seems_to_have_ended_once_it_wrote_nothing_for_long(run, tmp_path):
+    def written(seconds: float) -> None:
+        for path in (run / runs.METRICS, *runs.snapshots(run).values()):
+            os.utime(path, (time.time() - seconds,) * 2)
+
+    assert silence(run) is None
+    written(400)
+    assert silence(run) == pytest.approx(400, abs=5)
+    runs.append_metrics(run, 2, {"loss": 8.4, "seconds_per_step": 30.0})  # a line a minute: it may well be alive
+    written(400)
+    assert silence(run) is None
+    written(1300)
+    assert silence(run) == pytest.approx(1300, abs=5)
+    add_snapshot(run, 2)
+    assert silence(run) is None
+    assert silence(tmp_path / "gone") == math.inf
 
 
 def test_what_is_no_run_is_refused(run, tmp_path):
