@@ -20,6 +20,11 @@ def chip(source: ModelSource) -> str:
     return f"{source.title} · {size} M parameters · trained by {source.trained_by}"
 
 
+def banner(note: str) -> str:
+    """A note about a model as HTML: on a phone one line of it, and all of it for whoever opens it."""
+    return f"<details><summary>{html.escape(note)}</summary></details>"
+
+
 def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
     """How far the loading of a model is: the share downloaded and the time still to wait, where these are known."""
     done, total = fetched

@@ -15,7 +15,7 @@ class Bar:
     chip: gr.Button
     status: gr.HTML
     stop: gr.Button
-    banner: gr.Markdown
+    banner: gr.HTML
     choice: gr.Dropdown
     path: gr.Textbox
     load: gr.Button
@@ -50,7 +50,7 @@ def lay_out(names: list[str], access: Access) -> Bar:
         progress = gr.Markdown(elem_id="model-progress")
     with gr.Column(visible=False, elem_id="help-panel") as help_panel:
         gr.Markdown(HELP)
-    banner = gr.Markdown(visible=False, elem_id="banner")
+    banner = gr.HTML(visible=False, elem_id="banner")
     _toggle(chip, panel)
     _toggle(help_button, help_panel)
     shade.click(None, js="() => { window.dinoscope.toggleShade(); }", api_visibility="private")

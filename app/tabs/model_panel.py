@@ -71,7 +71,7 @@ def described(model: Loaded) -> dict:
     registers = [f"register {number}" for number in range(1, config.registers + 1)]
     return {
         "chip": sentences.chip(source),
-        "banner": gr.update(value=source.note, visible=bool(source.note)),
+        "banner": gr.update(value=sentences.banner(source.note), visible=bool(source.note)),
         "progress": f"In use: {sentences.plain(source.title)}.",
         "block": gr.update(maximum=config.depth, value=config.depth),
         "asking": gr.update(choices=["cls", *registers, "pinned patch"], value="cls"),

@@ -9,17 +9,19 @@ import core
 from core.weights import ModelSource
 
 SIZE = 112
+NOTE = "This network is small & nobody trained it: what its maps show is position, colour and texture, and <i>nothing</i> else."
 
 
 def small_model(name: str, progress=None) -> core.VisionTransformer:
-    """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens."""
+    """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens, "noted" a note."""
     if name.startswith("missing"):
         raise core.ModelError(f"{name!r} is not there; choose another.")
     config = core.ViTConfig(width=48, depth=3, heads=2, registers=2 * ("registers" in name), layer_scale=1.0)
     model = core.VisionTransformer(config)
     model.initialise(torch.Generator().manual_seed(len(name)))
     count = sum(parameter.numel() for parameter in model.parameters())
-    model.source = ModelSource(name, f"Small {name}", "memory", f"sha of {name}", count, trained_by="nobody")
+    note = NOTE if "noted" in name else ""
+    model.source = ModelSource(name, f"Small {name}", "memory", f"sha of {name}", count, "nobody", note=note)
     return model.eval()
 
 

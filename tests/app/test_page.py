@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app.handlers import FIRST_SHOWN
-from tests.app.browsing import open_fold, opened, pick, set_number
-from tests.app.small import photograph
+from tests.app.browsing import PHONE, open_fold, opened, pick, set_number, typed
+from tests.app.small import NOTE, photograph
 
 pytestmark = pytest.mark.slow
 
@@ -221,6 +221,20 @@ def test_another_model_a_failure_and_back(page):
     choose(page, "Attention")
     pick(page, "asking", "register 2")
     expect(facts(page)).to_contain_text("Largest share")
+
+
+def test_a_note_about_the_model_takes_one_line_of_a_phone_and_opens_on_a_tap(browser, served):
+    with opened(browser, served[0], **PHONE) as page:
+        expect(page.locator("#facts")).to_contain_text("Explained variance")
+        page.locator("#model-chip").tap()
+        pick(page, "model-choice", "own path or hf:owner/name")
+        typed(page, "model-path", "noted")
+        page.locator("#model-load").tap()
+        banner = page.locator("#banner")
+        expect(banner).to_contain_text(NOTE)
+        assert banner.bounding_box()["height"] < 40
+        banner.locator("summary").tap()
+        page.wait_for_function("document.querySelector('#banner').getBoundingClientRect().height > 60")
 
 
 def test_light_and_dark_and_help(page):
