@@ -10,6 +10,7 @@ was left by one that did not.
 """
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +83,11 @@ class Records:
         self.path = path
 
     def create(self, about: About) -> None:
-        with self.changing() as connection:
+        """Make the database. It has its name once it is whole, so that nobody finds it half made."""
+        partial = Records(self.path.with_name(f"{self.path.name}.part"))
+        for left in self.path.parent.glob(f"{partial.path.name}*"):  # by one who was killed here
+            left.unlink()
+        with partial.changing() as connection:
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             names = [field.name for field in fields(About)]
@@ -90,6 +95,7 @@ class Records:
             connection.execute(
                 f"INSERT INTO about ({', '.join(names)}) VALUES ({places})", list(asdict(about).values())
             )
+        os.replace(partial.path, self.path)
 
     def about(self) -> About:
         with self.reading() as connection:

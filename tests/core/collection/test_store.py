@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.collection import records as records_module
 from core.collection import store as store_module
 from core.collection import vectors
+from core.collection.records import About
 from core.collection.store import Store
 from core.errors import CollectionError
 from tests.core.collection.made import check, entries, store
@@ -50,6 +52,24 @@ for line in sys.stdin:
     print("dead", flush=True)
 """
 """A program that imports everything once and then gives birth to writers: each is a process that can be killed."""
+
+
+def test_a_collection_is_not_there_until_it_is_whole(tmp_path, monkeypatch):
+    about = About(1, "Made", "model", "0" * 64, -1, 224, 8, 14)
+    made, seen = Store(tmp_path / "c"), []
+
+    def killed(given):
+        seen.append(made.exists)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records_module, "asdict", killed)
+        with pytest.raises(SystemExit):
+            made.create(about)
+    assert seen == [False] and not made.exists
+    made.create(about)
+    assert made.records.about() == about
+    assert sorted(path.name for path in made.root.iterdir()) == [store_module.DATABASE, "write.lock"]
 
 
 def test_what_is_added_is_there_and_what_is_removed_is_not(tmp_path):
