@@ -56,6 +56,14 @@ class Access:
                 "all visitors share them. Searching them is open to everyone."
             )
 
+    def check_looking(self, headers: dict[str, str] | None = None) -> None:
+        """RequestError unless this visitor may have a folder of the server's own disk looked into."""
+        if not (self.password or self.at_home(headers)):
+            raise RequestError(
+                "Folders of the server's disk can be opened only where the app runs on one's own machine, or behind a "
+                "password (--auth)."
+            )
+
     def check_own_folder(self, headers: dict[str, str] | None = None) -> None:
         """RequestError unless this visitor may name a folder of the server's own disk."""
         if not self.at_home(headers):

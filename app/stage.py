@@ -179,6 +179,15 @@ def results_component(elem_id: str = "search-results") -> gr.HTML:
     return _component("search-results", elem_id, results={}, busy=False)
 
 
+def curation_component(elem_id: str = "search-curation") -> gr.HTML:
+    """What a curation kept and dropped: counts, dropped images page by page, its report.
+
+    Props as `app.search.curation` says: `curation`, `page`, `report`. `.select` gives {"kind", "page"} of what is to
+    be shown, `.submit` {} where the report is asked for.
+    """
+    return _component("search-curation", elem_id, curation={}, page={}, report="")
+
+
 def page_head() -> str:
     """What belongs to the whole page, as a script for its head."""
     return f"<script>{_source('page')}</script>"
@@ -213,6 +222,7 @@ _PARTS = {
     "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
     "search-query": ("search_query",),
     "search-results": ("search_results",),
+    "search-curation": ("search_curation",),
 }  # fmt: skip
 
 

@@ -32,3 +32,7 @@ KEPT = (
     "A collection keeps features and small copies of 256 pixels, not the files themselves. Zip and tar archives are "
     "read without being unpacked."
 )
+CURATION = (
+    "What `python -m train.curate` made of a pool of pictures: how many each step left, and which were dropped, each "
+    "beside the picture because of which it was. The folder is the one that `--out` named; nothing in it is changed."
+)

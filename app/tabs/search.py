@@ -8,6 +8,8 @@ from gradio.components import Component
 from app.access import Access
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
 from app.stage import query_component, results_component
+from app.tabs import search_curation
+from app.tabs.search_curation import CurationFold
 from app.tabs.shared import FittedChoice
 
 MODES = [("whole: cls", "cls"), ("whole: mean patch", "mean"), ("part: region", "region")]
@@ -52,6 +54,7 @@ class Search:
     downloads: dict[str, gr.Button]
     file: gr.DownloadButton
     manage: Manage
+    curation: CurationFold
 
 
 def lay_out(access: Access) -> Search:
@@ -83,9 +86,10 @@ def lay_out(access: Access) -> Search:
                 )
                 duplicates = gr.Button("Find groups of nearly equal pictures", size="sm", elem_id="search-find-groups")
             manage = _manage(access)
+            curation = search_curation.lay_out(access)
     with gr.Accordion("What am I seeing?", open=False, elem_id="search-lesson", elem_classes="lesson"):
         gr.Markdown(LESSON)
-    return Search(settings, query, results, facts, threshold, duplicates, downloads, file, manage)
+    return Search(settings, query, results, facts, threshold, duplicates, downloads, file, manage, curation)
 
 
 def _manage(access: Access) -> Manage:

@@ -17,7 +17,7 @@ from app.search.jobs import Job
 from app.search.shelf import GALLERY
 from app.search.words import NO_COLLECTION
 from app.session import Settings, Tray
-from app.tabs import search, search_changes
+from app.tabs import search, search_changes, search_curation
 from app.tabs.explore_events import DOWNLOAD, busy
 from app.tabs.search import Search
 from app.tabs.shared import Shared
@@ -40,6 +40,7 @@ def add(shared: Shared) -> "SearchEvents":
     events = SearchEvents(shared, search.lay_out(shared.access), States(gr.State(()), gr.State(())))
     events.wire()
     search_changes.wire(events)
+    search_curation.wire(events)
     return events
 
 

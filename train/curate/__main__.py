@@ -9,13 +9,15 @@ from typing import Annotated
 import tyro
 
 from core import DinoError, RequestError
+from core.curation import FATES, REPORT
 from train import dist
 from train.curate.cluster import cluster
 from train.curate.config import ClusterConfig, DeduplicateConfig, EmbedConfig, RetrieveConfig
 from train.curate.deduplicate import deduplicate
+from train.curate.dropped import BROWSED, write_browsed
 from train.curate.embed import UNREADABLE, embed
 from train.curate.fates import write_fates
-from train.curate.folder import FATES, REPORT, SELECTED, read_record
+from train.curate.folder import SELECTED, read_record
 from train.curate.pack import pack
 from train.curate.report import write_report
 from train.curate.retrieve import retrieve
@@ -97,14 +99,20 @@ class Retrieve:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Write a page that shows what each step did; it opens in a browser without a network."""
+    """Write a page that shows what each step did, which opens in a browser without a network, and small pictures of
+    what was dropped, which the app's Search tab can browse."""
 
     out: Path
     """The folder of this curation."""
+    browse: int = BROWSED
+    """Dropped images of each kind that can be browsed, at most."""
 
     def run(self, world: World) -> str:
+        if self.browse < 1:
+            raise RequestError(f"browse is {self.browse}; give 1 or more.")
         if world.leads:
             write_report(self.out)
+            write_browsed(self.out, self.browse)
         dist.wait()
         return f"report       {self.out / REPORT}"
 

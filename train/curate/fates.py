@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.curation import DROPPED, FATES
 from core.feature_table import whole_table
 from train.curate import deduplicate
 from train.curate.cluster import labels_of
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
-from train.curate.folder import FATES, SELECTED, read_record, read_table, required_record, words
+from train.curate.folder import SELECTED, read_record, read_table, required_record, words
 
 STEPS = ("curated", "embed", "deduplicate", "retrieve")
 """What decided: the image was given as curated, or a step kept or dropped it."""
@@ -99,6 +100,7 @@ def write_fates(root: Path, pairs: pa.Table | None = None) -> dict[str, int]:
             kept[f"kept_{name}"] = int(fates.kept.sum())
             for batch in _tables(name, fates, names):
                 writer.write_table(batch)
+    (root / DROPPED).unlink(missing_ok=True)  # what it shows is no longer so
     _select(root)
     return kept
 

@@ -12,7 +12,8 @@
     ├── retrieved.parquet               what each curated image, or each cluster, brings
     ├── fates.parquet                   a row per image: kept or dropped, by which step, because of which image
     ├── selected.txt                    the images kept, one a line, where all of them are files
-    └── report.html
+    ├── report.html
+    └── dropped.parquet                 small pictures of what was dropped, to be browsed (`core.curation`)
 
 Every step is a list of parts. Processes take them in turn; a part is a file that appears by a rename, so a step that
 was killed goes on with the parts that are absent. A step is finished when steps/NAME.json has its key, which follows
@@ -37,7 +38,7 @@ from core.feature_files import write_whole
 from train import dist
 from train.dist import World
 
-FATES, SELECTED, REPORT = "fates.parquet", "selected.txt", "report.html"
+SELECTED = "selected.txt"
 BEFORE = {"deduplicate": "embed", "cluster": "deduplicate", "retrieve": "deduplicate"}
 """What each step builds on."""
 

@@ -38,8 +38,8 @@ class Originals:
         return source
 
 
-def thumbnail(originals: Originals, name: str, row: int, side: int) -> str | None:
-    """A small copy of an image as a `data:` address; None where it cannot be read any more."""
+def small_copy(originals: Originals, name: str, row: int, side: int) -> bytes | None:
+    """A WebP of an image, its longer side so many pixels at most; None where it cannot be read any more."""
     try:
         image = load_image(originals.read(name, row).data)
     except (DinoError, OSError):
@@ -47,4 +47,10 @@ def thumbnail(originals: Originals, name: str, row: int, side: int) -> str | Non
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "WEBP", quality=80)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return file.getvalue()
+
+
+def thumbnail(originals: Originals, name: str, row: int, side: int) -> str | None:
+    """The same as a `data:` address."""
+    data = small_copy(originals, name, row, side)
+    return None if data is None else f"data:image/webp;base64,{base64.b64encode(data).decode()}"

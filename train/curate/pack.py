@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
+from core.curation import FATES
 from train import dist
 from train.curate.embeddings import parts_of
-from train.curate.folder import FATES, Parts, prepare, read_table, required_record, write_table
+from train.curate.folder import Parts, prepare, read_table, required_record, write_table
 from train.curate.originals import Originals
 from train.dist import World
 

@@ -6,13 +6,15 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from core.curation import FATES, REPORT
 from core.feature_files import write_whole
 from train.curate import deduplicate, examples
 from train.curate.cluster import labels_of
+from train.curate.counts import steps_of
 from train.curate.embed import UNREADABLE
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
 from train.curate.examples import Shown
-from train.curate.folder import FATES, REPORT, SELECTED, Record, read_record, read_table, required_record
+from train.curate.folder import SELECTED, Record, read_record, read_table, required_record
 from train.curate.originals import Originals, thumbnail
 from train.curate.page import bars, curves, funnel, number, page, picture, table, text
 from train.curate.retrieve import TABLE as RETRIEVED
@@ -77,26 +79,8 @@ def _head(known: Curation) -> str:
 
 
 def _counts(known: Curation) -> str:
-    fates, total = known.deduplicated["fates"], known.deduplicated["images"]
-    left = total - fates["unreadable"]
-    rows = [("Pool", total, ""), ("can be read", left, _gone(fates["unreadable"], "cannot be read as pictures"))]
-    for fate, words, why in (
-        ("copy", "each picture once", "near-duplicates of one that is kept"),
-        ("in evaluation", "not in an evaluation set", "too close to an evaluation image, with all their copies"),
-        ("in curated", "not curated already", "near-duplicates of a curated image"),
-    ):
-        if fate == "copy" or fate.split()[-1] in known.embedded["sets"]:
-            left -= fates[fate]
-            rows.append((words, left, _gone(fates[fate], why)))
-    if known.retrieved:
-        taken = known.retrieved["taken"]
-        rows.append(("retrieved by a curated image", taken, _gone(left - taken, "retrieved by none")))
-        rows.append(("with the curated images", known.retrieved["images"], ""))
+    rows = steps_of(known.embedded, known.deduplicated, known.retrieved)
     return f'<h2 id="counts">Step by step</h2>{funnel(rows)}{_unreadable(known)}'
-
-
-def _gone(count: int, why: str) -> str:
-    return f"− {count:,} {why}" if count else ""
 
 
 def _unreadable(known: Curation) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from core.curation import FATES
 from train import dist
 from train.curate.balance import balance
 from train.curate.cluster import labels_of
@@ -19,7 +20,6 @@ from train.curate.deduplicate import surviving
 from train.curate.embeddings import Embeddings, required_embeddings
 from train.curate.fates import write_fates
 from train.curate.folder import (
-    FATES,
     CurationError,
     Record,
     is_finished,

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from core import VisionTransformer, ViTConfig
+from core.curation import DROPPED
 from core.gallery import samples
 from core.runs import save_backbone
 from tests.train.curate.planted import planted, unit
@@ -99,12 +100,13 @@ def test_the_whole_chain(given, tmp_path, capsys):
 def test_a_finished_curation_is_left_alone_and_steps_can_be_told_otherwise(given, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(words(given, out)) == 0
-    written = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet") if path.name != DROPPED}
     assert main(words(given, out)) == 0
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == written
+    assert {path: path.stat().st_mtime_ns for path in written} == written
     assert main(["deduplicate", "--threshold", "0.9", "--out", str(out)]) == 0
     searched = out / "search" / "pool" / "00000.parquet"
     assert searched.stat().st_mtime_ns == written[searched]
+    assert not (out / DROPPED).exists(), "shows what was dropped at another threshold"
     table = pq.read_table(out / "fates.parquet").to_pandas()
     assert set(table.step) == {"curated", "embed", "deduplicate"}  # what was retrieved from others is no more
     assert main(["retrieve", "--out", str(out)]) == 0

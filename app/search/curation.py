@@ -1,0 +1,42 @@
+"""What the fold "Curation run" is sent: the counts of a curation, and what it dropped, a page at a time."""
+
+from pathlib import Path
+
+from app.compact import base64_of
+from core import RequestError
+from core.curation import PAGE, Curation, Dropped, open_curation
+
+
+def opened(path: str) -> Curation:
+    """The curation in a folder of this machine; RequestError, with what to do, where there is none."""
+    name = (path or "").strip()
+    if not name:
+        raise RequestError("Type the path of a curation: the folder that --out of python -m train.curate named.")
+    return open_curation(Path(name).expanduser())
+
+
+def curation_prop(curation: Curation) -> dict:
+    """{"title", "steps": [[title, images, gone]], "kinds": [{key, title, other, images, shown, pages}]}."""
+    kinds = [vars(kind) | {"pages": kind.pages} for kind in curation.kinds]
+    return {"title": str(curation.root), "steps": [list(step) for step in curation.steps], "kinds": kinds}
+
+
+def page_prop(curation: Curation, key: str, number: int) -> dict:
+    """{"kind", "page", "first", "items": [{name, uri, because, because_uri, cosine, problem}]}."""
+    items = [_item(one) for one in curation.page(key, number)]
+    return {"kind": key, "page": number, "first": number * PAGE + 1, "items": items}
+
+
+def _item(one: Dropped) -> dict:
+    return {
+        "name": one.name,
+        "uri": _uri(one.picture),
+        "because": one.because,
+        "because_uri": _uri(one.because_picture),
+        "cosine": one.cosine,
+        "problem": one.problem,
+    }
+
+
+def _uri(picture: bytes | None) -> str:
+    return f"data:image/webp;base64,{base64_of(picture)}" if picture else ""

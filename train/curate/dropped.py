@@ -1,0 +1,123 @@
+"""DIR/dropped.parquet: of the images that were dropped, so many of each kind that they can be browsed, with pictures.
+
+Each stands beside the image that decided. What no curated image retrieved stands beside the one nearest to it.
+"""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+
+from core.curation import FATES, Dropped, Kind, write_dropped
+from train.curate import fates
+from train.curate.counts import steps_of
+from train.curate.embeddings import open_embeddings
+from train.curate.folder import read_record, read_table, required_record
+from train.curate.originals import Originals, small_copy
+from train.curate.search import ExactSearch, gather
+
+BROWSED = 480
+"""Images of each kind."""
+SIDE = 160
+"""Pixels of a picture: two of them take some ten thousand bytes."""
+KINDS = {
+    "near-duplicate": (fates.COPY, "near-duplicates", "kept instead"),
+    "evaluation": (fates.IN_EVALUATION, "evaluation duplicates", "evaluation image"),
+    "curated": (fates.IN_CURATED, "curated already", "curated image"),
+    "not-retrieved": (fates.FAR, "not retrieved", "nearest curated image"),
+    "unreadable": (fates.UNREADABLE, "cannot be read", ""),
+}
+"""By key: the reason in fates.parquet, the kind's title, and what the picture beside each is."""
+
+
+class _Chosen(NamedTuple):
+    """Dropped images in the order they are shown, [m] each; `because` −1 and `cosine` NaN where no image decided."""
+
+    sets: list[str]
+    rows: np.ndarray
+    because_sets: list[str]
+    because: np.ndarray
+    cosine: np.ndarray
+
+
+def write_browsed(root: Path, most: int = BROWSED) -> Path:
+    """Write dropped.parquet: up to `most` images of each kind, the most doubtful first.
+
+    They are taken evenly from all of a kind: of copies from the least similar on, of those not retrieved from the
+    most similar on. An image that cannot be read any more is shown without a picture.
+    """
+    embedded, deduplicated = required_record(root, "embed"), required_record(root, "deduplicate")
+    steps = steps_of(embedded, deduplicated, read_record(root, "retrieve"))
+    pictures = _Pictures(root)
+    found = []
+    for key, (reason, title, other) in KINDS.items():
+        images, chosen = _choose(root, reason, most)
+        if images:
+            found.append((Kind(key, title, other, images, len(chosen.rows)), pictures.of(chosen)))
+    return write_dropped(root, steps, found)
+
+
+def _choose(root: Path, reason: int, most: int) -> tuple[int, _Chosen]:
+    """How many images were dropped for a reason, and which of them are shown."""
+    columns = ["set", "row", "because_set", "because_row", "cosine"]
+    table = read_table(root / FATES, [*columns, "reason"])
+    table = table.filter(pc.equal(pc.cast(table["reason"], "string"), fates.REASONS[reason])).select(columns)
+    images = len(table)
+    near = table["cosine"].to_numpy()
+    order = np.arange(images) if np.isnan(near).all() else np.argsort(near, kind="stable")
+    places = order[np.unique(np.linspace(0, images - 1, min(most, images)).round().astype(int))] if images else order
+    table = table.take(places)
+    because = table["because_row"].fill_null(-1).to_numpy()
+    sets = [table[name].to_pylist() for name in ("set", "because_set")]
+    chosen = _Chosen(sets[0], table["row"].to_numpy(), sets[1], because, table["cosine"].to_numpy())
+    return images, _beside_nearest(root, chosen) if reason == fates.FAR else chosen
+
+
+def _beside_nearest(root: Path, chosen: _Chosen) -> _Chosen:
+    """Images of the pool with the curated image nearest to each, those nearest to one first."""
+    curated, pool = open_embeddings(root, "curated"), open_embeddings(root, "pool")
+    if curated is None or pool is None or not len(chosen.rows):
+        return chosen
+    search = ExactSearch(curated.vectors, curated.readable, torch.device("cpu"))
+    found = search.nearest(gather(pool.vectors, chosen.rows).numpy(), 1)
+    order = np.argsort(-found.cosines[:, 0], kind="stable")
+    return _Chosen(
+        ["pool"] * len(order),
+        chosen.rows[order],
+        ["curated"] * len(order),
+        found.places[order, 0],
+        found.cosines[order, 0],
+    )
+
+
+class _Pictures:
+    """Names and small pictures of the images of a curation, as they are asked for."""
+
+    def __init__(self, root: Path):
+        originals = Originals(root)
+        self.root = root
+        self.picture = functools.lru_cache(maxsize=256)(lambda name, row: small_copy(originals, name, row, SIDE))
+
+    def of(self, chosen: _Chosen) -> Iterator[Dropped]:
+        """The images to be shown, one after the other."""
+        for own, row, other, because, cosine in zip(*chosen, strict=True):
+            image = self._row(own, int(row))
+            dropped = Dropped(image.name, problem=image.problem)
+            if image.problem is None:
+                dropped = dropped._replace(picture=self.picture(own, int(row)))
+            if because >= 0:
+                decided = self._row(other, int(because))
+                beside = self.picture(other, int(because))
+                dropped = dropped._replace(because=decided.name, because_picture=beside, cosine=float(cosine))
+            yield dropped
+
+    def _row(self, name: str, row: int):
+        return self._images(name).rows(np.array([row]))[0]
+
+    @functools.lru_cache(maxsize=3)  # noqa: B019 (one for each run of the step)
+    def _images(self, name: str):
+        return open_embeddings(self.root, name)
