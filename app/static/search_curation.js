@@ -39,11 +39,11 @@ function counts() {
   if (!given.length) return head.replaceChildren();
   const table = node("table", "");
   const title = node("tr", "");
-  title.append(node("th", "", "after this step"), node("th", "dino-number", "images"), node("th", "", "what went"));
+  title.append(node("th", "", "after this step"), node("th", "dino-curation-number", "images"), node("th", "", "what went"));
   table.append(title);
   for (const [step, images, gone] of given) {
     const row = node("tr", "");
-    row.append(node("td", "", step), node("td", "dino-number", number(images)), node("td", "dino-gone", gone));
+    row.append(node("td", "", step), node("td", "dino-curation-number", number(images)), node("td", "dino-curation-gone", gone));
     table.append(row);
   }
   const scroll = node("div", "dino-curation-scroll");
@@ -88,7 +88,7 @@ function pair(item, kind) {
 function sentence(kind) {
   const { first, items } = props.page;
   const some = kind.shown < kind.images ? `, taken evenly from ${number(kind.images)}` : "";
-  return `${number(first)} to ${number(first + items.length - 1)} of ${number(kind.shown)} ${kind.title}${some}.`;
+  return `${kind.title}: ${number(first)} to ${number(first + items.length - 1)} of ${number(kind.shown)}${some}.`;
 }
 
 function pages() {

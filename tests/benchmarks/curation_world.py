@@ -3,7 +3,8 @@
 First a world with near-duplicates: for each threshold, which share of what would be dropped is a copy of what is kept
 (precision), and which share of the copies is joined with its original (recall), by what was done to it. Then a pool
 in four domains, of which a curated set of photographs of a few categories wants some: which share of what the nearest
-bring is of the wanted domain, of the wanted categories, and of both, beside a random choice.
+bring is of the wanted domain, of the wanted categories, and of both, beside a random choice. `--model colour` compares
+thumbnails of 8 × 8 pixels instead of features: what a model has to beat.
 """
 
 import argparse
@@ -14,17 +15,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from core import load_image
 from train.curate.components import Components
 from train.curate.config import DeduplicateConfig, EmbedConfig, RetrieveConfig
 from train.curate.deduplicate import deduplicate
-from train.curate.embed import embed
-from train.curate.embeddings import open_embeddings
+from train.curate.embed import adopt, embed, open_given
+from train.curate.embeddings import ImageRow, open_embeddings
 from train.curate.folder import Parts
 from train.curate.retrieve import retrieve
 from train.data.world.write import write_world
 from train.dist import World
+from train.evaluate.emergence.features import colour_encoder
 
-THRESHOLDS = (0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99)
+THRESHOLDS = (0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 0.995, 0.998)
 WANTED = ("cat", "dog", "horse", "owl", "duck")
 CURATED_SEED = 500_000
 """The curated set shows other scenes than the pool."""
@@ -36,6 +39,23 @@ def world(folder: Path, count: int, size: int, **given) -> dict[str, dict]:
     if not folder.exists():
         write_world(folder, count, size, **given)
     return {row["file"]: row for row in pq.read_table(folder / "truth.parquet").to_pylist()}
+
+
+def see(root: Path, sets: dict[str, Path], config: EmbedConfig) -> None:
+    """Vectors of the images in each folder, by the model or by colour alone."""
+    if config.model != "colour":
+        embed(root, {name: [path] for name, path in sets.items()}, config, ALONE)
+        return
+    images: list[np.ndarray] = []
+    rows: dict[str, list[ImageRow]] = {}
+    for name, path in sets.items():
+        source, rows[name] = open_given([path]).source, []
+        for place in range(len(source)):
+            one = source.read(place)
+            images.append(np.asarray(load_image(one.data)))
+            rows[name].append(ImageRow(one.name, 0, one.label, *images[-1].shape[:2], len(one.data), None))
+    thumbnails = colour_encoder(1)(images).cls.split([len(some) for some in rows.values()])
+    adopt(root, {name: some.numpy() for name, some in zip(rows, thumbnails, strict=True)}, rows)
 
 
 def truth_of(root: Path, name: str, truth: dict[str, dict]) -> list[dict]:
@@ -93,7 +113,7 @@ def _taken(root: Path, k: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--model", default="embedded", help="whose features, or colour")
     parser.add_argument("--count", type=int, default=1200, help="pictures of each world")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--k", type=int, default=4)
@@ -105,14 +125,14 @@ def main() -> None:
     name = options.model.replace("/", "_")
     copied = world(work / "copied", options.count, options.size, duplicates=0.5)
     root = work / f"{name}-copied"
-    embed(root, {"pool": [work / "copied" / "images"]}, config, ALONE)
+    see(root, {"pool": work / "copied" / "images"}, config)
     deduplicate(root, DeduplicateConfig(), 4, ALONE)
     by_threshold(root, truth_of(root, "pool", copied))
     domains = ("photo", "cartoon", "sketch", "night")
     pool = world(work / "domains", options.count, options.size, domains=domains, seed=100_000)
     world(work / "curated", options.count // 12, options.size, categories=WANTED, seed=CURATED_SEED)
     root = work / f"{name}-domains"
-    embed(root, {"pool": [work / "domains" / "images"], "curated": [work / "curated" / "images"]}, config, ALONE)
+    see(root, {"pool": work / "domains" / "images", "curated": work / "curated" / "images"}, config)
     wanted(root, truth_of(root, "pool", pool), options.k, options.threshold)
 
 

@@ -15,7 +15,7 @@ import torch
 from core.curation import FATES, Dropped, Kind, write_dropped
 from train.curate import fates
 from train.curate.counts import steps_of
-from train.curate.embeddings import open_embeddings
+from train.curate.embeddings import SETS, ImageRow, open_embeddings
 from train.curate.folder import read_record, read_table, required_record
 from train.curate.originals import Originals, small_copy
 from train.curate.search import ExactSearch, gather
@@ -99,25 +99,26 @@ class _Pictures:
 
     def __init__(self, root: Path):
         originals = Originals(root)
-        self.root = root
+        self.images = {name: open_embeddings(root, name) for name in SETS}
         self.picture = functools.lru_cache(maxsize=256)(lambda name, row: small_copy(originals, name, row, SIDE))
 
     def of(self, chosen: _Chosen) -> Iterator[Dropped]:
         """The images to be shown, one after the other."""
-        for own, row, other, because, cosine in zip(*chosen, strict=True):
-            image = self._row(own, int(row))
-            dropped = Dropped(image.name, problem=image.problem)
-            if image.problem is None:
-                dropped = dropped._replace(picture=self.picture(own, int(row)))
-            if because >= 0:
-                decided = self._row(other, int(because))
-                beside = self.picture(other, int(because))
-                dropped = dropped._replace(because=decided.name, because_picture=beside, cosine=float(cosine))
+        images, others = self._rows(chosen.sets, chosen.rows), self._rows(chosen.because_sets, chosen.because)
+        for image, other, own, row, its, because, cosine in zip(images, others, *chosen, strict=True):
+            picture = self.picture(own, int(row)) if image.problem is None else None
+            dropped = Dropped(image.name, picture, problem=image.problem)
+            if other is not None:
+                beside = self.picture(its, int(because))
+                dropped = dropped._replace(because=other.name, because_picture=beside, cosine=float(cosine))
             yield dropped
 
-    def _row(self, name: str, row: int):
-        return self._images(name).rows(np.array([row]))[0]
-
-    @functools.lru_cache(maxsize=3)  # noqa: B019 (one for each run of the step)
-    def _images(self, name: str):
-        return open_embeddings(self.root, name)
+    def _rows(self, sets: list[str], rows: np.ndarray) -> list[ImageRow | None]:
+        """What is known of images of several sets, in their order; None where a row is −1."""
+        found: list[ImageRow | None] = [None] * len(rows)
+        for name, images in self.images.items():
+            mine = np.flatnonzero((np.array(sets) == name) & (rows >= 0))
+            if images is not None:
+                for place, row in zip(mine.tolist(), images.rows(rows[mine]), strict=True):
+                    found[place] = row
+        return found
