@@ -88,7 +88,7 @@ def by_threshold(root: Path, truth: list[dict]) -> None:
         right = (of[dropped] == of[roots[dropped]]).mean() if len(dropped) else float("nan")
         joined = roots[copies] == roots[originals]
         each = "".join(f"{joined[kinds == kind].mean():12.3f}" for kind in sorted(set(kinds)))
-        print(f"{threshold:10.2f}{right:11.3f}{joined.mean():8.3f}{np.bincount(roots).max():9d}{each}")
+        print(f"{threshold:10.3f}{right:11.3f}{joined.mean():8.3f}{np.bincount(roots).max():9d}{each}")
 
 
 def wanted(root: Path, truth: list[dict], k: int, threshold: float) -> None:

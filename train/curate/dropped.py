@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
 from core.curation import FATES, Dropped, Kind, write_dropped
 from train.curate import fates
 from train.curate.counts import steps_of
-from train.curate.embeddings import SETS, ImageRow, open_embeddings
+from train.curate.embeddings import SETS, ImageRow, open_embeddings, required_embeddings
 from train.curate.folder import read_record, read_table, required_record
 from train.curate.originals import Originals, small_copy
 from train.curate.search import ExactSearch, gather
@@ -32,6 +33,8 @@ KINDS = {
     "unreadable": (fates.UNREADABLE, "cannot be read", ""),
 }
 """By key: the reason in fates.parquet, the kind's title, and what the picture beside each is."""
+COLUMNS = ["set", "row", "because_set", "because_row", "cosine"]
+"""Of fates.parquet."""
 
 
 class _Chosen(NamedTuple):
@@ -52,36 +55,37 @@ def write_browsed(root: Path, most: int = BROWSED) -> Path:
     """
     embedded, deduplicated = required_record(root, "embed"), required_record(root, "deduplicate")
     steps = steps_of(embedded, deduplicated, read_record(root, "retrieve"))
-    pictures = _Pictures(root)
+    pictures, table = _Pictures(root), read_table(root / FATES, [*COLUMNS, "reason"])
     found = []
     for key, (reason, title, other) in KINDS.items():
-        images, chosen = _choose(root, reason, most)
-        if images:
+        mine = table.filter(pc.equal(pc.cast(table["reason"], "string"), fates.REASONS[reason]))
+        if images := len(mine):
+            chosen = _some(mine, most)
+            if reason == fates.FAR:
+                chosen = _beside_nearest(root, chosen)
             found.append((Kind(key, title, other, images, len(chosen.rows)), pictures.of(chosen)))
     return write_dropped(root, steps, found)
 
 
-def _choose(root: Path, reason: int, most: int) -> tuple[int, _Chosen]:
-    """How many images were dropped for a reason, and which of them are shown."""
-    columns = ["set", "row", "because_set", "because_row", "cosine"]
-    table = read_table(root / FATES, [*columns, "reason"])
-    table = table.filter(pc.equal(pc.cast(table["reason"], "string"), fates.REASONS[reason])).select(columns)
-    images = len(table)
+def _some(table: pa.Table, most: int) -> _Chosen:
+    """Up to `most` rows of fates.parquet, evenly from the least similar one to the most; in their order where no
+    image decided."""
     near = table["cosine"].to_numpy()
-    order = np.arange(images) if np.isnan(near).all() else np.argsort(near, kind="stable")
-    places = order[np.unique(np.linspace(0, images - 1, min(most, images)).round().astype(int))] if images else order
-    table = table.take(places)
-    because = table["because_row"].fill_null(-1).to_numpy()
-    sets = [table[name].to_pylist() for name in ("set", "because_set")]
-    chosen = _Chosen(sets[0], table["row"].to_numpy(), sets[1], because, table["cosine"].to_numpy())
-    return images, _beside_nearest(root, chosen) if reason == fates.FAR else chosen
+    order = np.argsort(near, kind="stable")  # those that are not a number keep their order
+    places = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))
+    sets, rows, because_sets, because, cosine = table.select(COLUMNS).take(order[places]).columns
+    return _Chosen(
+        sets.to_pylist(),
+        rows.to_numpy(),
+        because_sets.to_pylist(),
+        because.fill_null(-1).to_numpy(),
+        cosine.to_numpy(),
+    )
 
 
 def _beside_nearest(root: Path, chosen: _Chosen) -> _Chosen:
     """Images of the pool with the curated image nearest to each, those nearest to one first."""
-    curated, pool = open_embeddings(root, "curated"), open_embeddings(root, "pool")
-    if curated is None or pool is None or not len(chosen.rows):
-        return chosen
+    curated, pool = required_embeddings(root, "curated"), required_embeddings(root, "pool")
     search = ExactSearch(curated.vectors, curated.readable, torch.device("cpu"))
     found = search.nearest(gather(pool.vectors, chosen.rows).numpy(), 1)
     order = np.argsort(-found.cosines[:, 0], kind="stable")
