@@ -30,6 +30,7 @@ from train.data.world.duplicates import near_duplicate
 CURATED, WANTED, OTHERS, COPIES = 1000, 4000, 4000, 2000
 """Pictures: of the curated set; and of the pool, of that world, of other things, and near-duplicates of any of these."""
 GROUP = 256
+ARMS = ("curated", "random")
 Row = dict[str, object]
 
 
@@ -73,8 +74,8 @@ def run(*words: object) -> None:
         sys.exit(f"{words[0]} ended with status {status}")
 
 
-def choose(work: Path, options: argparse.Namespace) -> dict[str, list[Path]]:
-    """By arm, what each seed learns from: the retrieved pictures, and as many at random; told with what is in them."""
+def choose(work: Path, options: argparse.Namespace) -> None:
+    """Write what each arm and seed learns from: the retrieved pictures, and as many at random; told with what they are."""
     out, pool = work / "curation", open_source(work / "pool.parquet")
     run(
         *("train.curate", "--curated", work / "curated.parquet", "--pool", work / "pool.parquet", "--out", out),
@@ -86,31 +87,29 @@ def choose(work: Path, options: argparse.Namespace) -> dict[str, list[Path]]:
     labels = np.array([pool.label(place) for place in range(len(pool))])
     kinds = sorted(set(labels))
     print(f"\n{'':28}{'pictures':>9}" + "".join(f"{kind:>14}" for kind in kinds))
-    arms: dict[str, list[Path]] = {"curated": [], "random": []}
-    for name, rows in (("the pool", np.arange(len(pool))), ("curated", kept), *_random(len(pool), len(kept), options)):
+    chosen = {"the pool": np.arange(len(pool)), "curated": kept} | {
+        f"random {seed}": np.sort(np.random.default_rng([1, seed]).choice(len(pool), len(kept), replace=False))
+        for seed in range(options.seeds)
+    }
+    for name, rows in chosen.items():
         shares = "".join(f"{(labels[rows] == kind).mean():14.3f}" for kind in kinds)
         print(f"{name:28}{len(rows):9,}{shares}", flush=True)
         if name != "the pool":
-            path = work / f"{name.replace(' ', '-')}.parquet"
-            write(path, (_row(pool, int(place), labels[place]) for place in rows))
-            arms[name.split()[0]].append(path)
-    arms["curated"] *= options.seeds
-    return arms
+            write(work / f"learn-{name.replace(' ', '-')}.parquet", (_row(pool, int(row), labels[row]) for row in rows))
 
 
-def _random(pool: int, count: int, options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
-    for seed in range(options.seeds):
-        yield f"random {seed}", np.sort(np.random.default_rng([1, seed]).choice(pool, count, replace=False))
+def learnt_from(work: Path, arm: str, seed: int) -> Path:
+    return work / ("learn-curated.parquet" if arm == "curated" else f"learn-random-{seed}.parquet")
 
 
-def learn(work: Path, arm: str, seed: int, data: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+def learn(work: Path, arm: str, seed: int, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Train, read the scale: by title of the row, the value of each column."""
     out, scores = work / f"run-{arm}-{seed}", work / f"{arm}-{seed}.json"
     if not (out / "account.json").exists():
         schedule = ("--optim.steps", options.steps, "--optim.temperature-warmup-steps", options.steps)
         schedule += ("--high-resolution.steps", 0, "--seed", seed)
         resume = ("--resume",) if (out / "config.json").exists() else ("--recipe", options.recipe, *schedule)
-        run("train.pretrain", "--data", data, "--out", out, *resume)
+        run("train.pretrain", "--data", learnt_from(work, arm, seed), "--out", out, *resume)
     if not scores.exists():
         baselines = "--baselines" if seed == 0 and arm == "curated" else "--no-baselines"
         run("train.evaluate", "emergence", "--model", out, "--out", scores, "--seed", 1, "--workers", 1, baselines)
@@ -151,11 +150,12 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     if not (options.work / "pool.parquet").exists():
         make_sets(options.work, options.world, options.others)
-    arms = choose(options.work, options)
-    found: dict[str, list[dict]] = {arm: [] for arm in arms}
+    if not all(learnt_from(options.work, arm, seed).exists() for arm in ARMS for seed in range(options.seeds)):
+        choose(options.work, options)
+    found: dict[str, list[dict]] = {arm: [] for arm in ARMS}
     for seed in range(options.seeds):
-        for arm, paths in arms.items():
-            found[arm].append(learn(options.work, arm, seed, paths[seed], options))
+        for arm in ARMS:
+            found[arm].append(learn(options.work, arm, seed, options))
     tell(found)
 
 
