@@ -12,6 +12,7 @@ an image and a row group a page of one kind; the metadata of its schema holds th
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,7 +103,12 @@ class Curation:
         path = _inside(self.root, REPORT)
         if path.stat().st_size > LARGEST_REPORT:
             raise RequestError(f"{path} is larger than any report. Write it anew: {_remedy(self.root)}")
-        return path.read_text(encoding="utf-8", errors="replace")
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise RequestError(
+                f"{path} cannot be read ({error.strerror}). Write it anew: {_remedy(self.root)}"
+            ) from error
 
 
 def write_dropped(root: Path, steps: Sequence[Step], found: Sequence[tuple[Kind, Iterable[Dropped]]]) -> Path:
@@ -119,7 +125,7 @@ def write_dropped(root: Path, steps: Sequence[Step], found: Sequence[tuple[Kind,
 
 def open_curation(root: Path) -> Curation:
     """What the folder of a curation shows; RequestError where it is none, or was not reported on."""
-    if not root.is_dir():
+    if not os.path.isdir(root):  # which finds nothing, too, where nobody may look
         raise RequestError(f"{root} is no folder here; give the one that --out of python -m train.curate named.")
     with _opened(root) as file:
         summary = json.loads(file.schema_arrow.metadata[_SUMMARY])
@@ -145,7 +151,7 @@ def _opened(root: Path) -> Iterator[pq.ParquetFile]:
 def _inside(root: Path, name: str) -> Path:
     """A file of the folder; RequestError where it is not there, or is a link that leads out of it."""
     path = root / name
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise RequestError(f"{root} has no {name}: it is no folder of train.curate, or needs {_remedy(root)}")
     if path.resolve().parent != root.resolve():
         raise RequestError(f"{path} is a link to another folder, which is not followed; give that folder itself.")

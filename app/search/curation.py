@@ -1,5 +1,6 @@
 """What the fold "Curation run" is sent: the counts of a curation, and what it dropped, a page at a time."""
 
+import os
 from pathlib import Path
 
 from app.compact import base64_of
@@ -12,7 +13,7 @@ def opened(path: str) -> Curation:
     name = (path or "").strip()
     if not name:
         raise RequestError("Type the path of a curation: the folder that --out of python -m train.curate named.")
-    return open_curation(Path(name).expanduser())
+    return open_curation(Path(os.path.expanduser(name)))
 
 
 def curation_prop(curation: Curation) -> dict:

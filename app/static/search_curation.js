@@ -114,7 +114,9 @@ function read() {
   if (!props.report) return;
   const frame = node("iframe", "");
   frame.setAttribute("sandbox", ""); // a page from a folder may run nothing and reach nothing here
-  Object.assign(frame, { title: "Report of the curation", srcdoc: props.report });
+  // or a link to a place in the report would open this page in it
+  const srcdoc = props.report.replace("<head>", '<head><base href="about:srcdoc">');
+  Object.assign(frame, { title: "Report of the curation", srcdoc });
   const close = button("Close", () => report.close());
   report.replaceChildren(close, frame);
   report.showModal();

@@ -1,5 +1,7 @@
 """The folder of a curation as whoever looks at it finds it: pages, and sentences for what is none."""
 
+from pathlib import Path
+
 import pytest
 
 from core import RequestError
@@ -48,8 +50,9 @@ def test_nothing_dropped_is_no_page(tmp_path):
 
 
 def test_what_is_no_curation_is_told_so_with_the_remedy(root, tmp_path):
-    with pytest.raises(RequestError, match="no folder here"):
-        open_curation(tmp_path / "nowhere")
+    for nowhere in (tmp_path / "nowhere", tmp_path / ("x" * 300), Path("\0")):
+        with pytest.raises(RequestError, match="no folder here"):
+            open_curation(nowhere)
     with pytest.raises(RequestError, match=f"has no {DROPPED}.*python -m train.curate report --out"):
         open_curation(tmp_path)
     (root / DROPPED).write_bytes((root / DROPPED).read_bytes()[:-30])

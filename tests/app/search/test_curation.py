@@ -45,6 +45,11 @@ def test_an_empty_path_says_what_to_type(path):
         opened(path)
 
 
+def test_a_home_that_nobody_has_is_no_folder():
+    with pytest.raises(RequestError, match="no folder here"):
+        opened("~nobody-of-that-name/curation")
+
+
 @pytest.mark.parametrize(
     ("access", "headers", "fine"),
     [

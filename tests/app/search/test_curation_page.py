@@ -13,7 +13,10 @@ from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
 EVIL = '<img src=x onerror="window.hacked=1">.png'
-SCRIPT = "<!doctype html><h1 id=top>What was kept</h1><script>parent.hacked = 1; document.title = 'hacked'</script>"
+SCRIPT = (
+    "<!doctype html><html><head></head><body><h1>What was kept</h1><a href='#end'>the end</a>"
+    "<script>parent.hacked = 1</script><h2 id=end style='margin-top: 3000px'>The end</h2>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,8 @@ def test_a_curation_is_opened_browsed_and_its_report_read(page, curation):
         fold.get_by_role("button", name="Open the report").click()
         report = page.frame_locator("dialog iframe")
         expect(report.locator("h1")).to_have_text("What was kept")
+        report.get_by_role("link").click()
+        expect(report.locator("h2")).to_be_in_viewport()
         page.get_by_role("button", name="Close").click()
         expect(page.locator("dialog[open]")).to_have_count(0)
 
