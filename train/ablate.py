@@ -66,8 +66,18 @@ class Command:
     """Of the grid `scaling`: WIDTHxDEPTHxHEADS each; the recipe's model where none is given."""
     counts: tuple[int, ...] = ()
     """Of the grid `scaling`: numbers of images to learn from; 0 for all."""
+    show: tuple[str, ...] = ()
+    """Scores in the table and the plot, by their names in results.json, which has all; all where none is named."""
     recipe: RecipeName = "tiny"
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+
+    def shown(self, rows: Sequence[Row]) -> list[str]:
+        """Names of the scores to show. RequestError for one that the runs have not."""
+        names = list(rows[0].scores[0])
+        unknown = [name for name in self.show if name not in names]
+        if unknown:
+            raise RequestError(f"There is no score {unknown[0]!r} to show; choose from {', '.join(names)}.")
+        return list(self.show) or names
 
     def cells(self) -> list[Cell]:
         if self.grid == "scaling":
@@ -138,11 +148,13 @@ def _write(command: Command, rows: Sequence[Row]) -> None:
     write_results(command.out / "results.json", results)
 
 
-def as_text(rows: Sequence[Row], seeds: int) -> str:
-    """The table: a row for each cell, the mean over seeds ± the deviation between them."""
-    names = list(rows[0].scores[0])
+def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
+    """The table, the mean over seeds ± the deviation between them: a line for each cell, or for each score where these
+    are more."""
     table = [["", *names]]
     table += [[row.cell.name, *(f"{row.mean(name):.3f} ±{row.deviation(name):.3f}" for name in names)] for row in rows]
+    if len(names) > len(rows):
+        table = list(zip(*table, strict=True))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(
@@ -165,10 +177,11 @@ def main(words: list[str]) -> int:
         if not torch.cuda.is_available():
             keep_freed_memory()
         rows = ablate(command)
+        names = command.shown(rows)
         told = f"Written to {command.out / 'results.json'}."
         if command.grid == "scaling":
-            told += f" Drawn into {draw_scaling(rows, command.out)}."
-        print(f"{as_text(rows, len(command.seeds))} {told}")
+            told += f" Drawn into {draw_scaling(rows, names, command.out)}."
+        print(f"{as_text(rows, names, len(command.seeds))} {told}")
     except DinoError as error:
         print(f"python -m train.ablate: {error}", file=sys.stderr)
         return 2

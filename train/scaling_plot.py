@@ -6,15 +6,14 @@ from pathlib import Path
 from train.grids import Row
 
 
-def draw_scaling(rows: Sequence[Row], folder: Path) -> Path:
-    """`scaling.svg` in the folder, and the same as .png: for each score a panel over images, a curve for each model,
-    and one over parameters, a curve for each number of images. Bars are deviations between seeds.
+def draw_scaling(rows: Sequence[Row], names: Sequence[str], folder: Path) -> Path:
+    """`scaling.svg` in the folder, and the same as .png: for each named score a panel over images, a curve for each
+    model, and below it one over parameters, a curve for each number of images. Bars are deviations between seeds.
 
     Where one of the two does not vary, its panels are left out; where neither does, both are drawn.
     """
     from matplotlib.figure import Figure  # 1 s to import, wanted only here
 
-    names = list(rows[0].scores[0])
     by_images = _curves([(row.parameters, row.images, row) for row in rows])
     by_size = _curves([(row.images, row.parameters, row) for row in rows])
     panels = [
@@ -22,9 +21,9 @@ def draw_scaling(rows: Sequence[Row], folder: Path) -> Path:
         for curves, axis, told in ((by_images, "images", _million), (by_size, "parameters", _count))
         if len(next(iter(curves.values()))) > 1
     ] or [(by_images, "images", _million), (by_size, "parameters", _count)]
-    figure = Figure(figsize=(5 * len(panels), 3.4 * len(names)), layout="constrained")
-    grid = figure.subplots(len(names), len(panels), squeeze=False)
-    for name, line in zip(names, grid, strict=True):
+    figure = Figure(figsize=(4 * len(names), 3.2 * len(panels)), layout="constrained")
+    grid = figure.subplots(len(panels), len(names), squeeze=False)
+    for name, line in zip(names, grid.T, strict=True):
         for (curves, axis, told), panel in zip(panels, line, strict=True):
             for number, (fixed, points) in enumerate(curves.items()):
                 places, found = zip(*points, strict=True)

@@ -50,7 +50,9 @@ def test_a_grid_is_run_once_and_told(photographs, labelled, tmp_path, monkeypatc
     written = json.loads((tmp_path / "results.json").read_text())
     assert [row["cell"] for row in written["rows"]] == ["without KoLeo", "with KoLeo"]
     assert written["rows"][0]["means"]["linear"] == pytest.approx(np.mean([one["linear"] for one in rows[0].scores]))
-    assert "linear" in as_text(rows, 2).splitlines()[0]
+    assert given.shown(rows) == list(rows[0].scores[0]) and replace(given, show=("linear",)).shown(rows) == ["linear"]
+    with pytest.raises(RequestError, match="no score 'depth'"):
+        replace(given, show=("depth",)).shown(rows)
     load_model(tmp_path / "runs" / "with-KoLeo-seed1", device="cpu")
     losses = {name: logged(tmp_path / "runs" / f"{name}-seed0")[-1][-1] for name in ("without-KoLeo", "with-KoLeo")}
     assert losses["without-KoLeo"] == 0 != losses["with-KoLeo"]
@@ -106,15 +108,26 @@ def test_a_teacher_is_compared_with_none():
         distillation_cells(SHORT, [], "")
 
 
+def test_the_longer_side_of_a_table_goes_down():
+    rows = [
+        Row(Cell(name, SHORT, ()), [{"a": 0.1, "b": 0.2, "c": 0.3}, {"a": 0.3, "b": 0.2, "c": 0.3}], 1, 1)
+        for name in "xy"
+    ]
+    head, first, *_ = as_text(rows, ["a", "b"], 2).splitlines()
+    assert head.split() == ["a", "b"] and first.split() == ["x", "0.200", "±0.141", "0.200", "±0.000"]
+    lines = as_text(rows, ["a", "b", "c"], 2).splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["x", "a", "b", "c"]
+
+
 def test_the_curves_are_drawn(tmp_path):
     rows = [
         Row(Cell(f"{size}", SHORT, ()), [{"k-NN": 0.1 * place}, {"k-NN": 0.1 * place + 0.02}], size, images)
         for place, (size, images) in enumerate((size, images) for size in (10**5, 10**6) for images in (100, 1000))
     ]
-    path = draw_scaling(rows, tmp_path)
+    path = draw_scaling(rows, ["k-NN"], tmp_path)
     assert path.read_text().lstrip().startswith("<?xml")
     with Image.open(tmp_path / "scaling.png") as image:
-        assert image.width > image.height > 300
+        assert image.height > image.width > 300
 
 
 def test_nothing_asked_and_mistakes_end_with_a_sentence(photographs, tmp_path, capsys):
