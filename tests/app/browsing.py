@@ -16,17 +16,21 @@ PATIENCE_MS = 60_000
 
 
 @contextmanager
-def opened(browser: Browser, url: str, *, first: str = "", **options) -> Iterator[Page]:
+def opened(browser: Browser, url: str, *, first: str = "", wanted: str = "", **options) -> Iterator[Page]:
     """A page of its own visitor; afterwards nothing was wrong, nobody else was asked, no name was taken for HTML.
 
-    `first` is a script that runs before any of the page.
+    `first` is a script that runs before any of the page; a complaint of the browser with `wanted` in it is no fault.
     """
     context = browser.new_context(**DESKTOP | options)
     context.add_init_script(first)
     page = context.new_page()
     home = "/".join(url.split("/")[:3])
     wrong = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+
+    def is_fault(told: str) -> bool:
+        return not (wanted and wanted in told)
+
+    page.on("console", lambda told: told.type == "error" and is_fault(told.text) and wrong.append(told.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: request.url.startswith((home, "data:", "blob:")) or wrong.append(request.url))
     try:

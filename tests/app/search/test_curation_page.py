@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from core.curation import REPORT, Dropped, Kind, Step, write_dropped
+from tests.app.browsing import open_fold, opened
 from tests.app.small import photograph
-from tests.app.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
 EVIL = '<img src=x onerror="window.hacked=1">.png'
@@ -19,33 +19,14 @@ SCRIPT = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=60_000)  # a loaded machine is slow, not wrong
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The page on its Search tab with the fold open; afterwards, nothing was wrong and nothing of a name was run."""
-    address, _ = served
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    wrong = []
-    # that the report's script is kept from running is said in the console, and is what is wanted
-    page.on("console", lambda told: told.type == "error" and "sandboxed" not in told.text and wrong.append(told.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or wrong.append(request.url))
-    page.goto(address)
-    page.get_by_role("tab", name="Search").click()
-    page.locator("#search-curations button").first.click()
-    yield page
-    hacked = page.evaluate("window.hacked")
-    context.close()
-    assert wrong == [] and hacked is None
+    """The page on its Search tab with the fold open."""
+    # that the report's script is kept from running is what the browser complains of
+    with opened(browser, served[0], wanted="sandboxed") as page:
+        page.get_by_role("tab", name="Search").click()
+        open_fold(page, "search-curations")
+        yield page
 
 
 @pytest.fixture
