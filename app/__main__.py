@@ -68,31 +68,34 @@ def main(words: list[str] | None = None) -> int:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
     # side by side: the model is on its way while Gradio is imported and the page is put together
-    with ThreadPoolExecutor(1, thread_name_prefix="first-view") as beside:
-        engine = beside.submit(start_engine, options.model, options.collections)
+    with ThreadPoolExecutor(1, thread_name_prefix="first-view") as pool:
+        beside = pool.submit(start_engine, options.model, options.collections)
         from app.quickstart import import_gradio
 
         import_gradio()
         from app.build import serve
         from core import DinoError
 
+        engine, warming = beside.result()
         try:
-            serve(options, engine.result())
+            serve(options, engine)
         except DinoError as error:
             print(f"python -m app: {error}", file=sys.stderr)
+            warming.join()  # torch aborts where the interpreter is taken down around one of its calculations
             return 2
     return 0
 
 
 def start_engine(model: str, collections: Path | None = None):
-    """An engine whose model is being loaded and which will then look at the first pictures, before anyone asks."""
+    """An engine whose model is being loaded, and the thread in which it looks at the first pictures, before anyone
+    asks."""
     from app.engine import Engine
     from app.search.shelf import Shelf
 
     engine = Engine(model, shelf=Shelf(collections))
-    # waited for at the end: torch aborts where the interpreter is taken down around one of its calculations
-    threading.Thread(target=warm_up, args=[engine], name="first-view").start()
-    return engine
+    warming = threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True)
+    warming.start()
+    return engine, warming
 
 
 def warm_up(engine) -> None:
