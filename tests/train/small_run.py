@@ -1,8 +1,11 @@
 """A run small enough for a test, in this process or in its own, and what it leaves to compare."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -48,6 +51,18 @@ def start(config: RunConfig, data: Path, out: Path, *, resume: bool = False, ran
 def finish(process: subprocess.Popen) -> None:
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors[-3000:]
+
+
+def killed_and_resumed(config: RunConfig, data: Path, run: Path, kills_after: Sequence[int]) -> None:
+    """A whole run, killed as soon as its log has so many lines, and gone on with each time."""
+    process = start(config, data, run)
+    for lines in kills_after:
+        while process.poll() is None and logged_lines(run) < lines:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = start(config, data, run, resume=True)
+    finish(process)
 
 
 def logged_lines(run: Path) -> int:

@@ -1,8 +1,6 @@
 """Whole distillations: the command, what it leaves, a teacher's own heads, kills, several processes."""
 
 import json
-import signal
-import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 from core import DinoError, VisionTransformer, ViTConfig, load_model
 from core.runs import save_backbone, snapshots
 from tests.train.small_run import CONFIG as PRETRAINING
-from tests.train.small_run import finish, last_weights, logged, logged_lines, start
+from tests.train.small_run import finish, killed_and_resumed, last_weights, logged, start
 from train.config import DistillationConfig, RunConfig, from_json, to_json
 from train.distill import for_distillation, main
 from train.pretrain import pretrain
@@ -114,14 +112,7 @@ def test_a_killed_distillation_continues_to_the_bit(photographs, teacher, tmp_pa
     config = replace(config, optim=replace(config.optim, steps=16))
     finish(start(config, photographs, tmp_path / "whole"))
     run = tmp_path / "killed"
-    process = start(config, photographs, run)
-    for kill_after in (3, 9):
-        while process.poll() is None and logged_lines(run) < kill_after:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process = start(config, photographs, run, resume=True)
-    finish(process)
+    killed_and_resumed(config, photographs, run, (3, 9))
     assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 16
     for name, tensor in last_weights(tmp_path / "whole").items():
         assert torch.equal(tensor, last_weights(run)[name]), name

@@ -10,7 +10,16 @@ import torch
 
 from core import load_model
 from core.runs import pictures, read_metrics, snapshots
-from tests.train.small_run import CONFIG, finish, last_checkpoint, last_weights, logged, logged_lines, start
+from tests.train.small_run import (
+    CONFIG,
+    finish,
+    killed_and_resumed,
+    last_checkpoint,
+    last_weights,
+    logged,
+    logged_lines,
+    start,
+)
 from train import checkpoint
 from train.config import HighResolutionConfig, to_json
 from train.pretrain import pretrain
@@ -80,14 +89,7 @@ def test_a_run_killed_about_its_second_phase_continues_to_the_bit(photographs, t
     config = replace(CONFIG, high_resolution=larger, optim=replace(CONFIG.optim, drop_rate=0.3))
     finish(start(config, photographs, tmp_path / "whole"))
     run = tmp_path / "killed"
-    process = start(config, photographs, run)
-    for kill_after in (7, 8, 11):
-        while process.poll() is None and logged_lines(run) < kill_after:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process = start(config, photographs, run, resume=True)
-    finish(process)
+    killed_and_resumed(config, photographs, run, (7, 8, 11))
     assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 14
     for name, tensor in last_weights(tmp_path / "whole").items():
         assert torch.equal(tensor, last_weights(run)[name]), name
