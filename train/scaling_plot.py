@@ -18,20 +18,23 @@ def draw_scaling(rows: Sequence[Row], names: Sequence[str], folder: Path) -> Pat
     by_size = _curves([(row.images, row.parameters, row) for row in rows])
     panels = [
         (curves, axis, told)
-        for curves, axis, told in ((by_images, "images", _million), (by_size, "parameters", _count))
+        for curves, axis, told in ((by_images, "images", _parameters), (by_size, "parameters", _images))
         if len(next(iter(curves.values()))) > 1
-    ] or [(by_images, "images", _million), (by_size, "parameters", _count)]
-    figure = Figure(figsize=(4 * len(names), 3.2 * len(panels)), layout="constrained")
-    grid = figure.subplots(len(panels), len(names), squeeze=False)
-    for name, line in zip(names, grid.T, strict=True):
-        for (curves, axis, told), panel in zip(panels, line, strict=True):
+    ] or [(by_images, "images", _parameters), (by_size, "parameters", _images)]
+    figure = Figure(figsize=(3.6 * len(names), 3 * len(panels)), layout="constrained")
+    for part, (curves, axis, told) in zip(figure.subfigures(len(panels), squeeze=False).flat, panels, strict=True):
+        line = part.subplots(1, len(names), squeeze=False)[0]
+        for name, panel in zip(names, line, strict=True):
             for number, (fixed, points) in enumerate(curves.items()):
                 places, found = zip(*points, strict=True)
                 means, bars = [row.mean(name) for row in found], [row.deviation(name) for row in found]
                 panel.errorbar(places, means, bars, marker="o", capsize=3, label=told(fixed), color=f"C{number}")
-            panel.set(xscale="log", xlabel=axis, ylabel=name)
+            panel.set(xscale="log", xlabel=axis, title=name.replace("_", " "))
+            panel.set_xticks(places, [_short(place) for place in places])
+            panel.minorticks_off()
             panel.grid(alpha=0.3)
-            panel.legend(frameon=False)
+        handles, labels = line[0].get_legend_handles_labels()
+        part.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     path = folder / "scaling.svg"
     figure.savefig(path)
     figure.savefig(path.with_suffix(".png"), dpi=150)
@@ -46,14 +49,20 @@ def _curves(points: Sequence[tuple[int, int, Row]]) -> dict[int, list[tuple[int,
     return curves
 
 
-def _million(parameters: int) -> str:
-    """In words.
-
-    >>> _million(5_520_000), _million(84_000)
-    ('5.5 M parameters', '84 K parameters')
-    """
-    return f"{parameters / 1e6:.1f} M parameters" if parameters >= 1e6 else f"{parameters / 1e3:.0f} K parameters"
+def _parameters(parameters: int) -> str:
+    return f"{_short(parameters)} parameters"
 
 
-def _count(images: int) -> str:
+def _images(images: int) -> str:
     return f"{images:,} images"
+
+
+def _short(number: int) -> str:
+    """In few characters.
+
+    >>> _short(5_520_000), _short(84_000), _short(500)
+    ('5.5 M', '84 K', '500')
+    """
+    if number >= 1e6:
+        return f"{number / 1e6:.1f} M"
+    return f"{number / 1e3:.0f} K" if number >= 1e4 else f"{number}"
