@@ -1,6 +1,6 @@
 """What experience says of a configuration before it is run: sentences for the log, never a refusal."""
 
-from train.config import RunConfig
+from train.config import OptimConfig, RunConfig
 from train.phases import phases
 
 SMALL_BATCH = 256
@@ -41,9 +41,10 @@ def _small_batch(config: RunConfig) -> list[str]:
             f"with a batch this small, {max(1024, 64 * 2 * together)} of them (heads.dino-prototypes) or "
             "objective.centring softmax may learn more steadily."
         )
-    start, share = optim.teacher_momentum[0], (optim.batch / 1024) ** 0.5
+    start, share = OptimConfig().teacher_momentum[0], (optim.batch / 1024) ** 0.5
     slower = 1 - (1 - start) * share
-    if start < slower - 0.001 and optim.steps * (1 - slower) > LEAST_AVERAGES:
+    kept = optim.teacher_momentum[0] == start
+    if kept and start < slower - 0.001 and optim.steps * (1 - slower) > LEAST_AVERAGES:
         said.append(
             f"The teacher's momentum starts at {start}, which was chosen for 1,024 images a step; at {optim.batch}, the "
             f"square-root rule that the learning rate follows gives {slower:.4f} (optim.teacher-momentum)."

@@ -4,7 +4,7 @@
     ├── step-00001000/      complete: nothing but a rename makes this name
     └── step-00002000.part/ being written, or left by a kill; removed at the next save
 
-A checkpoint holds both networks, the optimiser, the loss scaler and the step, in `torch.distributed.checkpoint`'s
+A checkpoint holds both networks, the optimisers, the loss scaler and the step, in `torch.distributed.checkpoint`'s
 format, which can be read back on any number of ranks. The order of images and every random draw follow from the
 seed and the step (`train.data.sampler`), so nothing else is needed.
 """
@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -50,7 +50,7 @@ def save(
     run: Path,
     step: int,
     networks: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     extra: dict,
     keep: int,
     keep_steps: Collection[int] = (),
@@ -65,7 +65,7 @@ def save(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     wait()
-    weights, moments = get_state_dict(networks, optimiser)
+    weights, moments = get_state_dict(networks, optimisers)
     with _one_process_is_meant():
         dcp.save({"networks": weights, "optimiser": moments, "extra": extra}, checkpoint_id=partial)
     if _leads():
@@ -96,12 +96,12 @@ def last_step(run: Path) -> int:
     return max(steps_saved(run), default=0)
 
 
-def load(run: Path, step: int, networks: nn.Module, optimiser: torch.optim.Optimizer, extra: dict) -> None:
+def load(run: Path, step: int, networks: nn.Module, optimisers: Sequence[torch.optim.Optimizer], extra: dict) -> None:
     """Put the checkpoint of `step` into what is given. CheckpointError where it does not fit."""
-    weights, moments = get_state_dict(networks, optimiser)
+    weights, moments = get_state_dict(networks, optimisers)
     state = {"networks": weights, "optimiser": moments, "extra": extra}
     _read(run, step, state)
-    set_state_dict(networks, optimiser, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
+    set_state_dict(networks, optimisers, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
 
 
 def load_networks(run: Path, step: int, networks: nn.Module) -> None:

@@ -34,7 +34,7 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW and its schedules; a step is one update of the weights."""
+    """AdamW, Muon if asked for, and their schedules; a step is one update of the weights."""
 
     steps: int = 125_000
     batch: int = 1024
@@ -48,6 +48,8 @@ class OptimConfig:
     weight_decay: tuple[float, float] = (0.04, 0.4)
     """From first to last step, by a cosine (Caron et al. 2021)."""
     betas: tuple[float, float] = (0.9, 0.999)
+    muon: bool = False
+    """Whether Muon learns the matrices of the blocks and heads (`train.optim.optimisers`); not in the reference."""
     layer_decay: float = 0.9
     """Factor on the learning rate for each block further from the output (the reference's short setup)."""
     patch_embed_lr: float = 0.2

@@ -4,7 +4,7 @@ import itertools
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Loop:
         phase: Phase,
         done: int,
         networks: Learning,
-        optimiser: torch.optim.Optimizer,
+        optimisers: Sequence[torch.optim.Optimizer],
         scaler: torch.amp.GradScaler,
     ) -> int:
         """Go on from step `done` of the run to the end of the phase, or to where it is asked to stop; that step."""
@@ -82,7 +82,7 @@ class Loop:
             meter.step(config.optim.batch, time.perf_counter() - waiting)
             self.quarantine.add([bad for part in parts for bad in part.unreadable])
             batches = self._batches(parts, sampler, done - phase.first, config)
-            report = update(networks, optimiser, scaler, batches, done - phase.first, config, world, self.out)
+            report = update(networks, optimisers, scaler, batches, done - phase.first, config, world, self.out)
             done += 1
             meter.skipped_koleo += report.koleo_skipped
             self._tell(done, report, meter)
@@ -91,7 +91,7 @@ class Loop:
             means = _whole(networks) if saves or shows else {}
             if saves:
                 extra, log_config = {"scaler": scaler.state_dict()}, config.log
-                checkpoint.save(self.out, done, networks, optimiser, extra, log_config.keep, log_config.keep_steps)
+                checkpoint.save(self.out, done, networks, optimisers, extra, log_config.keep, log_config.keep_steps)
                 self._export(done, means)
             if shows:
                 self._show(done, means)

@@ -1,11 +1,13 @@
-"""Which learning rate and weight decay each parameter gets, and AdamW over the groups."""
+"""Which learning rate and weight decay each parameter gets, and the optimisers over the groups."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 from torch import nn
+
+from train.config import OptimConfig
 
 
 class Multipliers(NamedTuple):
@@ -38,25 +40,57 @@ def multipliers(name: str, depth: int, layer_decay: float = 1.0, patch_embed_lr:
     return Multipliers(lr, float(decayed), "last_layer" in parts)
 
 
+def optimisers(networks: Iterable[nn.Module], config: OptimConfig) -> tuple[torch.optim.Optimizer, ...]:
+    """AdamW for all parameters; or, with `config.muon`, Muon for the matrices within blocks and heads, AdamW for others.
+
+    Muon steps along the orthogonal matrix nearest to the mean gradient, so that no direction of a matrix learns much
+    slower than another; scaled to be as long as AdamW's steps, it shares learning rate and weight decay with it.
+    Source: Jordan et al. 2024 (kellerjordan.github.io/posts/muon); for the scale Liu et al. 2025 (arXiv 2502.16982).
+    """
+    networks, factors = list(networks), (config.layer_decay, config.patch_embed_lr)
+    if not config.muon:
+        return (torch.optim.AdamW(parameter_groups(networks, *factors), betas=config.betas, fused=True),)
+    others = parameter_groups(networks, *factors, lambda name: not inner_matrix(name))
+    return (
+        torch.optim.AdamW(others, betas=config.betas, fused=True),
+        torch.optim.Muon(parameter_groups(networks, *factors, inner_matrix), adjust_lr_fn="match_rms_adamw"),
+    )
+
+
+def inner_matrix(name: str) -> bool:
+    """Whether a parameter, by its published name, is a matrix between hidden layers: no embedding, no prototypes.
+
+    >>> [inner_matrix(f"blocks.0.{name}.weight") for name in ("attn.qkv", "mlp.fc1", "norm1")]
+    [True, True, False]
+    """
+    parts = name.split(".")
+    return parts[-1] == "weight" and ("attn" in parts or "mlp" in parts)
+
+
 def parameter_groups(
-    networks: Iterable[nn.Module], layer_decay: float = 0.9, patch_embed_lr: float = 0.2
+    networks: Iterable[nn.Module],
+    layer_decay: float = 0.9,
+    patch_embed_lr: float = 0.2,
+    wanted: Callable[[str], bool] = lambda name: True,
 ) -> list[dict]:
     """Groups for an optimiser: the parameters that share multipliers, each group with these under their own names.
 
-    Plain numbers, since an optimiser's groups go into checkpoints, which hold no objects of ours.
+    `wanted` says by its name which parameters are taken. Plain numbers, since an optimiser's groups go into checkpoints, which hold no objects of ours.
     """
     groups: dict[Multipliers, list[nn.Parameter]] = defaultdict(list)
     for network in networks:
         depth = len(network.blocks) if hasattr(network, "blocks") else 0
         for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
+            if parameter.requires_grad and wanted(name):
                 groups[multipliers(name, depth, layer_decay, patch_embed_lr)].append(parameter)
     return [{"params": parameters} | _plain(factors) for factors, parameters in groups.items()]
 
 
-def set_rates(optimiser: torch.optim.Optimizer, lr: float, weight_decay: float, last_layer_lr: float) -> None:
+def set_rates(
+    optimisers: Iterable[torch.optim.Optimizer], lr: float, weight_decay: float, last_layer_lr: float
+) -> None:
     """Give every group its share of this step's learning rate and weight decay."""
-    for group in optimiser.param_groups:
+    for group in (group for optimiser in optimisers for group in optimiser.param_groups):
         group["lr"] = (last_layer_lr if group["last_layer"] else lr) * group["lr_multiplier"]
         group["weight_decay"] = weight_decay * group["weight_decay_multiplier"]
 

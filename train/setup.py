@@ -1,4 +1,4 @@
-"""From a configuration to what learns: networks, optimiser and loss scaler as they are after any step of a run."""
+"""From a configuration to what learns: networks, optimisers and loss scaler as they are after any step of a run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from train.config import HeadConfig, RunConfig
 from train.dist import World
 from train.distillation import MAIN, Distillation
 from train.learning import Learning
-from train.optim import parameter_groups
+from train.optim import optimisers
 from train.phases import Phase, enlarge
 from train.shard import prepare
 from train.student_teacher import StudentTeacher, build
@@ -59,8 +59,8 @@ def _refuse_other_pictures(config: RunConfig, teacher: ViTConfig, also: tuple[st
 
 def prepared(
     phase: Phase, done: int, config: RunConfig, out: Path, world: World, images: int
-) -> tuple[Learning, torch.optim.Optimizer, torch.amp.GradScaler]:
-    """Networks, optimiser and loss scaler as they are after step `done` of the run, which lies in the phase.
+) -> tuple[Learning, tuple[torch.optim.Optimizer, ...], torch.amp.GradScaler]:
+    """Networks, optimisers and loss scaler as they are after step `done` of the run, which lies in the phase.
 
     A later phase starts from the checkpoint that ended the one before, whether or not the run was interrupted.
     `images`: how many the source has.
@@ -76,15 +76,13 @@ def prepared(
         for backbone in networks.pairs()[0].backbones():
             backbone.load_state_dict(weights)
     networks = prepare(networks, config.compute, world)
-    optim = phase.config.optim
-    groups = parameter_groups((part for _, part in networks.trained()), optim.layer_decay, optim.patch_embed_lr)
-    optimiser = torch.optim.AdamW(groups, betas=optim.betas, fused=True)
+    learn = optimisers((part for _, part in networks.trained()), phase.config.optim)
     scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")
     if not starts:
         extra = {"scaler": scaler.state_dict()}
-        checkpoint.load(out, done, networks, optimiser, extra)
+        checkpoint.load(out, done, networks, learn, extra)
         scaler.load_state_dict(extra["scaler"])
-    return networks, optimiser, scaler
+    return networks, learn, scaler
 
 
 def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: World, images: int) -> Learning:

@@ -1,6 +1,6 @@
 """One update of the weights: forward, backward, clip, optimise, move the teacher."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +66,7 @@ class Report(NamedTuple):
 
 def update(
     networks: Learning,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     scaler: torch.amp.GradScaler,
     parts: Iterable[Batch],
     step: int,
@@ -76,8 +76,9 @@ def update(
 ) -> Report:
     """Train on the parts of one step's batch (one, or several whose gradients add up) and say how it went."""
     rates = Rhythm(config).at(step)
-    set_rates(optimiser, rates.lr, rates.weight_decay, rates.last_layer_lr)
-    optimiser.zero_grad(set_to_none=True)
+    set_rates(optimisers, rates.lr, rates.weight_decay, rates.last_layer_lr)
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(hash((config.seed, step, world.rank)) % 2**63)
     sums: list[torch.Tensor] = []
     lonely = 0
@@ -91,12 +92,14 @@ def update(
             return Report(dict.fromkeys(names, float("nan")), {}, rates, True, lonely)
         scaler.scale(sum(term.value for term in part) / config.compute.accumulate).backward()
         sums.append(values / config.compute.accumulate)
-    scaler.unscale_(optimiser)
+    for optimiser in optimisers:
+        scaler.unscale_(optimiser)
     norms = {
         name: float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.optim.clip))
         for name, network in networks.trained()
     }
-    scaler.step(optimiser)
+    for optimiser in optimisers:
+        scaler.step(optimiser)
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)

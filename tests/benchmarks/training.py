@@ -27,7 +27,7 @@ from train.config import ComputeConfig, HeadConfig, LogConfig, RunConfig
 from train.data.batch import step_masks
 from train.memory import keep_freed_memory
 from train.objective import Batch
-from train.optim import parameter_groups
+from train.optim import optimisers
 from train.pretrain import pretrain
 from train.shard import DTYPES, prepare
 from train.step import update
@@ -119,15 +119,14 @@ def whole_steps(setting: Setting, precisions: list[str], repeat: int) -> None:
         networks = prepare(
             build(run.model, run.heads.dino_prototypes, run.heads.ibot_prototypes), run.compute, setting.world
         )
-        groups = parameter_groups(networks.student.children())
-        optimiser = torch.optim.AdamW(groups, fused=True)
+        learn = optimisers(networks.student.children(), run.optim)
         scaler = torch.amp.GradScaler(device.type, enabled=name == "float16")
         batches = [setting.batch(seed) for seed in range(2)]
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
 
-        def step(networks=networks, optimiser=optimiser, scaler=scaler, run=run, batches=batches) -> None:
-            update(networks, optimiser, scaler, batches[:1], 20_000, run, setting.world, Path(tempfile.gettempdir()))
+        def step(networks=networks, learn=learn, scaler=scaler, run=run, batches=batches) -> None:
+            update(networks, learn, scaler, batches[:1], 20_000, run, setting.world, Path(tempfile.gettempdir()))
 
         seconds = fastest({name: step}, repeat)[name]
         work = step_work(run).total

@@ -7,7 +7,8 @@ import torch
 
 from core import DinoError, ViTConfig
 from tests import data
-from train.optim import multipliers, parameter_groups, set_rates
+from train.config import OptimConfig
+from train.optim import multipliers, optimisers, parameter_groups, set_rates
 from train.schedule import Schedule
 from train.student_teacher import build
 
@@ -45,8 +46,30 @@ def test_every_trained_parameter_is_in_exactly_one_group():
     groups = parameter_groups([student.backbone, student.dino_head, student.ibot_head])
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in student.parameters() if p.requires_grad)
+    adam, muon = optimisers([student.backbone, student.dino_head, student.ibot_head], OptimConfig(muon=True))
+    both = [id(parameter) for one in (adam, muon) for group in one.param_groups for parameter in group["params"]]
+    assert sorted(both) == sorted(grouped)
     optimiser = torch.optim.AdamW(groups)
-    set_rates(optimiser, lr=1.0, weight_decay=0.1, last_layer_lr=0.0)
+    set_rates([optimiser], lr=1.0, weight_decay=0.1, last_layer_lr=0.0)
     for group in optimiser.param_groups:
         assert group["lr"] == (0.0 if group["last_layer"] else group["lr_multiplier"])
         assert group["weight_decay"] == pytest.approx(0.1 * group["weight_decay_multiplier"])
+
+
+def test_muon_steps_along_orthogonal_matrices_and_learns_the_rest_by_adam():
+    """A gradient with one direction a hundred times stronger moves all directions alike; embeddings go Adam's way."""
+    student = build(ViTConfig(width=16, depth=1, heads=2, image_size=28), 8, 8, hidden=8, bottleneck=4).student
+    weight, before = student.backbone.blocks[0].attn.proj.weight, student.backbone.patch_embed.proj.weight.clone()
+    start = weight.detach().clone()
+    learn = optimisers([student.backbone], OptimConfig(muon=True, patch_embed_lr=1.0, layer_decay=1.0))
+    set_rates(learn, lr=0.01, weight_decay=0.0, last_layer_lr=0.0)
+    for parameter in student.backbone.parameters():
+        parameter.grad = torch.full_like(parameter, 3.0)
+    left, right = (torch.linalg.qr(torch.randn(16, 16))[0] for _ in range(2))
+    weight.grad = left @ torch.diag(torch.logspace(2, 0, 16)) @ right
+    for optimiser in learn:
+        optimiser.step()
+    lengths = torch.linalg.svdvals(start - weight.detach()) / (0.01 * 0.2 * 16**0.5)
+    assert lengths.max() / lengths.min() < 2.5 and float(lengths.mean()) == pytest.approx(1, abs=0.3)
+    moved = before - student.backbone.patch_embed.proj.weight
+    torch.testing.assert_close(moved, torch.full_like(before, 0.01))

@@ -71,6 +71,18 @@ def test_two_processes_equal_one(photographs, tmp_path):
 
 
 @pytest.mark.slow
+def test_muon_is_the_same_after_a_kill_and_over_two_processes(photographs, tmp_path):
+    """Its steps are orthogonal to bfloat16's rounding, so that two processes agree to that."""
+    config = replace(CONFIG, optim=replace(CONFIG.optim, muon=True))
+    finish(start(config, photographs, tmp_path / "whole"))
+    killed_and_resumed(config, photographs, tmp_path / "killed", (4,))
+    assert logged(tmp_path / "killed") == logged(tmp_path / "whole")
+    finish(start(config, photographs, tmp_path / "two", ranks=2))
+    for alone, together in zip(logged(tmp_path / "whole"), logged(tmp_path / "two"), strict=True):
+        assert together == pytest.approx(alone, rel=2e-3)
+
+
+@pytest.mark.slow
 def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
     finish(start(CONFIG, photographs, tmp_path / "whole"))
     process = start(CONFIG, photographs, tmp_path / "moved", ranks=2)
