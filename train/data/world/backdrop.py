@@ -70,8 +70,16 @@ def _smooth(low: float, high: float, x: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _mix(a, b, share: np.ndarray) -> np.ndarray:
-    return a + (b - a) * share[:, None]
+def mix(a, b, share: np.ndarray) -> np.ndarray:
+    """Between colours [3] or [n, 3], by the share [n] of the second; channel by channel, since numpy is several times
+    slower where it has to repeat something along an axis of three."""
+    if np.ndim(a) == np.ndim(b) == 2:
+        return a + (b - a) * share[:, None]
+    mixed = np.empty((len(share), 3))
+    for channel in range(3):
+        low, high = a[..., channel], b[..., channel]
+        mixed[:, channel] = low + (high - low) * share
+    return mixed
 
 
 def look(
@@ -85,7 +93,7 @@ def look(
     seen = Seen(distance, np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n), np.zeros(n, bool))
     sky, on_ground, on_wall = (np.flatnonzero(kind == k) for k in range(3))
     if len(sky):
-        seen.colour[sky] = sky_colour(place, rays[sky])
+        seen.colour[sky] = sky_colour(place, rays.take(sky, axis=0))
     if len(on_wall):
         _wall(place, seen, on_wall, origin, rays, distance, pixel)
     if len(on_ground):
@@ -101,15 +109,15 @@ def sky_colour(place: Place, rays: np.ndarray) -> np.ndarray:
         beams = _noise(np.arctan2(rays[:, 2], rays[:, 0]) * 9 + height * 2.5, place.seed, 0.0) * _smooth(
             -0.1, 0.5, height
         )
-        return _mix(horizon, zenith, _smooth(-0.02, 0.75, height) * 0.85 + 0.25 * beams)
-    colour = _mix(horizon, zenith, np.clip(height, 0, 1) ** 0.55)
+        return mix(horizon, zenith, _smooth(-0.02, 0.75, height) * 0.85 + 0.25 * beams)
+    colour = mix(horizon, zenith, np.clip(height, 0, 1) ** 0.55)
     toward = np.clip(rays @ place.sun, 0, 1)
     colour = colour + linear(place.sun_colour) * (0.18 * toward**12 + 0.5 * toward**300)[:, None]
     if place.clouds > 0:
         colour = _clouds(place, rays, colour, toward)
     if place.hills != NO_HILLS:
         low = np.flatnonzero(height < 2.2 * place.hill_height)
-        colour[low] = _hills(place, rays[low], colour[low])
+        colour[low] = _hills(place, rays.take(low, axis=0), colour.take(low, axis=0))
     return colour
 
 
@@ -122,9 +130,9 @@ def _clouds(place: Place, rays: np.ndarray, colour: np.ndarray, toward: np.ndarr
     )
     lit = np.clip(1.08 - 0.5 * _smooth(0.5, 0.95, body), 0, 1.1)
     bright = 0.25 + 0.75 * linear(place.horizon).max()
-    white = _mix(np.array([0.72, 0.77, 0.86]) * bright, np.array([1.0, 0.985, 0.96]) * bright, lit)
+    white = mix(np.array([0.72, 0.77, 0.86]) * bright, np.array([1.0, 0.985, 0.96]) * bright, lit)
     white = white + linear(place.sun_colour) * (0.12 * toward**6)[:, None]
-    return _mix(colour, white, thick * 0.92)
+    return mix(colour, white, thick * 0.92)
 
 
 def _hills(place: Place, rays: np.ndarray, colour: np.ndarray) -> np.ndarray:
@@ -157,21 +165,21 @@ def _hills(place: Place, rays: np.ndarray, colour: np.ndarray) -> np.ndarray:
         cover = _smooth(0.002, -0.002, slope - top)
         if not cover.any():
             continue
-        tone = _mix(near * (0.62 + 0.3 * layer), haze, np.full(len(rays), 0.62 - 0.27 * layer))
+        tone = mix(near * (0.62 + 0.3 * layer), haze, np.full(len(rays), 0.62 - 0.27 * layer))
         if place.hills == MOUNTAINS and layer == 0:
             snow = _smooth(
                 0.62,
                 0.8,
                 slope / np.maximum(place.hill_height * 1.15, 1e-6) + 0.3 * (_noise(azimuth * 60, slope * 60, s) - 0.5),
             )
-            tone = _mix(tone, np.array([0.85, 0.9, 0.98]), snow * 0.85)
+            tone = mix(tone, np.array([0.85, 0.9, 0.98]), snow * 0.85)
         if place.hills == CITY:
             tone = _facades(place, azimuth, slope, top, layer, tone)
         else:
             grain = 0.6 * _noise(azimuth * 40, slope * 50, s) + 0.4 * _noise(azimuth * 150, slope * 190, s)
             shaded = _smooth(0.0, 0.9, slope / np.maximum(top, 1e-6))
             tone = tone * (0.72 + 0.24 * shaded + 0.2 * place.detail * grain)[:, None]
-        colour = _mix(colour, tone, cover)
+        colour = mix(colour, tone, cover)
     return colour
 
 
@@ -191,20 +199,20 @@ def _facades(place: Place, azimuth, slope, top, layer: int, tone: np.ndarray) ->
 
 def _wall(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
     t = distance[where]
-    point = origin + rays[where] * t[:, None]
+    point = origin + rays.take(where, axis=0) * t[:, None]
     across = np.cross(place.wall_normal, [0.0, 1.0, 0.0])
     u, v = (point @ across) / place.scale, point[:, 1] / place.scale
     a, b = linear(place.wall_a), linear(place.wall_b)
     if place.wall == STRIPED_WALL:
-        colour = _mix(a, b, _smooth(-0.15, 0.15, np.sin(6.2832 * u * 2.2)))
+        colour = mix(a, b, _smooth(-0.15, 0.15, np.sin(6.2832 * u * 2.2)))
     elif place.wall == BRICK_WALL:
         row = np.floor(v * 9)
         x, y = (u * 4 + 0.5 * (row % 2)) % 1, (v * 9) % 1
         joint = np.maximum(_smooth(0.05, 0.0, np.minimum(x, 1 - x)), _smooth(0.1, 0.0, np.minimum(y, 1 - y)))
         shade = 0.75 + 0.5 * _noise(np.floor(u * 4 + 0.5 * (row % 2)) * 2.3, row * 3.1, place.seed)
-        colour = _mix(a * shade[:, None], b, joint)
+        colour = mix(a * shade[:, None], b, joint)
     elif place.wall == PANEL_WALL:
-        colour = _mix(a, b, (v < 0.75).astype(float))
+        colour = mix(a, b, (v < 0.75).astype(float))
         edge = _smooth(0.03, 0.0, np.abs(v - 0.75)) + 0.5 * _smooth(0.02, 0.0, np.abs(u * 2.4 % 1 - 0.5)) * (v < 0.75)
         colour = colour * (1 - 0.3 * np.clip(edge, 0, 1))[:, None]
     else:
@@ -218,7 +226,7 @@ def _wall(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, p
 
 def _ground(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
     t = distance[where]
-    point = origin + rays[where] * t[:, None]
+    point = origin + rays.take(where, axis=0) * t[:, None]
     x, z = point[:, 0] / place.scale, point[:, 2] / place.scale
     blur = t * pixel / place.scale / np.maximum(-rays[where, 1], 0.03) ** 0.5
     a, b = linear(place.ground_a), linear(place.ground_b)
@@ -246,7 +254,7 @@ def _ground(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance,
     else:
         broad = grain((0.35, 1, 1, 1), (1.3, 2, 1, 0.6))
         share = np.clip(0.5 + broad * (0.5 if kind in (ASPHALT, CARPET) else 1.0), 0, 1)
-        colour = _mix(a, b, share)
+        colour = mix(a, b, share)
         amount = {GRASS: 0.6, DIRT: 0.5, SEABED: 0.3, SAND: 0.16, SNOW: 0.05, ASPHALT: 0.2, CARPET: 0.2}[kind]
         if kind == GRASS:
             # blades stand up: noise drawn out along the line of sight looks like them
@@ -287,7 +295,7 @@ def _road(place: Place, point: np.ndarray, width, colour, asphalt, fine) -> np.n
     near = 1 / (1 + (soft / (0.05 * place.lane)) ** 2)
     line = np.clip((0.035 * place.lane - side) / soft + 0.5, 0, 1) * (along % (1.6 * place.lane) < 0.8 * place.lane)
     line = np.maximum(line, np.clip((0.03 * place.lane - np.abs(side - 0.9 * place.lane)) / soft + 0.5, 0, 1))
-    colour = _mix(colour, np.array([0.8, 0.8, 0.76]), line * near * 0.85)
+    colour = mix(colour, np.array([0.8, 0.8, 0.76]), line * near * 0.85)
     beside = np.clip((side - place.lane) / soft + 0.5, 0, 1)
     verge = linear(place.verge) * (1 + (0.3 if place.paved else 0.8) * fine)[:, None]
     if place.paved:
@@ -295,7 +303,7 @@ def _road(place: Place, point: np.ndarray, width, colour, asphalt, fine) -> np.n
         seam = np.minimum(np.minimum(along % slab, slab - along % slab), np.minimum(off % slab, slab - off % slab))
         verge = verge * (1 - 0.3 * near * np.clip(1 - seam / (0.02 * place.lane), 0, 1))[:, None]
         verge = verge * np.where(side < place.lane * 1.06, 1.25, 1.0)[:, None]
-    return _mix(colour, verge, beside)
+    return mix(colour, verge, beside)
 
 
 def _floor(place: Place, x, z, blur, a, b) -> tuple[np.ndarray, np.ndarray]:
@@ -303,7 +311,7 @@ def _floor(place: Place, x, z, blur, a, b) -> tuple[np.ndarray, np.ndarray]:
     if place.ground == TILES:
         x, z = x * 2.2, z * 2.2
         odd = (np.floor(x) + np.floor(z)) % 2
-        colour = _mix(a, b, odd)
+        colour = mix(a, b, odd)
         edge = np.minimum(np.minimum(x % 1, 1 - x % 1), np.minimum(z % 1, 1 - z % 1))
         colour = colour * (1 - 0.4 * sharp * _smooth(0.025, 0.0, edge))[:, None]
         return colour, np.full(len(x), 0.25)
@@ -311,6 +319,6 @@ def _floor(place: Place, x, z, blur, a, b) -> tuple[np.ndarray, np.ndarray]:
     long = z * 0.9 + 0.37 * row
     shade = 0.8 + 0.4 * _noise(row * 5.3, np.floor(long) * 3.7, place.seed)
     grain = _noise(x * 60, place.seed, z * 3) - 0.5
-    colour = _mix(a, b, np.clip(0.5 + 0.8 * grain * sharp, 0, 1)) * shade[:, None]
+    colour = mix(a, b, np.clip(0.5 + 0.8 * grain * sharp, 0, 1)) * shade[:, None]
     edge = np.minimum(np.minimum(x * 5 % 1, 1 - x * 5 % 1) / 5, np.minimum(long % 1, 1 - long % 1) / 0.9)
     return colour * (1 - 0.6 * sharp * _smooth(0.012, 0.0, edge))[:, None], np.full(len(x), 0.12)

@@ -117,13 +117,14 @@ class Stage:
         colour, albedo, tone = np.zeros((n, 3)), np.zeros((n, 3)), np.ones((n, 2))
         on, off = np.flatnonzero(hit.shapes[:, 0] >= 0), np.flatnonzero(hit.shapes[:, 0] < 0)
         origin = self.scene.camera.place
-        colour[on], albedo[on], tone[on] = self._things(origin, hit.rays[on], hit.shapes[on], hit.surface[on], look)
-        colour[off], albedo[off], tone[off] = self._background(
-            xy[off], hit.rays[off], hit.distance[off], hit.behind[off], look
-        )
+        things = self._things(origin, *(of.take(on, axis=0) for of in (hit.rays, hit.shapes, hit.surface)), look)
+        behind = self._background(*(of.take(off, axis=0) for of in (xy, hit.rays, hit.distance, hit.behind)), look)
+        for into, front, back in zip((colour, albedo, tone), things, behind, strict=True):
+            _put_rows(into, on, front)
+            _put_rows(into, off, back)
         if place.haze > 0:
             veil = (1 - np.exp(-np.minimum(hit.distance, 1e6) * place.haze)) * (hit.distance < 1e8)
-            colour += (backdrop.linear(place.horizon) - colour) * veil[:, None]
+            colour = backdrop.mix(colour, backdrop.linear(place.horizon), veil)
         return Layer(colour, albedo, tone)
 
     def _things(self, origin, rays, hits, surface, look: Look) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -153,14 +154,14 @@ class Stage:
         seen = backdrop.look(look.place, origin, rays, distance, kind, 1 / self.scene.camera.focal)
         solid = np.flatnonzero(kind > 0)
         colour, all_tone = seen.colour.copy(), np.ones((len(xy), 2))
-        points, openness = origin + rays[solid] * distance[solid, None], np.empty(len(solid))
+        onto, base, openness = rays.take(solid, axis=0), seen.colour.take(solid, axis=0), np.empty(len(solid))
+        points = origin + onto * distance[solid, None]
         pixels.ground_openness(points, self.field, *self.corner, self.step, 2.5 * self.reach, openness)
         gloss, lit, tone = np.zeros((len(solid), 3)), np.zeros((len(solid), 3)), np.zeros((len(solid), 2))
         gloss[:, 0], gloss[:, 1] = np.where(seen.water[solid], 0.0, seen.shine[solid]), 30.0
-        self._shade(
-            light, points, rays[solid], seen.normal[solid], seen.colour[solid], gloss, openness, look, 0.0, lit, tone
-        )
-        colour[solid], all_tone[solid] = lit, tone
+        self._shade(light, points, onto, seen.normal.take(solid, axis=0), base, gloss, openness, look, 0.0, lit, tone)
+        _put_rows(colour, solid, lit)
+        _put_rows(all_tone, solid, tone)
         water = np.flatnonzero(seen.water)
         if len(water):
             colour[water] = self._water(xy[water], rays[water], seen.normal[water], colour[water], look)
@@ -182,11 +183,17 @@ class Stage:
         trace.trace(bent, *self.shapes, row, listing, self.cols, True, flat, hits, surface)
         origin = self.scene.camera.place * np.array([1, -1, 1])
         on = np.flatnonzero((hits[:, 0] >= 0) & (origin[1] + flat[:, 1] * surface[:, 0] > 0))
-        colour[on], _, _ = self._things(origin, flat[on], hits[on], surface[on], look)
+        colour[on], _, _ = self._things(origin, *(of.take(on, axis=0) for of in (flat, hits, surface)), look)
         fresnel = (0.06 + 0.9 * (1 - np.clip(-dots, 0, 1)) ** 3.2)[:, None]
         half = look.place.sun - rays
         glint = np.einsum("ij,ij->i", half, normals) / np.sqrt(np.einsum("ij,ij->i", half, half))
         return below * (1 - fresnel) + colour * fresnel + look.sun_colour * (np.clip(glint, 0, 1) ** 350 * 1.2)[:, None]
+
+
+def _put_rows(into: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """into[rows] = values for C-contiguous [n, k] and [m, k] of one dtype, a row at a time and not a number."""
+    row = np.dtype((np.void, into.dtype.itemsize * into.shape[1]))
+    into.view(row)[rows, 0] = np.ascontiguousarray(values, into.dtype).view(row)[:, 0]
 
 
 def _room_for(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
