@@ -23,8 +23,8 @@ Method = Literal["pca", "cut"]
 METHODS: tuple[Method, ...] = ("cut", "pca")
 """The default first."""
 DEFAULT: Method = "cut"
-"""The better one on features that imitate a trained model's, as good on untrained ones; both lose objects of less than
-a tenth of the picture (tests/benchmarks/foreground.py, to be run again once a trained model is at hand)."""
+"""The better one on features that imitate a trained model's, as good on untrained ones and on the shipped model's; both
+lose objects of less than a tenth of the picture (tests/benchmarks/foreground.py)."""
 CLIP = (1.0, 99.0)
 """Percentiles of the raw values that become 0 and 1."""
 AFFINITY = 0.3
