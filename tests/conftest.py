@@ -1,6 +1,7 @@
 """What every test shares: no network beyond this machine, GPU tests where there is a GPU, no silent skips in CI."""
 
 import os
+import signal
 import socket
 
 import pytest
@@ -8,6 +9,11 @@ import torch
 
 NO_GPU = "needs a CUDA device"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure():
+    """Ctrl-C reaches the programs that tests start: a suite run in the background would hand down that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
