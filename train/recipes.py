@@ -67,19 +67,20 @@ def shipped() -> RunConfig:
     | and hue, saturation and grey changed far more | 26,000 | 15 / 13 | 11 / 11 |
     | with 64 and 128 prototypes, lr 0.006 | 38,000 | 15 / 15 | 12 / 14 |
     | for comparison, a contrastive loss instead (InfoNCE, temperature 0.2): still rising | 38,000 | 18 / 15 | 14 / 12 |
-    | 2 × 56 px alone, temperature 0.03, momentum 0.99, iBOT 1, lr 0.003 | 19,000 | 16 / 15 | 14 / 12 |
+    | 2 × 56 px alone, blocks drawn with 0.06, temperature 0.03, momentum 0.99, iBOT 1, lr 0.003 | 19,000 | 16 / 15 | 14 / 12 |
     | temperature 0.015 | 19,000 | 14 / 14 | 14 / 13 |
     | and momentum 0.9, iBOT 0.3 | 19,000 | 16 / 16 | 14 / 13 |
     | temperature 0.01, momentum 0.7, iBOT 0.3 | 19,000 | 17 / 16 | 14 / 13 |
     | blocks drawn with 0.02 again, 1,024 prototypes, lr 0.006 | 19,000 | 16 / 15 | 12 / 13 |
     | and Muon: this recipe | 19,000 | 18 / 14 | 15 / 14 |
+    | | 66,000 | 18 / 16 | 17 / 15 |
     | | 131,000 | 22 / 21 | 21 / 19 |
     | | 262,000 | 29 / 26 | 24 / 21 |
     | | 640,000 | 33 / 26 | 27 / 24 |
     | and 300 steps at 112 px, what ships | 659,000 | 35 / 27 | 29 / 25 |
     | with 4 crops of 28 px, 0.1 to 0.4 of the picture | 33,000 | 19 / 16 | 16 / 15 |
     | 12 blocks, on photographs and world (k-NN of the category on the scale of emergence: 0.225) | 51,000 | | |
-    | AdamW, lr 0.004 | 64,000 | 18 / 16 | 14 / 13 |
+    | with AdamW instead, lr 0.004 | 64,000 | 18 / 16 | 14 / 13 |
     | | 96,000 | 21 / 16 | 15 / 14 |
     | for comparison, with labels: the world's categories at 56 px, Muon | 19,000 | 21 / 21 | 10 / 11 |
     """

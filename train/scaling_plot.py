@@ -24,13 +24,14 @@ def draw_scaling(rows: Sequence[Row], names: Sequence[str], folder: Path) -> Pat
     figure = Figure(figsize=(3.6 * len(names), 3 * len(panels)), layout="constrained")
     for part, (curves, axis, told) in zip(figure.subfigures(len(panels), squeeze=False).flat, panels, strict=True):
         line = part.subplots(1, len(names), squeeze=False)[0]
+        ticks = sorted({place for points in curves.values() for place, _ in points})
         for name, panel in zip(names, line, strict=True):
             for number, (fixed, points) in enumerate(curves.items()):
                 places, found = zip(*points, strict=True)
                 means, bars = [row.mean(name) for row in found], [row.deviation(name) for row in found]
                 panel.errorbar(places, means, bars, marker="o", capsize=3, label=told(fixed), color=f"C{number}")
             panel.set(xscale="log", xlabel=axis, title=name.replace("_", " "))
-            panel.set_xticks(places, [_short(place) for place in places])
+            panel.set_xticks(ticks, [_short(place) for place in ticks])
             panel.minorticks_off()
             panel.grid(alpha=0.3)
         handles, labels = line[0].get_legend_handles_labels()
@@ -60,9 +61,9 @@ def _images(images: int) -> str:
 def _short(number: int) -> str:
     """In few characters.
 
-    >>> _short(5_520_000), _short(84_000), _short(500)
-    ('5.5 M', '84 K', '500')
+    >>> _short(5_520_000), _short(84_000), _short(4_000)
+    ('5.5 M', '84 K', '4,000')
     """
     if number >= 1e6:
         return f"{number / 1e6:.1f} M"
-    return f"{number / 1e3:.0f} K" if number >= 1e4 else f"{number}"
+    return f"{number / 1e3:.0f} K" if number >= 1e4 else f"{number:,}"

@@ -189,7 +189,7 @@ def wait_for(condition, process, seconds=60):
 @pytest.mark.parametrize("format", ["safetensors", "parquet"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_is_consistent_and_goes_on(how, format, photos, model_path, tmp_path):
-    folder, out, count = many(photos, 500), tmp_path / "out", 500
+    folder, out, count = many(photos, 150), tmp_path / "out", 150
     options = ("--format", format, "--threads", "1")
     process = started(model_path, folder, out, *options)
     # a table has its first part late, so its run is stopped by the clock of its folder alone

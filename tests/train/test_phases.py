@@ -61,6 +61,7 @@ def test_every_recipe_is_possible_and_says_where_its_values_come_from(name):
 
 def test_advice_is_given_for_small_batches_only():
     assert not advice(RunConfig(), images=1_281_167) and not advice(RECIPES["tiny"](), images=10_000)
+    assert not advice(RECIPES["shipped"](), images=10_000), "its quick teacher is chosen, not left as it was"
     small = replace(RunConfig(), optim=replace(RunConfig().optim, batch=32))
     said = " ".join(advice(small, 1_281_167))
     assert "prototypes" in said and "teacher-momentum" in said
