@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = {
     "executable_path": "/usr/bin/chromium",
@@ -13,6 +13,8 @@ DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 PATIENCE_MS = 60_000
 """A loaded machine is slow, not wrong."""
+SETTLED = "new Promise(done => requestIdleCallback(() => requestIdleCallback(() => setTimeout(done, 100))))"
+"""A widget that has just appeared takes its first value up to 25 ms later, over what quick hands have typed by then."""
 
 
 @contextmanager
@@ -22,6 +24,7 @@ def opened(browser: Browser, url: str, *, first: str = "", wanted: str = "", **o
     `first` is a script that runs before any of the page; a complaint of the browser with `wanted` in it is no fault.
     """
     context = browser.new_context(**DESKTOP | options)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(first)
     page = context.new_page()
     home = "/".join(url.split("/")[:3])
@@ -58,14 +61,16 @@ def pick(page: Page, identity: str, option: str) -> None:
 
 def set_number(page: Page, identity: str, value: float) -> None:
     """A slider's value, by its number field."""
-    _filled(page.locator(f"#{identity} input[type=number]"), str(value))
+    fill(page.locator(f"#{identity} input[type=number]"), str(value))
 
 
 def typed(page: Page, identity: str, words: str) -> None:
     """What a text field holds."""
-    _filled(page.locator(f"#{identity} textarea, #{identity} input").first, words)
+    fill(page.locator(f"#{identity} textarea, #{identity} input").first, words)
 
 
-def _filled(field, words: str) -> None:
+def fill(field: Locator, words: str) -> None:
+    field.wait_for()
+    field.page.evaluate(SETTLED)
     field.fill(words)
     field.blur()

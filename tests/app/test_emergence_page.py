@@ -21,7 +21,7 @@ from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
 from core.moment import look, with_steady_colours
 from core.scores import Curve, Reading
 from core.timeline import Timeline, save_timeline, shown
-from tests.app.browsing import DESKTOP, PHONE, open_fold, opened, pick, typed
+from tests.app.browsing import DESKTOP, PHONE, fill, open_fold, opened, pick, typed
 from tests.app.conftest import unused_port
 from tests.app.small import photograph, small_model
 
@@ -148,10 +148,10 @@ def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
         runs.save_backbone(model(number), runs.snapshot_path(tmp_path / "run", number), {"step": str(number)})
     open_fold(page, "run-fold")
     path = page.locator("#run-path input, #run-path textarea")
-    path.fill(str(tmp_path / "nowhere"))
+    fill(path, str(tmp_path / "nowhere"))
     page.locator("#run-open").click()
     expect(page.get_by_text("holds no snapshots; give the folder")).to_be_visible()
-    path.fill(str(tmp_path / "run"))
+    fill(path, str(tmp_path / "run"))
     path.press("Enter")
     expect(page.locator("#timeline .dino-picture")).to_have_count(4)
     expect(step(page)).to_have_text("Step 2 of 2")

@@ -173,12 +173,12 @@ def test_long_jobs_of_one_visitor_do_not_starve_another(served, client, files, f
     assert not all(job.done() for job in jobs), f"answered only after all others, {waited:.1f} s"
     assert waited < 4
     for job in jobs:
-        job.result(timeout=60)
+        job.result(timeout=120)
 
 
 def status_of(url: str, data: bytes | None = None, headers: dict | None = None) -> int:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=10) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=120) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -217,14 +217,14 @@ def test_an_upload_beyond_the_limit_is_refused(served):
 
 
 def test_the_page_s_own_events_are_not_callable_by_name(served):
-    with urllib.request.urlopen(f"{served[0]}/config", timeout=10) as response:
+    with urllib.request.urlopen(f"{served[0]}/config", timeout=120) as response:
         dependencies = json.load(response)["dependencies"]
     public = {entry["api_name"] for entry in dependencies if entry["api_visibility"] == "public"}
     assert public == OFFERED
 
 
 def test_the_page_names_no_other_host(served):
-    with urllib.request.urlopen(served[0], timeout=10) as response:
+    with urllib.request.urlopen(served[0], timeout=120) as response:
         page, policy = response.read().decode(), response.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     for line in page.split("<"):

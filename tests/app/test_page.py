@@ -211,11 +211,11 @@ def test_downloads(page):
 def test_another_model_a_failure_and_back(page):
     page.locator("#model-chip").click()
     pick(page, "model-choice", "own path or hf:owner/name")
-    page.locator("#model-path textarea, #model-path input").first.fill("missing/path")
+    typed(page, "model-path", "missing/path")
     page.locator("#model-load").click()
     expect(page.locator("#model-progress")).to_contain_text("is not there")
     expect(page.locator("#model-progress")).to_contain_text("Small small stays in use")
-    page.locator("#model-path textarea, #model-path input").first.fill("with registers")
+    typed(page, "model-path", "with registers")
     page.locator("#model-load").click()
     expect(page.locator("#model-chip")).to_contain_text("Small with registers")
     choose(page, "Attention")

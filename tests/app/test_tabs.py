@@ -13,7 +13,7 @@ from app.models import Models
 from app.tabs import explore_events, page
 from app.tabs.shared import Fitted, FittedChoice, Shared
 from app.tabs.wiring import answer
-from tests.app.browsing import opened
+from tests.app.browsing import opened, typed
 from tests.app.conftest import unused_port
 from tests.app.small import small_model
 
@@ -77,8 +77,7 @@ def test_nothing_is_lost_on_changing_tabs_and_keys_are_for_the_tab_that_is_seen(
     expect(tab.locator("#facts")).to_contain_text("groups")
     tab.locator("#stage .dino-frame:visible").first.click(position={"x": 60, "y": 60})
     tab.locator("#tab-second-button").click()
-    tab.locator("#second-notes textarea, #second-notes input").fill("kept")
-    tab.locator("#second-notes textarea, #second-notes input").blur()
+    typed(tab, "second-notes", "kept")
     tab.keyboard.press("2")
     tab.keyboard.press("Escape")
     tab.locator("#tab-explore-button").click()

@@ -196,7 +196,7 @@ def test_a_stopped_run_is_consistent_and_goes_on(how, format, photos, model_path
     wait_for(lambda: any(out.glob("*.safetensors")) if format == "safetensors" else out.exists(), process)
     time.sleep(0.3 if format == "parquet" else 0)
     process.send_signal(how)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[how]
     if how == signal.SIGINT:
         assert "Run the same command again" in said
@@ -217,7 +217,7 @@ def test_a_stopped_run_is_consistent_and_goes_on(how, format, photos, model_path
 def test_help_explains_itself():
     command = [sys.executable, "-m", "core.export", "--help"]
     environment = os.environ | {"COLUMNS": "100"}
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment).stdout
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment).stdout
     for word in ("IMAGES", "--out", "--model", "--layer", "--size", "--format", "dinov2-", "goes on where it stopped"):
         assert word in said
 

@@ -89,7 +89,7 @@ def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
     while process.poll() is None and logged_lines(tmp_path / "moved") < 5:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     finish(start(CONFIG, photographs, tmp_path / "moved", resume=True))
     assert logged(tmp_path / "moved")[-1] == pytest.approx(logged(tmp_path / "whole")[-1], rel=1e-4)
 

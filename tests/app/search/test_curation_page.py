@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.curation import REPORT, Dropped, Kind, Step, write_dropped
-from tests.app.browsing import open_fold, opened
+from tests.app.browsing import open_fold, opened, typed
 from tests.app.small import photograph
 
 pytestmark = pytest.mark.slow
@@ -47,8 +47,7 @@ def curation(tmp_path):
 
 
 def open_folder(page: Page, path: object) -> None:
-    field = page.locator("#search-curation-path textarea, #search-curation-path input").first
-    field.fill(str(path))
+    typed(page, "search-curation-path", str(path))
     page.locator("#search-curation-open").click()
 
 

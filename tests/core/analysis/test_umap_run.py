@@ -136,7 +136,7 @@ def test_the_process_ends_with_the_one_that_started_it():
     )
     process.stdin.close()
     process.stdout.read()
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=120) == 1
     process.stdout.close()
 
 
