@@ -95,15 +95,17 @@ function buildCurves(chosen) {
     const tall = CHART.height - CHART.top - CHART.bottom;
     const yOf = (share) => CHART.top + (1 - (Math.min(Math.max(share, low), top) - low) / (top - low)) * tall;
     chart.setAttribute("viewBox", `0 0 ${width} ${CHART.height}`);
-    const curves = shown.map((one) => curve(one, yOf));
+    const fitted = (series, share) => (series.kind === "loss" ? low + share * (top - low) : share); // all of it is seen
+    const heightOf = (series, value) => yOf(fitted(series, shareOf(series, value)));
+    const curves = shown.map((one) => curve(one, heightOf));
     const lit = shown.find((one) => one.key === state.lit);
     chart.replaceChildren(...rules(scores.length ? [low, top] : null, yOf, width), ...ticks(), ...curves);
-    if (lit) chart.append(...baselines(lit, yOf, width));
+    if (lit) chart.append(...baselines(lit, heightOf, width));
     point(Math.min(state.place, Math.max(state.steps.length - 1, 0)));
   }
 
-  function curve(series, yOf) {
-    const places = series.points.map(([step, value]) => `${xOf(step).toFixed(1)},${yOf(shareOf(series, value)).toFixed(1)}`);
+  function curve(series, heightOf) {
+    const places = series.points.map(([step, value]) => `${xOf(step).toFixed(1)},${heightOf(series, value).toFixed(1)}`);
     const faded = state.lit && state.lit !== series.key ? 0.25 : 1;
     const dashes = series.kind === "loss" ? "3 4" : "none";
     const path = svg("polyline", { points: places.join(" "), fill: "none", "stroke-width": 2, "stroke-dasharray": dashes });
@@ -145,13 +147,13 @@ function buildCurves(chosen) {
   }
 
   // What a series reaches without any learning, and how sure its values are.
-  function baselines(series, yOf, width) {
+  function baselines(series, heightOf, width) {
     const band = series.points.filter((point) => point.length === 4);
-    const edge = (at) => band.map((point) => `${xOf(point[0])},${yOf(shareOf(series, point[at]))}`);
+    const edge = (at) => band.map((point) => `${xOf(point[0])},${heightOf(series, point[at])}`);
     const area = svg("polygon", { points: [...edge(2), ...edge(3).reverse()].join(" "), class: "dino-band" });
     area.style.fill = colourOf(series);
     const lines = Object.entries(series.baselines ?? {}).flatMap(([name, value]) => {
-      const y = yOf(shareOf(series, value));
+      const y = heightOf(series, value);
       return [
         svg("line", { x1: CHART.left, x2: width - CHART.right, y1: y, y2: y, class: "dino-baseline" }),
         svg("text", { x: CHART.left + 6, y: y - 4 }, `${name} alone ${value.toFixed(2)}`),

@@ -93,6 +93,12 @@ def test_the_handle_by_keys_and_by_pointer(page):
     assert view(page) == last
 
 
+def test_a_loss_fills_the_height_of_the_plot(page):
+    points = page.locator('#timeline polyline[stroke-dasharray="3 4"]').get_attribute("points")
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    assert heights == pytest.approx([22 + place * (126 - 22) / 7 for place in range(8)], abs=0.1)
+
+
 def test_play_goes_from_the_first_step_to_the_last(page):
     page.locator("#timeline .dino-play").click()
     expect(step(page)).to_have_text("Step 0 of 8")
