@@ -144,7 +144,7 @@ class Trainer:
 
 def _schedule(steps: int) -> list[str]:
     """The recipe's schedules, shortened in proportion."""
-    parts = {"steps": 1.0, "warmup-steps": 0.1, "freeze-last-layer-steps": 0.05, "temperature-warmup-steps": 0.3}
+    parts = {"steps": 1.0, "warmup-steps": 0.1, "freeze-last-layer-steps": 0.0125, "temperature-warmup-steps": 1.0}
     return [word for name, part in parts.items() for word in (f"--optim.{name}", str(max(1, round(part * steps))))]
 
 

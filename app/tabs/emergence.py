@@ -74,7 +74,7 @@ def lay_out(own: bool) -> Emergence:
             )  # fmt: skip
             folder = gr.Textbox(
                 label="Folder on this machine", info="instead of the tray's pictures", max_lines=1,
-                elem_id="train-folder",
+                placeholder="its path", elem_id="train-folder",
             )  # fmt: skip
             start = gr.Button("Start", variant="primary", size="sm", elem_id="train-start")
             progress = gr.HTML(elem_id="train-progress")
@@ -85,7 +85,7 @@ def lay_out(own: bool) -> Emergence:
         with gr.Accordion("Open a run folder", open=False, elem_id="run-fold"):
             path = gr.Textbox(
                 label="Run folder", info="of python -m train.pretrain, also while it trains", max_lines=1,
-                elem_id="run-path",
+                placeholder="its path", elem_id="run-path",
             )  # fmt: skip
             open_run = gr.Button("Open", size="sm", elem_id="run-open")
     with gr.Accordion("What am I seeing?", open=False, elem_id="emergence-lesson", elem_classes="half-page"):

@@ -115,14 +115,16 @@ def _manage(access: Access) -> Manage:
             add_path = gr.Button("Add", size="sm", min_width=80, elem_id="search-add-path")
         with gr.Row():
             tags = gr.Textbox(
-                label="Tags, with commas between", max_lines=1, elem_id="search-new-tags",
+                label="Tags, with commas between", max_lines=1, placeholder="one, two", elem_id="search-new-tags",
                 info="Given to what is added, or put on marked results",
             )  # fmt: skip
             tag = gr.Button("Tag marked", size="sm", elem_id="search-tag", min_width=128, scale=0)
             untag = gr.Button("Untag marked", size="sm", elem_id="search-untag", min_width=128, scale=0)
             remove = gr.Button("Remove marked", size="sm", elem_id="search-remove", min_width=128, scale=0)
         with gr.Row():
-            rename_to = gr.Textbox(label="Rename the collection", max_lines=1, elem_id="search-rename-to")
+            rename_to = gr.Textbox(
+                label="Rename the collection", max_lines=1, placeholder="its new name", elem_id="search-rename-to"
+            )
             rename = gr.Button("Rename", size="sm", elem_id="search-rename", min_width=128, scale=0)
         with gr.Row():
             export = gr.Button("Export as zip", size="sm", elem_id="search-export", min_width=128, scale=0)

@@ -8,6 +8,7 @@ from app.training import ROOT, Trainer, _schedule
 from core import RequestError, load_model
 from core.runs import snapshots, stored_step
 from tests.app.small import photograph
+from train.recipes import recipe
 
 PATIENCE_S = 240
 
@@ -70,12 +71,10 @@ def test_what_cannot_be_trained_is_refused(trainer, tmp_path):
 
 
 def test_the_schedule_is_the_recipes_in_proportion():
-    """Of its 400 steps, `tiny` warms up in 40, freezes 20 and warms the temperature in 120."""
     assert (ROOT / "train" / "pretrain.py").is_file()
-    words = _schedule(200)
-    assert dict(zip(words[::2], words[1::2], strict=True)) == {
-        "--optim.steps": "200",
-        "--optim.warmup-steps": "20",
-        "--optim.freeze-last-layer-steps": "10",
-        "--optim.temperature-warmup-steps": "60",
-    }
+    tiny = recipe("tiny").optim
+    names = ("steps", "warmup_steps", "freeze_last_layer_steps", "temperature_warmup_steps")
+    asked = {f"--optim.{name.replace('_', '-')}": str(getattr(tiny, name)) for name in names}
+    words = _schedule(tiny.steps)
+    assert dict(zip(words[::2], words[1::2], strict=True)) == asked
+    assert _schedule(tiny.steps // 4)[3] == str(tiny.warmup_steps // 4)
