@@ -110,7 +110,7 @@ class ExploreEvents:
         try:
             if sent == NOTHING_SENT:
                 yield {"stage": payloads.photographs(self.engine, tray, loaded, settings)}
-                sent = Sent(handlers.features_key(tray, loaded, settings)[:2])
+                # the screen sends them again: of updates before a component is there, Gradio keeps the last alone
             yield from waits(self.engine, tray, loaded, settings)
             screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
             yield idle | self._shown(tray, loaded, settings, screen)

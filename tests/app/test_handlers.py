@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from app import handlers, sentences
 from app.access import Access
 from app.engine import Engine
 from app.session import NOTHING_SENT, Pin, Settings, Tray
+from app.tabs.explore_events import ExploreEvents
 from app.uploads import add_bytes
 from core import ModelError, RequestError
 from tests.app.small import SIZE, photograph
@@ -39,6 +41,15 @@ def test_every_view_paints_every_picture(engine, tray, settings):
         grid = (item.image.height, item.image.width) if settings.view == "Foreground" else feature_map.grid
         assert layer.dtype == np.uint8 and layer.shape[:2] == grid
     assert screen.facts and screen.painted.caption
+
+
+def test_a_stage_that_appears_late_is_whole(engine, tray):
+    """Of updates that come before a component is there, Gradio keeps the last alone."""
+    events = ExploreEvents(SimpleNamespace(engine=engine), None, None)
+    *_, last = events.paint(tray, "small", None, None, None, NOTHING_SENT, view="PCA", size=SIZE)
+    props = last["stage"].props
+    assert props["pictures"]["pictures"] and props["features"]["grids"] and props["view"]["layers"]
+    assert props["busy"] is False
 
 
 def test_no_control_but_size_layer_and_view_runs_the_model(engine, tray):

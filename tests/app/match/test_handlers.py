@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,7 +8,8 @@ import torch
 from app.engine import Engine
 from app.match import handlers
 from app.match.handlers import MatchSettings, Region
-from app.session import Tray
+from app.session import NOTHING_SENT, Tray
+from app.tabs.match_events import MatchEvents
 from app.uploads import add_bytes
 from core import RequestError
 from tests.app.small import SIZE, photograph
@@ -38,6 +40,15 @@ def test_the_reference_is_matched_with_every_other_picture(engine, tray, model):
     turned = handlers.show(engine, tray, model, USUAL, reference="p1")
     assert turned.reference == 1 and list(turned.pairs) == [0, 2]
     assert handlers.show(engine, tray, model, USUAL, reference="gone").reference == 0
+
+
+def test_a_stage_that_appears_late_is_whole(engine, tray):
+    """Of updates that come before a component is there, Gradio keeps the last alone."""
+    events = MatchEvents(SimpleNamespace(engine=engine), None, None)
+    *_, last = events.paint(tray, "small", "", None, NOTHING_SENT, size=SIZE)
+    props = last["stage"].props
+    assert props["pictures"]["pictures"] and props["features"]["grids"] and props["matches"]
+    assert props["busy"] is False
 
 
 def test_no_control_runs_the_model_and_a_pair_is_compared_once(engine, tray, model):
