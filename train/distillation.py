@@ -100,14 +100,14 @@ class Distillation(nn.Module):
     @torch.no_grad()
     def _cls_targets(self, seen: Seen, temperature: float, config: RunConfig) -> Tensor:
         """[2, B, K]."""
-        logits = self._target_heads.dino_head(seen.cls)
+        logits = self._target_heads.dino_head(seen.cls, exact=True)
         targets = balanced(logits, temperature, config.objective, self.cls_centring)
         return targets.unflatten(0, (2, -1))
 
     @torch.no_grad()
     def _patch_targets(self, patches: Tensor, temperature: float, config: RunConfig) -> Tensor:
         """[M, K] of patches [M, D]."""
-        logits = self._target_heads.patch_head(patches)
+        logits = self._target_heads.patch_head(patches, exact=True)
         return balanced(logits, temperature, config.objective, self.patch_centring)
 
     def _head_terms(

@@ -43,8 +43,16 @@ class PrototypeHead(nn.Module):
             nn.init.trunc_normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, exact: bool = False) -> Tensor:
+        """Logits [.., K] of tokens [.., D], cosines in the type that autocast asks for.
+
+        `exact`: float32 whatever autocast asks for, as a teacher needs them: divided by a temperature of 0.01, a
+        cosine of 0.8 rounded to bfloat16 is a target off by 16 %.
+        """
         x = self.mlp(tokens)
+        if exact:
+            with torch.autocast(x.device.type, enabled=False):
+                return self.last_layer(F.normalize(x.float(), dim=-1, p=2))
         epsilon = 1e-6 if x.dtype == torch.float16 else 1e-12
         return self.last_layer(F.normalize(x, dim=-1, p=2, eps=epsilon))
 

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,7 @@ class Loop:
             batches = self._batches(parts, sampler, done - phase.first, config)
             report = update(networks, optimisers, scaler, batches, done - phase.first, config, world, self.out)
             done += 1
+            meter.skipped_steps += report.skipped
             meter.skipped_koleo += report.koleo_skipped
             self._tell(done, report, meter)
             stopping, ending = self.stop.anywhere(world), done == phase.last
@@ -156,10 +158,12 @@ class Loop:
         if self.journal is None:
             return
         self.journal.advance()
-        if not report.skipped and (done % self.config.log.every == 0 or done == self.config.steps):
+        loss = sum(report.losses.values())
+        if math.isfinite(loss) and (done % self.config.log.every == 0 or done == self.config.steps):
             norms = {f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}
+            norms = {name: value for name, value in norms.items() if math.isfinite(value)}
             counts = {"unreadable": self.quarantine.count, "devices": self.world.size}
-            values = {"loss": sum(report.losses.values())} | report.losses | norms | report.rates._asdict()
+            values = {"loss": loss} | report.losses | norms | report.rates._asdict()
             self.journal.write(done, values | counts | meter.rates())
             meter.reset()
 

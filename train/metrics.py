@@ -16,19 +16,20 @@ class Meter:
 
     def reset(self) -> None:
         self.started, self.waited, self.images, self.steps = time.perf_counter(), 0.0, 0, 0
-        self.skipped_koleo = 0
+        self.skipped_steps = self.skipped_koleo = 0
 
     def step(self, images: int, waited: float) -> None:
         self.images, self.steps, self.waited = self.images + images, self.steps + 1, self.waited + waited
 
     def rates(self) -> dict[str, float]:
-        """Time since the last line, speed, the share of time spent waiting for data, and how often KoLeo was skipped."""
+        """Time since the last line, speed, the share of time spent waiting for data, steps and KoLeo terms skipped."""
         elapsed = time.perf_counter() - self.started
         return {
             "seconds": elapsed,
             "images_per_second": self.images / elapsed,
             "seconds_per_step": elapsed / max(self.steps, 1),
             "data_wait": self.waited / elapsed,
+            "steps_skipped": self.skipped_steps,
             "koleo_skipped": self.skipped_koleo,
         }
 

@@ -1,25 +1,23 @@
 """One update of the weights: forward, backward, clip, optimise, move the teacher."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
+from torch.distributed.tensor import DTensor
 
-from core import DinoError
 from train.config import RunConfig
 from train.dist import World, average
 from train.learning import Learning
+from train.nonfinite import keep_batch, stopped_at
 from train.objective import Batch, Term
 from train.optim import set_rates
 from train.schedule import Schedule
 from train.shard import DTYPES, reshard
-
-
-class NonFiniteError(DinoError):
-    """A loss term became NaN or infinite."""
 
 
 class Rates(NamedTuple):
@@ -52,9 +50,10 @@ class Rhythm:
 
 
 class Report(NamedTuple):
-    """What a step did: its mean terms over parts and ranks, and the gradient norm of each sub-network.
+    """What a step did: its mean terms over parts and ranks, and the gradient norm of each sub-network before clipping.
 
-    `skipped`: nothing was learned, a term was not finite. `koleo_skipped`: parts without two images to spread.
+    `skipped`: nothing was trained, a term or a gradient was not finite. `koleo_skipped`: parts without two images to
+    spread.
     """
 
     losses: dict[str, float]
@@ -74,12 +73,18 @@ def update(
     world: World,
     run: Path,
 ) -> Report:
-    """Train on the parts of one step's batch (one, or several whose gradients add up) and say how it went."""
+    """Train on the parts of one step's batch (one, or several whose gradients add up) and say how it went.
+
+    A step whose terms or gradients are not finite changes nothing but the loss scale of float16: no weight, no
+    moment of an optimiser, no teacher, no centre. Its batch is kept and the run stopped, unless it is to skip such
+    steps. Where float16's scale was too large, which is how the scale is found, the step is skipped without more.
+    """
     rates = Rhythm(config).at(step)
     set_rates(optimisers, rates.lr, rates.weight_decay, rates.last_layer_lr)
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
-    generator = torch.Generator().manual_seed(hash((config.seed, step, world.rank)) % 2**63)
+    generator = torch.Generator().manual_seed(step_seed(config.seed, step, world.rank))
+    buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
     sums: list[torch.Tensor] = []
     lonely = 0
     for batch in parts:
@@ -88,23 +93,49 @@ def update(
         names = [term.name for term in part]
         values = torch.stack([term.value.detach().float() for term in part])
         if not average(values.clone()).isfinite().all():
-            _report_nonfinite(part, batch, step, config, run)
-            return Report(dict.fromkeys(names, float("nan")), {}, rates, True, lonely)
+            bad = [name for name, value in part if not value.isfinite()] or ["a term on another rank"]
+            _leave_out(networks, buffers, bad, batch, step, config, run)
+            return Report(dict.fromkeys(names, math.nan), {}, rates, True, lonely)
         scaler.scale(sum(term.value for term in part) / config.compute.accumulate).backward()
         sums.append(values / config.compute.accumulate)
     for optimiser in optimisers:
         scaler.unscale_(optimiser)
-    norms = {
-        name: float(torch.nn.utils.clip_grad_norm_(network.parameters(), config.optim.clip))
-        for name, network in networks.trained()
-    }
+    norms = _clip_gradients(networks, config.optim.clip)
+    means = dict(zip(names, average(sum(sums)).tolist(), strict=True))
+    bad = [f"the gradient of {name}" for name, norm in norms.items() if not math.isfinite(norm)]
+    if bad:
+        overflows = scaler.is_enabled() and scaler.get_scale() > 1
+        _leave_out(networks, buffers, [] if overflows else bad, batch, step, config, run)
+        scaler.update(scaler.get_scale() * scaler.get_backoff_factor() if scaler.is_enabled() else None)
+        return Report(means, norms, rates, True, lonely)
     for optimiser in optimisers:
         scaler.step(optimiser)
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)
-    means = dict(zip(names, average(sum(sums)).tolist(), strict=True))
     return Report(means, norms, rates, False, lonely)
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A seed for the draws of one rank in one step, the same under every release of Python and NumPy.
+
+    >>> step_seed(0, 1, 0)
+    5836529245451711556
+    """
+    return int(np.random.SeedSequence((seed % 2**64, step, rank)).generate_state(1, np.uint64)[0])
+
+
+def _clip_gradients(networks: Learning, most: float) -> dict[str, float]:
+    """The gradient norm over all ranks of each sub-network, clipped to `most` where all of them are finite."""
+    parameters = {name: [one for one in network.parameters() if one.grad is not None]
+                  for name, network in networks.trained()}  # fmt: skip
+    norms = {name: torch.nn.utils.get_total_norm([one.grad for one in group]) for name, group in parameters.items()}
+    whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms.values()]
+    found = dict(zip(norms, torch.stack(whole).tolist(), strict=True))
+    if all(map(math.isfinite, found.values())):
+        for name, group in parameters.items():
+            torch.nn.utils.clip_grads_with_norm_(group, most, norms[name])
+    return found
 
 
 def _forward(
@@ -115,15 +146,23 @@ def _forward(
         return networks.terms(batch, temperature, config, generator)
 
 
-def _report_nonfinite(terms: list[Term], batch: Batch, step: int, config: RunConfig, run: Path) -> None:
-    """Save the batch and name the terms; raises unless the run is to skip such steps."""
-    bad = [name for name, value in terms if not value.isfinite()] or ["a term on another rank"]
-    folder = run / "nonfinite"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"step-{step:08}-{'-'.join(bad).replace('/', '.')[:60]}.safetensors"
-    save_file({name: tensor.cpu().contiguous() for name, tensor in batch._asdict().items()}, path)
+def _leave_out(
+    networks: Learning,
+    buffers: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    bad: Sequence[str],
+    batch: Batch,
+    step: int,
+    config: RunConfig,
+    run: Path,
+) -> None:
+    """Take back what a bad step changed, keep its batch where something is named, and stop where the run is to."""
+    for buffer, before in buffers:
+        buffer.copy_(before)
+    for parameter in networks.parameters():
+        parameter.grad = None
+    reshard(networks)
+    if not bad:
+        return
+    path = keep_batch(run, step, bad, batch)
     if config.log.on_nonfinite == "stop":
-        raise NonFiniteError(
-            f"Step {step}: {', '.join(bad)} is not finite. The batch is in {path}. Try a lower learning rate or "
-            "bfloat16 instead of float16; on_nonfinite=skip leaves such steps out."
-        )
+        raise stopped_at(step, bad, path)

@@ -64,3 +64,45 @@ def test_softmax_centring_remembers_what_it_saw(step):
     torch.testing.assert_close(first.cls.sum(dim=-1), torch.ones(2, batch.images).to(first.cls))
     assert (first.patches - second.patches).abs().max() > 1e-4
     assert {"cls_centring.centre", "patch_centring.centre"} <= networks.state_dict().keys()
+
+
+LOW = [(torch.bfloat16, 2**-8), (torch.float16, 2**-11)]
+"""A low precision and its rounding, relative."""
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), LOW)
+def test_the_objective_under_autocast_follows_float32(step, dtype, rounding):
+    """Only the passes of the networks are rounded: every term and every gradient within what these allow."""
+    networks, batch, _ = step
+    kind = batch.masks.device.type
+    found = []
+    for enabled in (False, True):
+        networks.zero_grad()
+        with torch.autocast(kind, dtype, enabled=enabled):
+            targets = teacher_targets(networks, batch, 0.06, ObjectiveConfig())
+            terms = losses(networks, batch, targets, ObjectiveConfig())
+        terms.total().backward()
+        gradients = {name: one.grad for name, one in networks.named_parameters() if one.grad is not None}
+        found.append((targets, terms, gradients))
+    (exact_targets, exact, exact_gradients), (targets, terms, gradients) = found
+    for one in targets:
+        torch.testing.assert_close(one.sum(dim=-1), torch.ones_like(one[..., 0]), rtol=0, atol=1e-5)
+    assert (targets.cls - exact_targets.cls).abs().max() < 10 * rounding
+    for name, value, true in zip(exact._fields, terms, exact, strict=True):
+        assert value.dtype == torch.float32 and abs(value - true) < 2 * rounding * abs(true), name
+    for name, gradient in gradients.items():
+        difference = (gradient - exact_gradients[name]).norm() / exact_gradients[name].norm()
+        assert difference < 12 * rounding, f"{name}: {difference:.1e}"
+
+
+def test_the_logits_of_a_teacher_are_float32_under_autocast(step):
+    """Of equal features: at a temperature of 0.01 a cosine rounded to bfloat16 is another target."""
+    networks, batch, _ = step
+    head = networks.teacher.dino_head
+    features = torch.randn(6, 48, generator=torch.Generator().manual_seed(0)).to(batch.masks.device)
+    with torch.autocast(batch.masks.device.type, torch.bfloat16):
+        exact, rounded, hidden = head(features, exact=True), head(features), head.mlp(features).float()
+    assert exact.dtype == torch.float32 and rounded.dtype == torch.bfloat16
+    direction = torch.nn.functional.normalize(head.last_layer.weight_v) * head.last_layer.weight_g
+    torch.testing.assert_close(exact, torch.nn.functional.normalize(hidden) @ direction.T, rtol=1e-5, atol=1e-6)
+    assert (exact - rounded).abs().max() > 1e-4

@@ -8,7 +8,7 @@ import torch
 from core import DinoError, ViTConfig
 from tests import data
 from train.config import OptimConfig
-from train.optim import multipliers, optimisers, parameter_groups, set_rates
+from train.optim import Muon, multipliers, optimisers, parameter_groups, set_rates
 from train.schedule import Schedule
 from train.student_teacher import build
 
@@ -73,3 +73,18 @@ def test_muon_steps_along_orthogonal_matrices_and_learns_the_rest_by_adam():
     assert lengths.max() / lengths.min() < 2.5 and float(lengths.mean()) == pytest.approx(1, abs=0.3)
     moved = before - student.backbone.patch_embed.proj.weight
     torch.testing.assert_close(moved, torch.full_like(before, 0.01))
+
+
+def test_muon_steps_as_torchs_own_to_the_rounding_of_bfloat16():
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = ([torch.nn.Parameter(torch.ones(shape)) for shape in ((24, 8), (8, 24))] for _ in range(2))
+    mine = Muon([{"params": ours, "lr": 0.01, "weight_decay": 0.1}])
+    own = torch.optim.Muon(theirs, lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=generator)
+            other.grad = one.grad.clone()
+        mine.step()
+        own.step()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0.02 * (other - 1).abs().max().item())

@@ -1,6 +1,8 @@
 """Whole runs on real photographs: what is learned, kept, said and refused."""
 
 import json
+import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from core import DinoError, ViTConfig, load_model
 from core.layers import Block
 from core.runs import pictures, read_metrics, snapshots
-from tests.train.small_run import CONFIG, last_weights, logged
+from tests.train.small_run import CONFIG, last_checkpoint, last_weights, logged
 from train import checkpoint
 from train.config import RunConfig, from_json, to_json
 from train.data.augment import AugmentConfig
@@ -162,3 +164,47 @@ def test_a_term_that_is_not_finite_is_named_and_its_batch_kept(photographs, tmp_
     skipping = replace(CONFIG, log=replace(CONFIG.log, on_nonfinite="skip"), optim=replace(CONFIG.optim, steps=2))
     run = pretrain(skipping, [photographs], tmp_path / "skips")
     assert len(list((run / "nonfinite").iterdir())) == 2 and not logged(run)
+
+
+def _finite_with_a_broken_gradient(cls, *_):
+    """A term of value 0 whose gradient is NaN: the root's is infinite at 0, and 0 times that is none."""
+    return (cls * 0).sum().abs().sqrt()
+
+
+def test_a_finite_loss_with_a_gradient_that_is_not_changes_nothing(photographs, tmp_path, monkeypatch):
+    """No weight, no teacher, no moment, no centre; the batch is kept, the gradient named, the step counted."""
+    config = replace(CONFIG, objective=replace(CONFIG.objective, centring="softmax"))
+    run = pretrain(replace(config, optim=replace(config.optim, steps=2)), [photographs], tmp_path / "good")
+    shutil.copytree(run, tmp_path / "stops")
+    for name, choice in (("good", "skip"), ("stops", "stop")):
+        log = replace(config.log, on_nonfinite=choice)
+        (tmp_path / name / "config.json").write_text(to_json(replace(config, log=log)))
+    before = last_checkpoint(run)
+    monkeypatch.setattr("train.objective.koleo", _finite_with_a_broken_gradient)
+    with pytest.raises(DinoError, match=r"Step 2: the gradient of backbone is not finite.*safetensors"):
+        pretrain(config, [photographs], tmp_path / "stops", resume=True)
+    pretrain(config, [photographs], run, resume=True)
+    after = last_checkpoint(run)
+    assert checkpoint.steps_saved(run)[-1] == 8 and len(list((run / "nonfinite").iterdir())) == 6
+    for name, tensor in before["networks"].items():
+        assert torch.equal(tensor, after["networks"][name]), name
+    assert before["optimiser"]["state"].keys() == after["optimiser"]["state"].keys()
+    for name, state in before["optimiser"]["state"].items():
+        assert all(torch.equal(value, after["optimiser"]["state"][name][key]) for key, value in state.items()), name
+    lines = [line for line in read_metrics(run) if "loss" in line]
+    assert [line["steps_skipped"] for line in lines] == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(photographs, tmp_path, monkeypatch):
+    def broken(self, momentum):
+        self.teacher.backbone.norm.bias.data[0] = float("nan")
+
+    config = replace(CONFIG, log=replace(CONFIG.log, save_every=1))
+    run = pretrain(replace(config, optim=replace(CONFIG.optim, steps=4)), [photographs], tmp_path / "run")
+    kept = load_model(run, device="cpu").norm.bias
+    monkeypatch.setattr("train.student_teacher.StudentTeacher.update_teacher", broken)
+    (run / "config.json").write_text(to_json(config))
+    with pytest.raises(DinoError, match=r"norm.bias are not finite, and are not saved.*--resume"):
+        pretrain(config, [photographs], run, resume=True)
+    assert checkpoint.steps_saved(run) == [3, 4] and torch.equal(load_model(run, device="cpu").norm.bias, kept)

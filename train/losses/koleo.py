@@ -4,10 +4,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from train.losses.autocast import outside_autocast
+
 EPSILON = 1e-8
 """Added to each coordinate's difference and to the distance, as the reference does: coincident rows stay finite."""
 
 
+@outside_autocast
 def koleo(features: Tensor, everyone: Tensor | None = None, first: int = 0) -> Tensor:
     """−mean log distance from each row to its nearest other row, after L2 normalisation; a scalar in float32.
 

@@ -7,11 +7,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from train.losses.autocast import outside_autocast
+
 LARGEST_RANGE = 60.0
 """Range of logit / temperature up to which exponentials may be stored: e^-60 is 1e-26 in float32."""
 
 
 @torch.no_grad()
+@outside_autocast
 def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
     """Targets [M, K] float32 whose rows sum to 1 and whose columns are used about equally often.
 
@@ -99,6 +102,7 @@ class SoftmaxCentring(nn.Module):
         self.momentum = momentum
 
     @torch.no_grad()
+    @outside_autocast
     def forward(self, logits: Tensor, temperature: float) -> Tensor:
         """Targets [M, K] float32 by the centre as it stands, which then moves towards the mean over all ranks."""
         logits = logits.float()

@@ -98,3 +98,44 @@ def test_koleo_over_ranks_equals_koleo_over_the_whole_batch():
     features = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
     parts = [koleo(features[start : start + 3], everyone=features, first=start) for start in (0, 3)]
     torch.testing.assert_close(sum(parts) / 2, koleo(features))
+
+
+LOW = [torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_targets_within_autocast_equal_those_outside_it(dtype):
+    """Products in bfloat16 let rows sum to 0.995, and small columns of float16 are nothing."""
+    logits = torch.randn(64, 512, generator=torch.Generator().manual_seed(4)).clamp(-3, 3) / 4
+    centring, other = SoftmaxCentring(512), SoftmaxCentring(512)
+    with torch.autocast("cpu", dtype):
+        inside, centred = sinkhorn_knopp(logits, 0.04), centring(logits, 0.04)
+    torch.testing.assert_close(inside.sum(dim=1), torch.ones(64), rtol=0, atol=1e-5)
+    assert torch.equal(inside, sinkhorn_knopp(logits, 0.04)) and inside.dtype == torch.float32
+    assert torch.equal(centred, other(logits, 0.04)) and torch.equal(centring.centre, other.centre)
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_koleo_near_collapse_has_its_gradient_within_autocast_too(dtype):
+    """Where all images are nearly one, bfloat16 cannot tell who is nearest: that is when KoLeo is needed."""
+    generator = torch.Generator().manual_seed(5)
+    together = torch.randn(1, 96, generator=generator) + 0.055 * torch.randn(32, 96, generator=generator)
+    gradients = []
+    for enabled in (False, True):
+        features = together.clone().requires_grad_()
+        with torch.autocast("cpu", dtype, enabled=enabled):
+            koleo(features).backward()
+        gradients.append(features.grad)
+    cosines = torch.nn.functional.normalize(together) @ torch.nn.functional.normalize(together).T
+    assert cosines.min() > 0.99 and cosines.fill_diagonal_(0).max() < 0.999
+    assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_cross_entropies_within_autocast_equal_those_outside_it(dtype, truth):
+    logits, targets = truth["student_global_logits"][None], truth["sinkhorn"][None]
+    ones = torch.ones(logits.shape[1])
+    with torch.autocast("cpu", dtype):
+        inside = dino_cross_entropy(logits, targets), ibot_cross_entropy(logits[0], targets[0], ones, 3)
+    outside = dino_cross_entropy(logits, targets), ibot_cross_entropy(logits[0], targets[0], ones, 3)
+    assert torch.equal(torch.stack(inside), torch.stack(outside))

@@ -1,0 +1,26 @@
+"""Where a loss is computed: in the precision of its tensors, whatever autocast surrounds the call."""
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def outside_autocast(function: Function) -> Function:
+    """The function, run with autocast switched off for the device of its first tensor.
+
+    Within autocast a matrix product of float32 tensors is computed in bfloat16 or float16: 8 bits for the nearest
+    neighbours of KoLeo, underflow in the column sums of Sinkhorn-Knopp. A loss therefore guards itself.
+    """
+
+    @functools.wraps(function)
+    def guarded(*arguments, **named):
+        device = next(one.device for one in (*arguments, *named.values()) if isinstance(one, Tensor))
+        with torch.autocast(device.type, enabled=False):
+            return function(*arguments, **named)
+
+    return guarded
