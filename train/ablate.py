@@ -25,6 +25,7 @@ import torch
 import tyro
 
 from core import DinoError, RequestError, load_model
+from core.device import default_device
 from core.runs import CONFIG
 from train import checkpoint, recipes
 from train.config import RunConfig, from_json
@@ -106,7 +107,10 @@ def ablate(command: Command) -> list[Row]:
 
 def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], int]:
     """The scores of one run and how many parameters its backbone has; trained first where it is not."""
-    run, config = command.out / "runs" / f"{cell.folder}-seed{seed}", completed(replace(cell.config, seed=seed))
+    run, config = (
+        command.out / "runs" / f"{cell.folder}-seed{seed}",
+        completed(replace(cell.config, seed=seed), default_device()),
+    )
     path = run / SCORES
     begun = (run / CONFIG).exists()
     if begun and from_json(RunConfig, (run / CONFIG).read_text(encoding="utf-8")) != config:

@@ -78,6 +78,8 @@ def step_work(config: RunConfig) -> StepWork:
     heads += (patches + learned) * _head_work(teacher.width, config.heads, "patch_prototypes")
     kept = 1 - config.optim.drop_rate
     looked = 2 * batch * backbone_work(teacher, augment.global_size)
+    if config.objective.gram_weight:
+        looked += 2 * batch * backbone_work(teacher, augment.global_size * config.objective.gram_scale)
     return StepWork(3 * kept * blocks + 2 * embedding, looked, heads)
 
 

@@ -56,6 +56,8 @@ class OptimConfig:
     """Factor on the learning rate of the patch embedding (the reference's default)."""
     clip: float = 3.0
     """Gradient norm of each sub-network (backbone, DINO head, iBOT head) at most."""
+    heads_first_steps: int = 100
+    """Steps in which the heads, being new, are trained alone; in runs that go on from a model, a tenth at most."""
     freeze_last_layer_steps: int = 1250
     """Steps in which the prototypes stay as drawn; one epoch in the reference."""
     teacher_momentum: tuple[float, float] = (0.992, 1.0)
@@ -75,7 +77,8 @@ class OptimConfig:
 class ComputeConfig:
     """How it is computed; the numbers it leads to are the same but for rounding."""
 
-    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto is bfloat16 where the device multiplies it in hardware, float32 elsewhere; a run keeps what it found."""
     accumulate: int = 1
     """Parts a step's batch is computed in, one after the other, on each rank."""
     checkpoint_activations: bool = False
@@ -129,18 +132,91 @@ class WatchConfig:
 
 
 @dataclass(frozen=True)
-class HighResolutionConfig:
-    """The continuation at larger crops (Oquab et al. 2023: 10,000 steps at 518 px); none at 0 steps."""
+class PhaseConfig:
+    """A later part of a run: its steps, and what it changes. What is None stays as in the part before.
 
-    steps: int = 0
-    global_size: int = 518
-    local_size: int = 98
-    batch: int = 0
-    """Images per step; 0 for as many as before."""
-    accumulate: int = 0
-    """Parts per step; 0 for as many as before."""
+    On the command line a phase is one word, `steps=300,global_size=112,global_scale=0.3:1`, and several are several
+    words. Every schedule starts anew, compressed into the phase's own steps.
+    """
+
+    steps: int
     lr_share: float = 0.1
-    """Of the base learning rate; the paper says reduced, the number is ours."""
+    """Of the run's base learning rate; the paper says reduced for its 518 px, the number is ours."""
+    final_lr_share: float = 0.0
+    """Of the same, reached at the phase's last step; at 0 it is the run's final_lr."""
+    batch: int | None = None
+    accumulate: int | None = None
+    patch: int | None = None
+    """Side in pixels; the patch embedding is resampled so that pictures as much smaller give nearly the same tokens."""
+    global_size: int | None = None
+    global_scale: tuple[float, float] | None = None
+    local_size: int | None = None
+    local_scale: tuple[float, float] | None = None
+    local_crops: int | None = None
+    mask_ratio: tuple[float, float] | None = None
+    mask_probability: float | None = None
+    dino_weight: float | None = None
+    ibot_weight: float | None = None
+    koleo_weight: float | None = None
+    gram_weight: float | None = None
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise RequestError(f"A phase has {self.steps} steps; leave it out, or give it 1 or more.")
+
+    def __str__(self) -> str:
+        """As `parse` reads it.
+
+        >>> str(PhaseConfig(300, global_size=112, global_scale=(0.3, 1.0)))
+        'steps=300,global_size=112,global_scale=0.3:1.0'
+        """
+        given = {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name == "steps" or getattr(self, item.name) != item.default
+        }
+        words = {
+            name: ":".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()
+        }
+        return ",".join(f"{name}={value}" for name, value in words.items())
+
+    @classmethod
+    def parse(cls, text: str) -> "PhaseConfig":
+        """A phase from its word. RequestError names what is not understood, and what there is."""
+        kinds, values = get_type_hints(cls), {}
+        for part in text.split(","):
+            name, _, value = part.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in kinds:
+                raise RequestError(f"A phase has no {name!r}; write steps=N, then any of {', '.join(list(kinds)[1:])}.")
+            try:
+                values[name] = _number_of(kinds[name], value)
+            except ValueError as error:
+                raise RequestError(f"In the phase {text!r}, {name} is {value!r}; {error}.") from error
+        if "steps" not in values:
+            raise RequestError(f"The phase {text!r} does not say how long it is; write steps=N first.")
+        return cls(**values)
+
+
+def _number_of(kind: Any, text: str) -> int | float | tuple[float, float]:
+    if kind in (int, int | None):
+        if not text.isdecimal():
+            raise ValueError("write a whole number")
+        return int(text)
+    numbers = tuple(float(part) for part in text.split(":"))
+    pair = kind not in (float, float | None)
+    if len(numbers) != 1 + pair:
+        raise ValueError("write two numbers, as in 0.3:1" if pair else "write one number")
+    return numbers if pair else numbers[0]
+
+
+PHASE_WORD = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="steps=N,NAME=VALUE,…",
+    instance_from_str=lambda words: PhaseConfig.parse(words[0]),
+    is_instance=lambda value: isinstance(value, PhaseConfig),
+    str_from_instance=lambda phase: [str(phase)],
+)
 
 
 @dataclass(frozen=True)
@@ -183,13 +259,16 @@ class RunConfig:
     masks: MaskConfig = field(default_factory=MaskConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    high_resolution: HighResolutionConfig = field(default_factory=HighResolutionConfig)
+    phases: tuple[Annotated[PhaseConfig, PHASE_WORD], ...] = ()
+    """What follows after the recipe's own steps, one after the other: `steps=10000,global_size=518` is the paper's."""
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     log: LogConfig = field(default_factory=LogConfig)
     watch: WatchConfig = field(default_factory=WatchConfig)
     account: AccountConfig = field(default_factory=AccountConfig)
     start_from: str = ""
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
+    start_patch: int = 0
+    """Side of a patch that the model it goes on from is resampled to before the first step; 0 for its own."""
     images: int = 0
     """How many of the images are learned from, spread over the source; 0 for all."""
     distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
@@ -198,16 +277,31 @@ class RunConfig:
     @property
     def steps(self) -> int:
         """Of all phases."""
-        return self.optim.steps + self.high_resolution.steps
+        return self.optim.steps + sum(phase.steps for phase in self.phases)
 
     def __post_init__(self):
-        patch = self.model.patch
-        for part in ("augment", "high_resolution"):
-            for name in ("global_size", "local_size"):
-                size = getattr(getattr(self, part), name)
-                if size % patch and (part == "augment" or self.high_resolution.steps):
-                    raise RequestError(f"{part}.{name} is {size}, which is no multiple of the patch, {patch}.")
+        patch, augment = self.model.patch, self.augment
+        _require_whole_patches(patch, augment, "augment.")
+        for number, phase in enumerate(self.phases, start=1):
+            patch = phase.patch or patch
+            augment = changed(augment, phase)
+            _require_whole_patches(patch, augment, f"In phase {number}, ")
         self.augment.require_channels(self.model.channels)
+
+
+def changed(part: T, phase: PhaseConfig) -> T:
+    """A part of a configuration with the values of the same names that a phase changes."""
+    names = {item.name for item in dataclasses.fields(part)} & {item.name for item in dataclasses.fields(phase)}
+    return dataclasses.replace(
+        part, **{name: getattr(phase, name) for name in names if getattr(phase, name) is not None}
+    )
+
+
+def _require_whole_patches(patch: int, augment: AugmentConfig, where: str) -> None:
+    for name in ("global_size", "local_size") if augment.local_crops else ("global_size",):
+        size = getattr(augment, name)
+        if size % patch:
+            raise RequestError(f"{where}{name} is {size}, which is no multiple of the patch, {patch}.")
 
 
 def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
@@ -220,7 +314,8 @@ def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
         origin = "default" if value == defaults[key] else f"recipe {name}"
         if value != given[key]:
             origin = "command line"
-        lines.append(f"{key:<32} {value!s:<28} {origin}")
+        said = " ".join(map(str, value)) if key == "phases" else str(value)
+        lines.append(f"{key:<32} {said:<28} {origin}")
     return "\n".join(lines)
 
 
@@ -255,4 +350,6 @@ def _build(kind: type[T], values: dict, where: str) -> T:
             made[name] = _build(known[name], value, f"{where}.{name}")
         else:
             made[name] = tuple(value) if isinstance(value, list) else value
+        if name == "phases":
+            made[name] = tuple(_build(PhaseConfig, phase, f"{where}.phases") for phase in value)
     return kind(**made)

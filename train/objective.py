@@ -76,6 +76,10 @@ class ObjectiveConfig:
     dino_weight: float = 1.0
     ibot_weight: float = 1.0
     koleo_weight: float = 0.1
+    gram_weight: float = 0.0
+    """Of the relations between patches, held to those of the teacher as it was when the phase began (DINOv3: 2)."""
+    gram_scale: int = 2
+    """How many times as large that teacher sees the global crops, whose finer patches are then pooled (DINOv3: 2)."""
     student_temperature: float = 0.1
     centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
     """How the teacher's logits become targets that do not collapse."""

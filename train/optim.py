@@ -117,21 +117,32 @@ def parameter_groups(
 
     `wanted` says by its name which parameters are taken. Plain numbers, since an optimiser's groups go into checkpoints, which hold no objects of ours.
     """
-    groups: dict[Multipliers, list[nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[Multipliers, bool], list[nn.Parameter]] = defaultdict(list)
     for network in networks:
-        depth = len(network.blocks) if hasattr(network, "blocks") else 0
+        backbone = hasattr(network, "blocks")
+        depth = len(network.blocks) if backbone else 0
         for name, parameter in network.named_parameters():
             if parameter.requires_grad and wanted(name):
-                groups[multipliers(name, depth, layer_decay, patch_embed_lr)].append(parameter)
-    return [{"params": parameters} | _plain(factors) for factors, parameters in groups.items()]
+                groups[multipliers(name, depth, layer_decay, patch_embed_lr), backbone].append(parameter)
+    return [
+        {"params": parameters, "backbone": backbone} | _plain(factors)
+        for (factors, backbone), parameters in groups.items()
+    ]
 
 
 def set_rates(
-    optimisers: Iterable[torch.optim.Optimizer], lr: float, weight_decay: float, last_layer_lr: float
+    optimisers: Iterable[torch.optim.Optimizer],
+    lr: float,
+    weight_decay: float,
+    last_layer_lr: float,
+    backbone_lr: float | None = None,
 ) -> None:
-    """Give every group its share of this step's learning rate and weight decay."""
+    """Give every group its share of this step's learning rate and weight decay; backbones `backbone_lr` if it is given."""
     for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-        group["lr"] = (last_layer_lr if group["last_layer"] else lr) * group["lr_multiplier"]
+        rate = last_layer_lr if group["last_layer"] else lr
+        if group["backbone"] and backbone_lr is not None:
+            rate = backbone_lr
+        group["lr"] = rate * group["lr_multiplier"]
         group["weight_decay"] = weight_decay * group["weight_decay_multiplier"]
 
 

@@ -52,7 +52,7 @@ def pretrain(
     RequestError where `out` holds a run and `resume` is not asked for, or the other way round.
     """
     world = dist.join()
-    config = _read_config(out) if resume else completed(config)
+    config = _read_config(out) if resume else completed(config, world.device)
     source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
         Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core import BACKBONES, RequestError, ViTConfig
-from train.config import ComputeConfig, HeadConfig, HighResolutionConfig, LogConfig, OptimConfig, RunConfig, WatchConfig
+from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, PhaseConfig, RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
 from train.objective import ObjectiveConfig
 
@@ -107,7 +107,7 @@ def shipped() -> RunConfig:
             weight_decay=(0.04, 0.2),
             temperature_warmup_steps=5000,
         ),
-        high_resolution=HighResolutionConfig(steps=300, global_size=112, local_size=56, batch=64, lr_share=0.3),
+        phases=(PhaseConfig(300, lr_share=0.3, batch=64, global_size=112, local_size=56),),
         compute=ComputeConfig(workers=0, resident=True, resident_side=128),
         log=LogConfig(save_every=100),
         watch=WatchConfig(health=128, labelled=1000),
@@ -174,7 +174,7 @@ def vitg14() -> RunConfig:
             temperature_warmup_steps=37_500,
             drop_rate=0.4,
         ),
-        high_resolution=HighResolutionConfig(steps=10_000),
+        phases=(PhaseConfig(10_000, global_size=518),),
         compute=ComputeConfig(precision="float16", checkpoint_activations=True, compile=True),
     )
 

@@ -1,31 +1,38 @@
 """From a configuration to what learns: networks, optimisers and loss scaler as they are after any step of a run."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from core import RequestError, ViTConfig, load_model
+from core import RequestError, VisionTransformer, ViTConfig, load_model
+from core.precision import has_fast_bfloat16
 from train import checkpoint, recipes
 from train.config import HeadConfig, RunConfig
 from train.dist import World
 from train.distillation import MAIN, Distillation
 from train.learning import Learning
 from train.optim import optimisers
-from train.phases import Phase, enlarge
+from train.phases import Phase, phases, reshape, reshape_backbone
 from train.shard import prepare
 from train.student_teacher import StudentTeacher, build
 from train.teacher import FrozenTeacher, frozen_teacher, own_side
 from train.teacher_memory import TeacherMemory
 
+log = logging.getLogger(__name__)
 
-def completed(config: RunConfig) -> RunConfig:
-    """The configuration with what the models it names say: the shape it goes on from, the teacher it learns from.
+
+def completed(config: RunConfig, device: torch.device) -> RunConfig:
+    """The configuration with what the device and the models it names say: in which precision it computes, the shape it
+    goes on from, the teacher it learns from.
 
     Raises RequestError where the teacher, or a student beside the main one, cannot take the run's crops.
     """
+    if config.compute.precision == "auto":
+        config = replace(config, compute=replace(config.compute, precision=_best_precision(device)))
     if config.start_from:
-        config = replace(config, model=load_model(config.start_from, device="cpu").config)
+        config = replace(config, model=_start_model(config).config)
     if not config.distillation.teacher:
         return config
     teacher = frozen_teacher(config.distillation.teacher)
@@ -43,7 +50,23 @@ def completed(config: RunConfig) -> RunConfig:
     for name in found.also:
         replace(config, model=recipes.recipe(name).model)  # refuses a patch that the crops are no multiple of
     _refuse_other_pictures(config, found.model, found.also)
+    if any(phase.config.objective.gram_weight for phase in phases(config)):
+        raise RequestError("A frozen teacher says how patches relate already; leave gram_weight at 0 in distillation.")
     return replace(config, heads=heads, distillation=found)
+
+
+def _best_precision(device: torch.device) -> str:
+    precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
+    log.info("Computing in %s, which is the faster on this %s (compute.precision)", precision, device.type.upper())
+    return precision
+
+
+def _start_model(config: RunConfig) -> VisionTransformer:
+    """The model that a run goes on from, in the patches that it is to have."""
+    model = load_model(config.start_from, device="cpu")
+    if config.start_patch and config.start_patch != model.config.patch:
+        reshape_backbone(model, config.start_patch, config.augment.global_size)
+    return model
 
 
 def _refuse_other_pictures(config: RunConfig, teacher: ViTConfig, also: tuple[str, ...]) -> None:
@@ -67,14 +90,16 @@ def prepared(
     """
     torch.manual_seed(config.seed)  # the same initial weights on every rank
     starts = done == phase.first
-    networks = _built(config.model if starts else phase.config.model, phase, config, out, world, images)
+    networks = _built(phase.model_before if starts else phase.config.model, phase, config, out, world, images)
     if starts and phase.first:
         checkpoint.load_networks(out, done, networks)
-        enlarge(networks, phase.config.model)
+        reshape(networks, phase.config.model)
     elif starts and config.start_from:
-        weights = load_model(config.start_from, device="cpu").state_dict()
+        weights = _start_model(config).state_dict()
         for backbone in networks.pairs()[0].backbones():
             backbone.load_state_dict(weights)
+    if phase.config.objective.gram_weight:
+        networks.pairs()[0].set_anchor()
     networks = prepare(networks, config.compute, world)
     learn = optimisers((part for _, part in networks.trained()), phase.config.optim)
     scaler = torch.amp.GradScaler(world.device.type, enabled=config.compute.precision == "float16")

@@ -25,6 +25,7 @@ class Rates(NamedTuple):
 
     lr: float
     last_layer_lr: float
+    backbone_lr: float
     weight_decay: float
     momentum: float
     temperature: float
@@ -43,10 +44,17 @@ class Rhythm:
         return Rates(
             lr,
             lr if step >= o.freeze_last_layer_steps else 0.0,
+            lr if step >= self._heads_first else 0.0,
             Schedule(*o.weight_decay, o.steps)(step),
             Schedule(*o.teacher_momentum, o.steps)(step),
             Schedule(warm, warm, o.temperature_warmup_steps, o.temperature_warmup_steps, cold)(step),
         )
+
+    @property
+    def _heads_first(self) -> int:
+        """Steps in which new heads are trained alone on a backbone that came trained."""
+        optim = self.config.optim
+        return min(optim.heads_first_steps, optim.steps // 10) if self.config.start_from else 0
 
 
 class Report(NamedTuple):
@@ -80,7 +88,7 @@ def update(
     steps. Where float16's scale was too large, which is how the scale is found, the step is skipped without more.
     """
     rates = Rhythm(config).at(step)
-    set_rates(optimisers, rates.lr, rates.weight_decay, rates.last_layer_lr)
+    set_rates(optimisers, rates.lr, rates.weight_decay, rates.last_layer_lr, rates.backbone_lr)
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(step_seed(config.seed, step, world.rank))

@@ -5,20 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from core import VisionTransformer, ViTConfig
 from train.config import RunConfig
 from train.heads import PrototypeHead
-from train.losses import SoftmaxCentring
+from train.losses import SoftmaxCentring, gram
 from train.network import Network
-from train.objective import Batch, Term, losses, teacher_targets
+from train.objective import Batch, ObjectiveConfig, Term, compared, student_tokens, teacher_targets
 
 
 class StudentTeacher(nn.Module):
     """Both networks. The teacher has no gradients and starts equal to the student.
 
-    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone.
+    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `anchor` is
+    the teacher's backbone as it was when a phase with a Gram term began, frozen; None in other phases.
     """
 
     def __init__(self, student: Network):
@@ -27,11 +29,32 @@ class StudentTeacher(nn.Module):
         self.teacher = copy.deepcopy(student).requires_grad_(False).eval()
         self.cls_centring = SoftmaxCentring(len(student.dino_head.last_layer.weight_v))
         self.patch_centring = SoftmaxCentring(len(student.patch_head.last_layer.weight_v))
+        self.anchor: VisionTransformer | None = None
 
     def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
         """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
-        targets = teacher_targets(self, batch, temperature, config.objective)
-        return losses(self, batch, targets, config.objective, config.optim.drop_rate, generator).terms()
+        objective = config.objective
+        targets = teacher_targets(self, batch, temperature, objective)
+        packed = student_tokens(self.student, batch, config.optim.drop_rate, generator)
+        found = compared(self.student, packed, batch, batch.masks, targets, objective).terms()
+        if self.anchor is not None:
+            relations = gram(packed[0].patches, self._anchor_patches(batch.global_crops, objective))
+            found.append(Term("gram", objective.gram_weight * relations))
+        return found
+
+    def set_anchor(self) -> None:
+        """Keep the teacher's backbone as it is now, for the Gram term."""
+        self.anchor = copy.deepcopy(self.teacher.backbone)
+
+    @torch.no_grad()
+    def _anchor_patches(self, crops: Tensor, objective: ObjectiveConfig) -> Tensor:
+        """What the anchor says of each patch [2B, N, D], seeing the crops `gram_scale` times as large and pooling."""
+        scale, patch = objective.gram_scale, self.anchor.config.patch
+        grid = crops.shape[-1] // patch
+        if scale > 1:
+            crops = F.interpolate(crops, scale_factor=scale, mode="bicubic")
+        fine = self.anchor(crops).patches.float().mT.unflatten(2, (grid * scale, grid * scale))
+        return F.avg_pool2d(fine, scale).flatten(2).mT
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
@@ -46,7 +69,8 @@ class StudentTeacher(nn.Module):
         return [self]
 
     def backbones(self) -> list[VisionTransformer]:
-        return [self.student.backbone, self.teacher.backbone]
+        anchor = [] if self.anchor is None else [self.anchor]
+        return [self.student.backbone, self.teacher.backbone, *anchor]
 
     def heads(self) -> list[PrototypeHead]:
         return [head for network in (self.student, self.teacher) for head in network.heads]

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core import VisionTransformer, ViTConfig
 from core.runs import append_metrics
 from train.account import backbone_work, power, step_work, write_account
-from train.config import AccountConfig, HeadConfig, HighResolutionConfig, OptimConfig, RunConfig
+from train.config import AccountConfig, HeadConfig, OptimConfig, PhaseConfig, RunConfig
 from train.data.augment import AugmentConfig
 from train.masking import MaskConfig
 from train.objective import Batch, losses, teacher_targets
@@ -59,7 +59,7 @@ def test_stochastic_depth_is_work_that_is_not_done():
 
 
 def test_the_account_adds_up_all_sittings_and_phases(tmp_path):
-    config = replace(CONFIG, high_resolution=HighResolutionConfig(steps=10, global_size=84, local_size=28, batch=2))
+    config = replace(CONFIG, phases=(PhaseConfig(10, global_size=84, local_size=28, batch=2),))
     for step, seconds in ((50, 1800), (100, 900), (105, 900)):
         append_metrics(tmp_path, step, {"loss": 1.0, "seconds": seconds, "devices": 2})
     append_metrics(tmp_path, 105, {"probe/knn_top1": 0.5})

@@ -21,7 +21,7 @@ from tests.train.small_run import (
     start,
 )
 from train import checkpoint
-from train.config import HighResolutionConfig, to_json
+from train.config import PhaseConfig, to_json
 from train.pretrain import pretrain
 
 
@@ -95,19 +95,24 @@ def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_killed_about_its_second_phase_continues_to_the_bit(photographs, tmp_path):
-    """Before, at and after the step at which crops grow; position embeddings are resized, the folder stays one."""
-    larger = HighResolutionConfig(steps=6, global_size=84, local_size=28, batch=4)
-    config = replace(CONFIG, high_resolution=larger, optim=replace(CONFIG.optim, drop_rate=0.3))
+def test_a_run_killed_about_its_later_phases_continues_to_the_bit(photographs, tmp_path):
+    """Before, at and after the steps at which crops grow and patches become finer, and while an anchor holds them."""
+    larger = PhaseConfig(4, global_size=84, batch=4)
+    finer = PhaseConfig(4, patch=7, global_size=42, local_size=14, gram_weight=1.0)
+    config = replace(CONFIG, phases=(larger, finer), optim=replace(CONFIG.optim, drop_rate=0.3))
     finish(start(config, photographs, tmp_path / "whole"))
     run = tmp_path / "killed"
-    killed_and_resumed(config, photographs, run, (7, 8, 11))
-    assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 14
+    killed_and_resumed(config, photographs, run, (7, 8, 11, 12, 14))
+    assert logged(run) == logged(tmp_path / "whole") and logged(run)[-1][0] == 16
+    assert [line["step"] for line in read_metrics(run) if "gram" in line] == [13, 14, 15, 16]
     for name, tensor in last_weights(tmp_path / "whole").items():
         assert torch.equal(tensor, last_weights(run)[name]), name
     model = load_model(run, device="cpu")
-    assert model.config.image_size == 84 and model.pos_embed.shape == (1, 37, 48)
-    assert load_model(snapshots(run)[8], device="cpu").config.image_size == 56
+    assert (model.config.patch, model.config.image_size, model.pos_embed.shape) == (7, 42, (1, 37, 48))
+    shapes = {step: load_model(path, device="cpu").config for step, path in snapshots(run).items()}
+    assert {step: (one.patch, one.image_size) for step, one in shapes.items()} == (
+        dict.fromkeys((0, 1, 2, 4, 8), (14, 56)) | {12: (14, 84), 16: (7, 42)}
+    )
 
 
 def test_half_precision_scales_its_loss_and_resumes_with_the_scale(photographs, tmp_path):
