@@ -7,7 +7,7 @@ from core.errors import RequestError
 
 LEAST_PATCHES = 24
 """Along the longer side of a picture, for a model that nobody measured. The small models of this project learn on
-crops of 4 to 8 patches a side; on so few a picture has no parts, and the shipped one matches parts best at 24."""
+crops of 4 to 8 patches a side; on so few a picture has no parts, and the shipped one finds most eyes at 24."""
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ class _Fixed(nn.Module):
 def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None = None) -> Path:
     """An ONNX file for pictures of `size` (height, width): `pixels` [B, 3, H, W] → `cls` [B, D], `patches` [B, N, D].
 
-    Without a size, for squares of the model's `default_size`. The position embedding is baked in for that size; the batch may be of any size. The file is kept only if
-    onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
+    Without a size, for squares of the model's `default_size`. The position embedding is baked in for it; the batch may
+    be of any size. The file is kept only if onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
     patch, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
     height, width = size or (model.default_size, model.default_size)
