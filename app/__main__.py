@@ -106,7 +106,7 @@ def warm_up(engine) -> None:
 
     try:
         loaded = engine.models.get(engine.models.default)
-        show(engine, open_tray(engine, "first view"), loaded, Settings())
+        show(engine, open_tray(engine, "first view"), loaded, Settings(size=loaded.default_size))
     except DinoError as error:
         logging.getLogger(__name__).warning("The first view: %s", error)
 

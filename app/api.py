@@ -29,11 +29,12 @@ class Api:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def pca(self, image: str, size: int = 518, layer: int = -1) -> tuple[Image.Image, dict]:
+    def pca(self, image: str, size: int | None = None, layer: int = -1) -> tuple[Image.Image, dict]:
         """Principal components of the patch features as colours, and the variance each of them explains.
 
-        image: a picture file. size: longer side in pixels given to the model. layer: block, counted from the end (-1
-        is the last). Numbers: grid [rows, columns], explained (shares of variance), values [rows][columns][3] in 0..1.
+        image: a picture file. size: longer side in pixels given to the model, by default the one at which it is best.
+        layer: block, counted from the end (-1 is the last). Numbers: grid [rows, columns], explained (shares of
+        variance), values [rows][columns][3] in 0..1.
         """
         item, feature_map, model = self._encode(image, size, layer)
         painted = paint(Scene(Settings(view="PCA"), [item.image], [feature_map]))
@@ -44,7 +45,7 @@ class Api:
         }
 
     def foreground(
-        self, image: str, size: int = 518, layer: int = -1, method: str = DEFAULT
+        self, image: str, size: int | None = None, layer: int = -1, method: str = DEFAULT
     ) -> tuple[Image.Image, dict]:
         """How strongly each pixel belongs to the object (white) or the ground (black).
 
@@ -62,14 +63,16 @@ class Api:
             "values": _rounded(painted.values[0]),
         }
 
-    def attention(self, image: str, size: int = 518, layer: int = -1, head: int = 0) -> tuple[Image.Image, dict]:
+    def attention(
+        self, image: str, size: int | None = None, layer: int = -1, head: int = 0
+    ) -> tuple[Image.Image, dict]:
         """Where the cls token looks: its attention to each patch.
 
         image, size, layer as for /pca; head: from 1, or 0 for the mean of all. Numbers: grid, values [rows][columns],
         shares of the attention, which add up to 1 together with those of cls and the registers.
         """
         item, feature_map, model = self._encode(image, size, layer)
-        captures = self.engine.attention(model, [item], feature_map.origin.layer, size)
+        captures = self.engine.attention(model, [item], feature_map.origin.layer, feature_map.origin.size)
         settings = Settings(view="Attention", head=str(head) if head else "mean")
         painted = paint(Scene(settings, [item.image], [feature_map], captures))
         return _picture(painted, item, feature_map), {
@@ -78,7 +81,7 @@ class Api:
         }
 
     def similarity(
-        self, image: str, x: float, y: float, other: str | None = None, size: int = 518, layer: int = -1
+        self, image: str, x: float, y: float, other: str | None = None, size: int | None = None, layer: int = -1
     ) -> tuple[Image.Image, dict]:
         """How similar every patch is to the one at a point: of the same picture, or of another.
 
@@ -108,7 +111,7 @@ class Api:
         self,
         image: str,
         other: str,
-        size: int = 518,
+        size: int | None = None,
         layer: int = -1,
         density: float = 0.35,
         mutual: bool = True,
@@ -135,7 +138,7 @@ class Api:
             "matches": _rounded(numbers.numpy()),
         }
 
-    def _encode(self, file: str, size: int, layer: int) -> tuple[Item, FeatureMap, Loaded]:
+    def _encode(self, file: str, size: int | None, layer: int) -> tuple[Item, FeatureMap, Loaded]:
         if not file:
             raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
         data = Path(file).read_bytes()
@@ -143,7 +146,8 @@ class Api:
         if not -model.depth <= layer < model.depth:
             raise RequestError(f"layer is {layer}; this model has blocks -{model.depth} to {model.depth - 1}.")
         item = Item(hashlib.sha256(data).hexdigest(), core.load_image(named_file(data, Path(file).name)))
-        (feature_map,) = self.engine.feature_maps(model, [item], int(layer), int(size))
+        size = model.default_size if size is None else int(size)
+        (feature_map,) = self.engine.feature_maps(model, [item], int(layer), size)
         return item, feature_map, model
 
 

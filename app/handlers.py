@@ -19,10 +19,13 @@ from core import ModelError, RequestError
 from core.analysis.pca import PcaBasis
 from core.features import FeatureMap
 from core.gallery import samples
+from core.geometry import whole_size
 
 FIRST_SHOWN, FIRST_SELECTED = 5, 4
 """Sample pictures in the tray, and of these looked at, when the page opens."""
 NOTHING_SELECTED = "No picture is selected: tick one in the tray, or add your own."
+OFFERED_PATCHES = (14, 74)
+"""Along the longer side: with fewer nothing is recognised; 74 are four times the work of the published models' 37."""
 PATIENCE_MS = 4000
 """A forward pass expected to take longer is run picture by picture, so that it can be followed and stopped."""
 
@@ -37,6 +40,16 @@ class Encoded:
     maps: list[FeatureMap]
     captures: list
     layer: int
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The resolutions that a model is offered at, multiples of its patch in pixels, and the one it is shown at."""
+
+    least: int
+    most: int
+    step: int
+    value: int
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,18 @@ def read_basis(path: Path) -> Basis:
         raise RequestError(str(error).replace(str(path), path.name)) from None
 
 
+def resolution(model: Loaded, size: float, before: int) -> Resolution:
+    """The resolutions for a model: shown at its own, unless a visitor chose a `size` other than the one `before`.
+
+    That was the own one of the model before. What was chosen is kept, as near as this model's patch and bounds allow.
+    """
+    own, patch = model.default_size, model.model.config.patch
+    least, most = (bound * patch for bound in OFFERED_PATCHES)
+    least, most = min(least, own), max(most, own)
+    value = own if size == before else whole_size(int(min(max(size, least), most)), patch)
+    return Resolution(least, most, patch, value)
+
+
 def model_name(words: str) -> str:
     """A model's name as typed, without the spaces about it; ModelError where nothing is left."""
     if not (words or "").strip():
@@ -249,12 +274,12 @@ def patch_of(encoded: Encoded, pin: Pin) -> tuple[int, tuple[int, int]] | None:
 
 
 def cost(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> str:
-    """What the chosen resolution costs: patches, time by the last forward pass, times the usual size."""
+    """What the chosen resolution costs: patches, time by the last forward pass, times the model's own resolution."""
     items = engine.items(tray)
     if not items:
         return ""
     tokens = tokens_of(engine.geometries(model, items, settings.size))
-    usual = tokens_of(engine.geometries(model, items, 518))
+    usual = tokens_of(engine.geometries(model, items, model.default_size))
     times = sum(forward_cost(model.model.config, count) for count in tokens) / sum(
         forward_cost(model.model.config, count) for count in usual
     )
@@ -264,7 +289,7 @@ def cost(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> str:
     if not lacking:
         return f"{text} · computed already"
     spent = f" · about {duration(estimate)}" if estimate else ""
-    return f"{text}{spent} · ×{times:.1f} of 518 px"
+    return f"{text}{spent} · ×{times:.1f} of {model.default_size} px"
 
 
 def _parts(engine: Engine, model: Loaded, items: list[Item], size: int) -> Iterator[tuple[int, list[Item]]]:

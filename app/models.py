@@ -36,6 +36,11 @@ class Loaded:
         return self.model.config.depth
 
     @property
+    def default_size(self) -> int:
+        """Longer side in pixels at which it is best."""
+        return self.model.default_size
+
+    @property
     def device(self) -> str:
         return str(next(self.model.parameters()).device)
 

@@ -1,7 +1,7 @@
 """Models for other programs: the Hugging Face layout, and ONNX.
 
 `python -m core.exchange --model NAME --to huggingface --out FOLDER`
-`python -m core.exchange --model NAME --to onnx --out FILE.onnx --size 518 518`
+`python -m core.exchange --model NAME --to onnx --out FILE.onnx [--size 518 518]`
 """
 
 import json
@@ -34,6 +34,8 @@ TOLERANCE = 1e-3
 def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     """A folder that transformers' `from_pretrained` opens: `config.json` and `model.safetensors`.
 
+    The `default_size` rides along in `config.json`, for `core.load_model`.
+
     Outputs there equal ours at every size for models with registers. transformers (looked at in 5.23) resizes
     position embeddings without the offset of 0.1 that models without registers are published with; of those,
     outputs agree at the model's own picture size only, which is logged. Raises RequestError where `folder` holds
@@ -46,7 +48,7 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
         log.warning(
             "transformers resizes position embeddings differently: outputs equal ours at %d×%d only.", side, side
         )
-    described = layouts.config_to_hugging_face(model.config)
+    described = layouts.config_to_hugging_face(model.config) | {"default_size": model.default_size}
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -74,15 +76,15 @@ class _Fixed(nn.Module):
         return tokens.cls, tokens.patches
 
 
-def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] = (518, 518)) -> Path:
+def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None = None) -> Path:
     """An ONNX file for pictures of `size` (height, width): `pixels` [B, 3, H, W] → `cls` [B, D], `patches` [B, N, D].
 
-    The position embedding is baked in for that size; the batch may be of any size. The file is kept only if
-    onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
+    Without a size, for squares of the model's `default_size`. The position embedding is baked in for it; the batch may
+    be of any size. The file is kept only if onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
     patch, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
-    height, width = size
-    if height % model.config.patch or width % model.config.patch or min(size) < model.config.patch:
+    height, width = size or (model.default_size, model.default_size)
+    if height % model.config.patch or width % model.config.patch or min(height, width) < model.config.patch:
         raise RequestError(f"size {height}×{width}: both sides must be multiples of the patch, {model.config.patch}.")
     try:
         import onnx  # noqa: F401  torch's exporter needs it, and says so less clearly
@@ -146,14 +148,15 @@ def _compare(fixed: nn.Module, session, example: Tensor) -> None:
                 )
 
 
-def main(model: str, to: Literal["huggingface", "onnx"], out: Path, size: tuple[int, int] = (518, 518)) -> None:
+def main(model: str, to: Literal["huggingface", "onnx"], out: Path, size: tuple[int, int] | None = None) -> None:
     """Export a model for other programs.
 
     Args:
         model: a name or path, as core.load_model takes it
         to: huggingface writes a folder for transformers, onnx a file for any ONNX runtime
         out: the folder or file to write
-        size: height and width in pixels of the pictures an ONNX model will take
+        size: height and width in pixels of the pictures an ONNX model will take; a square of the model's own size
+            where they are not given
     """
     loaded = load_model(model, device="cpu")
     written = to_hugging_face(loaded, out) if to == "huggingface" else to_onnx(loaded, out, size)

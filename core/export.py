@@ -7,7 +7,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -54,8 +54,9 @@ class Export:
     """What to write: the patches, the cls token, or both."""
     layer: int = -1
     """Block after which the features are taken, from 0, or from the end with -1 for the last."""
-    size: int = 518
-    """Longer side in pixels at which pictures are shown to the model, rounded to its patches."""
+    size: int | None = None
+    """Longer side in pixels at which pictures are shown to the model, rounded to its patches; the model's own
+    (518 for the published ones) where none is given."""
     format: Literal["safetensors", "parquet"] = "safetensors"
     """One safetensors file a picture, or one table features.parquet for all."""
     dtype: Number = "float16"
@@ -134,6 +135,8 @@ def run(options: Export, report: Report) -> None:
     if not pictures:
         raise RequestError(" ".join(report.refused) or "No pictures are given; name files, folders or @list.txt.")
     model = load_model(options.model, options.device)
+    if options.size is None:
+        options = replace(options, size=model.default_size)
     plan_grid(1, 1, options.size, model.config.patch)
     if options.threads < 1:
         raise RequestError(f"threads is {options.threads}; it must be at least 1.")

@@ -92,18 +92,19 @@ def _resample(image: Image.Image, geometry: Geometry) -> Image.Image:
 def extract(
     model: VisionTransformer,
     image: Image.Image | Sequence[Image.Image],
-    size: int = 518,
+    size: int | None = None,
     *,
     layer: int = -1,
     precision: Precision = "auto",
 ) -> FeatureMap | list[FeatureMap]:
     """The feature map of a picture, or a list of them for a list.
 
-    `size`: longer side in pixels, rounded to the patch; the aspect ratio is kept. `layer`: block after which the
-    features are taken, by number or from the end. `precision`: "auto" computes in bfloat16 where the processor
-    multiplies it faster, "float32" gives the reference's numbers to 1e-5. Pictures of different shapes share
-    packed passes. Raises RequestError on a size or layer the model does not have.
+    `size`: longer side in pixels, rounded to the patch; `model.default_size` where none is given. The aspect ratio
+    is kept. `layer`: block after which the features are taken, by number or from the end. `precision`: "auto"
+    computes in bfloat16 where the processor multiplies it faster, "float32" gives the reference's numbers to 1e-5.
+    Pictures of different shapes share packed passes. Raises RequestError on a size or layer the model does not have.
     """
+    size = model.default_size if size is None else size
     single = isinstance(image, Image.Image)
     prepared = (preprocess(picture, size, model.config.patch) for picture in ([image] if single else image))
     maps = list(extract_stream(model, prepared, size, layer=layer, precision=precision))
@@ -113,7 +114,7 @@ def extract(
 def extract_stream(
     model: VisionTransformer,
     prepared: Iterable[tuple[Tensor, Geometry]],
-    size: int = 518,
+    size: int,
     *,
     layer: int = -1,
     precision: Precision = "auto",

@@ -85,6 +85,17 @@ def plan_grid(height: int, width: int, size: int, patch: int) -> Geometry:
     return Geometry(height, width, rows, columns, patch)
 
 
+def whole_size(size: int, patch: int) -> int:
+    """The longer side in pixels, a multiple of `patch`, that `plan_grid` makes of `size`; RequestError as there.
+
+    >>> whole_size(340, 14)
+    336
+    """
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise RequestError(f"size is {size!r}; give a whole number of pixels.")
+    return min(plan_grid(1, 1, size, patch).rows, LARGEST_SIZE // patch) * patch
+
+
 def _nearest(length: float, unit: int) -> int:
     """How many units a length is about; halves round up."""
     return int((2 * length + unit) // (2 * unit))

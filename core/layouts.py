@@ -11,17 +11,30 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.config import ViTConfig
 from core.errors import ExportError, ModelError
+from core.geometry import whole_size
 
 HEAD_WIDTH = 64
 """Width of an attention head in every published backbone; the weights alone do not tell it."""
 
 State = dict[str, Tensor]
+
+
+class Described(NamedTuple):
+    """What a `config.json` says of a model."""
+
+    config: ViTConfig
+    complete: bool
+    """Whether it says itself how position embeddings are resized."""
+    default_size: int
+    """The model's picture size where it names no other."""
+
 
 _TO_OURS = [
     (r"^embeddings\.(cls_token|mask_token|register_tokens)$", r"\1"),
@@ -156,8 +169,8 @@ def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
     )
 
 
-def read_hugging_face_config(path: Path) -> tuple[ViTConfig, bool]:
-    """The shape in a `config.json`, and whether it says itself how position embeddings are resized.
+def read_hugging_face_config(path: Path) -> Described:
+    """What a `config.json` describes.
 
     Raises ModelError where it is damaged or describes another kind of model.
     """
@@ -165,7 +178,9 @@ def read_hugging_face_config(path: Path) -> tuple[ViTConfig, bool]:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
             raise ValueError("it holds no object")
-        return config_from_hugging_face(values), "pos_offset" in values
+        config = config_from_hugging_face(values)
+        size = whole_size(values.get("default_size", config.image_size), config.patch)
+        return Described(config, "pos_offset" in values, size)
     except (ValueError, TypeError, OSError) as error:
         raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
 

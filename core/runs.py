@@ -19,7 +19,7 @@
     └── tensorboard/
 
 A backbone file holds the weights under the published names and, in its metadata, the model's configuration as
-JSON, so that it opens without a guess. Files are written under a temporary name, flushed and renamed: a name
+JSON and its `default_size` in pixels, so that it opens without a guess. Files are written under a temporary name, flushed and renamed: a name
 that exists is complete.
 """
 
@@ -35,6 +35,7 @@ from safetensors.torch import save_file
 
 from core.config import ViTConfig
 from core.errors import ModelError
+from core.geometry import LARGEST_SIZE, whole_size
 from core.vit import VisionTransformer
 
 BACKBONE = "backbone.safetensors"
@@ -46,6 +47,7 @@ SNAPSHOTS = "snapshots"
 PICTURES = "pictures"
 EMERGENCE = "emergence"
 _CONFIG_KEY = "vit_config"
+_SIZE_KEY = "default_size"
 
 
 def save_backbone(
@@ -53,9 +55,14 @@ def save_backbone(
 ) -> Path:
     """Write `model` as a backbone file at `path`, whole or not at all; `notes` go into its metadata.
 
-    `dtype`: float32, or float16 for half the size (`load_model` computes in float32 either way).
+    `dtype`: float32, or float16 for half the size (`load_model` computes in float32 either way). Raises RequestError
+    where the model's `default_size` is no size that it can be shown a picture at.
     """
-    metadata = (notes or {}) | {_CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)), "format": "pt"}
+    metadata = (notes or {}) | {
+        _CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)),
+        _SIZE_KEY: str(whole_size(model.default_size, model.config.patch)),
+        "format": "pt",
+    }
     state = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     return save_tensors(state, path, metadata)
 
@@ -144,6 +151,23 @@ def stored_config(path: Path) -> ViTConfig | None:
         return ViTConfig(**json.loads(text))
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path} describes its model in a way this version does not know ({error}).") from error
+
+
+def stored_size(path: Path, patch: int) -> int | None:
+    """The `default_size` in a backbone file's metadata, rounded to the patch; None where nothing is said of it.
+
+    Raises ModelError where it is no size that pictures can have.
+    """
+    text = _metadata(path).get(_SIZE_KEY)
+    if text is None:
+        return None
+    try:
+        return whole_size(int(text), patch)
+    except ValueError as error:
+        raise ModelError(
+            f"{path} says that its model is best at {text!r} pixels; this must be a whole number from {patch} (one "
+            f"patch) to {LARGEST_SIZE}. Write the file anew with another default_size."
+        ) from error
 
 
 def stored_step(path: Path) -> int | None:

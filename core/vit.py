@@ -30,9 +30,13 @@ class Tokens(NamedTuple):
 class VisionTransformer(nn.Module):
     """A DINOv2 backbone. `load_state_dict` takes the published weights unchanged, strictly."""
 
+    default_size: int
+    """Longer side in pixels at which this model is best: the one taken for a picture where nobody names another."""
+
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.config = config
+        self.default_size = config.default_size
         self.patch_embed = PatchEmbed(config)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))

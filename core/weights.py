@@ -90,7 +90,8 @@ ASSUMED_HEADS = "The file does not say how many attention heads the model has; {
 def load_model(
     name: str | Path, device: str | torch.device | None = None, progress: Progress | None = None
 ) -> VisionTransformer:
-    """The model of that name in eval mode, float32, on `device` (CUDA where there is one), with its `.source`.
+    """The model of that name in eval mode, float32, on `device` (CUDA where there is one), with its `.source`
+    and its `.default_size`.
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
@@ -171,12 +172,12 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     if repository.count("/") != 1:
         raise ModelError(f"{name!r} names no repository; write hf:owner/name, or hf:owner/name@revision.")
     described = fetch(repository, "config.json", revision or "main", progress)
-    config, note = _hugging_face_config(described.path)
+    config, note, default_size = _hugging_face_config(described.path)
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
     file = fetch(repository, "model.safetensors", described.revision, progress)
-    model = _build(_weights(file.path), config, name)
+    model = _build(_weights(file.path), config, name, default_size)
     owner = repository.split("/")[0]
     model.source = ModelSource(
         name, repository, repository, file.sha256, _count(model), owner, revision=file.revision, note=note
@@ -184,10 +185,10 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     return model
 
 
-def _hugging_face_config(path: Path) -> tuple[ViTConfig, str]:
-    """The shape that a `config.json` describes, and a note on what had to be assumed."""
-    config, complete = layouts.read_hugging_face_config(path)
-    return config, "" if complete or config.registers else ASSUMED_CONVENTION
+def _hugging_face_config(path: Path) -> tuple[ViTConfig, str, int]:
+    """The shape that a `config.json` describes, a note on what had to be assumed, and the default size."""
+    config, complete, default_size = layouts.read_hugging_face_config(path)
+    return config, "" if complete or config.registers else ASSUMED_CONVENTION, default_size
 
 
 def _from_path(name: str, path: Path) -> VisionTransformer:
@@ -200,21 +201,26 @@ def _from_path(name: str, path: Path) -> VisionTransformer:
         return _from_file(name, path)
     described, weights = path / "config.json", path / "model.safetensors"
     if weights.is_file() and described.is_file():
-        config, note = _hugging_face_config(described)
-        return _from_file(name, weights, config, note=note)
+        config, note, default_size = _hugging_face_config(described)
+        return _from_file(name, weights, config, default_size, note=note)
     return _from_file(name, runs.find_backbone(path))
 
 
-def _from_file(name: str, path: Path, config: ViTConfig | None = None, **credits: str) -> VisionTransformer:
+def _from_file(
+    name: str, path: Path, config: ViTConfig | None = None, default_size: int | None = None, **credits: str
+) -> VisionTransformer:
     state = _weights(path)
     step = None
     if config is None and path.suffix == ".safetensors":
         config, step = runs.stored_config(path), runs.stored_step(path)
+        if config is not None:
+            default_size = runs.stored_size(path, config.patch)
     if config is None:
         config = _inferred(state, path)
+        default_size = config.image_size  # of others' models: what they learned on
         if config.width % layouts.HEAD_WIDTH:
             credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
-    model = _build(state, config, str(path))
+    model = _build(state, config, str(path), default_size)
     title = f"{_shape(model)} from {path.parent.name}/{path.name}"
     if step is not None:
         title += f", step {step:,}"
@@ -263,8 +269,8 @@ def _read(path: Path) -> dict:
         ) from error
 
 
-def _build(state: layouts.State, config: ViTConfig, where: str) -> VisionTransformer:
-    """A model of that shape with those weights, strictly."""
+def _build(state: layouts.State, config: ViTConfig, where: str, default_size: int | None = None) -> VisionTransformer:
+    """A model of that shape with those weights, strictly; without a default size, that of its shape."""
     with torch.device("meta"):
         model = VisionTransformer(config)
     expected = model.state_dict()
@@ -281,6 +287,7 @@ def _build(state: layouts.State, config: ViTConfig, where: str) -> VisionTransfo
             f"{where} does not fit a ViT of width {config.width} and depth {config.depth}: {'; '.join(problems)}."
         )
     model.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)
+    model.default_size = model.default_size if default_size is None else default_size
     return model.requires_grad_(True)
 
 

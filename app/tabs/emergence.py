@@ -122,7 +122,7 @@ class EmergenceEvents:
         ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls | {"note": tab.note})
         self.refresh(ticked.then)
         using = answer(tab.use.click, self.use, {}, self.shared.fitted | {"model": self.shared.model}, **HEAVY)
-        self.shared.renew(using.success)
+        self.shared.adopt(using.success)
 
     @property
     def controls(self) -> dict[str, gr.components.Component]:

@@ -27,7 +27,7 @@ def lay_out(engine: Engine, access: Access) -> None:
         image = gr.File(label="image", type="filepath")
         other = gr.File(label="other image", type="filepath")
         x, y = (gr.Number(label=f"{name}, pixels of the picture") for name in "xy")
-        size = gr.Number(518, label="longer side in pixels", precision=0)
+        size = gr.Number(label="longer side in pixels; the model's own where there is none", precision=0)
         layer = gr.Number(-1, label="block, counted from the end", precision=0)
         head = gr.Number(0, label="head from 1, or 0 for the mean", precision=0)
         method = gr.Textbox(DEFAULT, label="method: pca or cut")

@@ -43,7 +43,7 @@ def wire(shared: Shared) -> Callable:
 
     inputs = {"current": model, "choice": bar.choice, "path": bar.path}
     loading = answer(bar.load.click, choose, inputs, outputs, concurrency_id="load", concurrency_limit=8)
-    shared.renew(loading.then)
+    shared.adopt(loading.then)
     bar.cancel.click(
         lambda: (
             gr.update(visible=False),

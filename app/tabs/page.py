@@ -53,7 +53,7 @@ def lay_out(engine: Engine, access: Access, blocks: gr.Blocks) -> None:
 
     start = answer(blocks.load, opened, {"before": shared.tray}, {"tray": shared.tray, "items": pictures.tray})
     # one after the other: the view is asked for with the controls of the model that is in use
-    shared.renew(describe(start.then).then)
+    shared.adopt(describe(start.then).then)
 
     def leave(request: gr.Request) -> None:
         engine.leave(request.session_hash)

@@ -111,7 +111,10 @@ class SearchEvents:
             "asked": asked,
             "collection": gr.update(choices=self._choices(), value=settings.collection or None),
         }
-        idle = {"status": sentences.status(loaded, Settings()), "stop": gr.update(visible=False)}
+        idle = {
+            "status": sentences.status(loaded, Settings(size=loaded.default_size)),
+            "stop": gr.update(visible=False),
+        }
         if not settings.collection:
             yield idle | {"facts": NO_COLLECTION, "results": gr.HTML(results={}, busy=False)}
             return
@@ -143,7 +146,7 @@ class SearchEvents:
         settings = self._chosen(handlers.settings_of({k: v for k, v in values.items() if k != "asked"}))
         loaded = self.engine.models.get(model)
         yield {"status": busy("Comparing every picture with every other …"), "results": gr.HTML(busy=True)}
-        idle = {"status": sentences.status(loaded, Settings()), "results": gr.HTML(busy=False)}
+        idle = {"status": sentences.status(loaded, Settings(size=loaded.default_size)), "results": gr.HTML(busy=False)}
         try:
             collection = self.engine.shelf.open(settings.collection, loaded)
             found = handlers.near_duplicates(collection, float(threshold))

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from app import handlers
 from app.access import Access
 from app.engine import Engine
 from app.session import Tray
 from app.tabs.bar import Bar
 from app.tabs.tray import TrayWidgets
-from app.tabs.wiring import answer
+from app.tabs.wiring import HEAVY, answer
+from core import BACKBONES, DinoError
 
-SIZES = (196, 1036)
-"""Shorter than 14 patches nothing is recognised; 1036 px are four times the work of 518."""
+_UNTIL_FITTED = BACKBONES["dinov2-small"]
+"""Whose resolutions a page offers in the moment before it knows its model."""
 
 
 class Fitted(gr.Slider):
@@ -50,9 +52,9 @@ class FittedChoice(gr.Dropdown):
 
 @dataclass(frozen=True)
 class Shared:
-    """One visitor's page as every tab sees it. An event that changes `tray` or `model` is followed by `renew`.
+    """One visitor's page as every tab sees it. An event that changes `tray` is followed by `renew`.
 
-    One that changes `model` also outputs `fitted`, as `model_panel.described` says.
+    One that changes `model` also outputs `fitted`, as `model_panel.described` says, and is followed by `adopt`.
     """
 
     engine: Engine
@@ -65,6 +67,8 @@ class Shared:
     """The model's name, for `engine.models.get`."""
     size: gr.Slider
     """Longer side in pixels. Laid out in Explore, and so is `block`; both hold for all tabs."""
+    own_size: gr.State
+    """The resolution that came with the model; where `size` is another, the visitor chose it."""
     block: gr.Slider
     asking: gr.Dropdown
     """Whose attention Explore shows, and of which `head`; laid out there."""
@@ -95,6 +99,24 @@ class Shared:
         inputs = self.inputs("visible", "tray", "model", "size", "block")
         return answer(trigger, renewed, inputs, self.due | {"ready": self.ready})
 
+    def adopt(self, trigger: Callable) -> gr.events.Dependency:
+        """After an event that may have changed the model: the resolution follows it, then `renew`.
+
+        An event of its own, since a model can take minutes to load, and the slider may have been moved meanwhile.
+        """
+
+        def fitted(model: str, size: float, own_size: int) -> dict | None:
+            try:
+                loaded = self.engine.models.get(model)
+            except DinoError:
+                return None  # told by whoever describes or draws it
+            found = handlers.resolution(loaded, size, own_size)
+            bounds = {"minimum": found.least, "maximum": found.most, "step": found.step}
+            return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
+
+        inputs = self.inputs("model", "size", "own_size")
+        return self.renew(answer(trigger, fitted, inputs, self.inputs("size", "own_size"), **HEAVY).then)
+
     def follow(self, name: str, tab: gr.Tab) -> None:
         """Draw a tab whenever it comes to be looked at, unless nothing changed. Gradio tells of the first one, too."""
 
@@ -118,10 +140,12 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         pictures,
         tray=gr.State(Tray(), delete_callback=farewell),
         model=gr.State(access.default),
-        size=gr.Slider(
-            *SIZES, value=518, step=14, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
+        size=Fitted(
+            *(bound * _UNTIL_FITTED.patch for bound in handlers.OFFERED_PATCHES), value=_UNTIL_FITTED.default_size,
+            step=_UNTIL_FITTED.patch, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
             render=False,
         ),
+        own_size=gr.State(_UNTIL_FITTED.default_size),
         block=Fitted(
             1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
             buttons=[], render=False,

@@ -54,9 +54,11 @@ class AttentionCapture:
 
 @torch.inference_mode()
 def capture_attention(
-    model: VisionTransformer, image: Image.Image, size: int = 518, layer: int = -1
+    model: VisionTransformer, image: Image.Image, size: int | None = None, layer: int = -1
 ) -> AttentionCapture:
-    """The queries and keys of one block, from one forward in float32 of a picture prepared as for `core.extract`."""
+    """The queries and keys of one block, from one forward in float32 of a picture prepared as for `core.extract`, whose
+    `size` it also takes."""
+    size = model.default_size if size is None else size
     pixels, geometry = preprocess(image, size, model.config.patch)
     qkv, packing = model.capture(pixels.unsqueeze(0).to(model.pos_embed.device), layer)
     queries, keys, _ = packing.split(qkv)[0][0].float().cpu().permute(1, 2, 0, 3).clone()  # [A, T, E] each

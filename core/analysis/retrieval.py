@@ -47,7 +47,8 @@ __all__ = ["Added", "Collection", "Example", "Hit", "Method", "Place", "Query", 
 
 SIZE = 224
 """Longer side at which pictures are shown to the model unless asked otherwise: 16×16 patches each, and with ViT-S a
-thousand and more a minute on two cores. 518 finds smaller parts and takes eight times as long."""
+thousand and more a minute on two cores. 518 finds smaller parts and takes eight times as long. The same for every
+model, not its `default_size`, since it decides how fast a collection fills."""
 
 
 class Collection:

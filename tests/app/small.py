@@ -13,13 +13,16 @@ NOTE = "This network is small & nobody trained it: what its maps show is positio
 
 
 def small_model(name: str, progress=None) -> core.VisionTransformer:
-    """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens, "noted" a note."""
+    """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens, "noted" a
+    note, and "112 px" at its end that size as the one it is best at."""
     if name.startswith("missing"):
         raise core.ModelError(f"{name!r} is not there; choose another.")
     config = core.ViTConfig(width=48, depth=3, heads=2, registers=2 * ("registers" in name), layer_scale=1.0)
     model = core.VisionTransformer(config)
     model.initialise(torch.Generator().manual_seed(len(name)))
     count = sum(parameter.numel() for parameter in model.parameters())
+    if name.endswith(" px"):
+        model.default_size = int(name.split()[-2])
     note = NOTE if "noted" in name else ""
     model.source = ModelSource(name, f"Small {name}", "memory", f"sha of {name}", count, "nobody", note=note)
     return model.eval()

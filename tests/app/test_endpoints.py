@@ -33,7 +33,8 @@ def test_only_the_endpoints_are_offered_with_typed_parameters(client):
     parameters = {entry["parameter_name"]: entry for entry in described["/similarity"]["parameters"]}
     assert list(parameters) == ["image", "x", "y", "other", "size", "layer"]
     assert parameters["image"]["python_type"]["type"] == "filepath"
-    assert parameters["size"]["parameter_default"] == 518 and not parameters["x"]["parameter_has_default"]
+    assert parameters["size"]["parameter_has_default"] and parameters["size"]["parameter_default"] is None
+    assert not parameters["x"]["parameter_has_default"]
     assert "longer side in pixels" in described["/pca"]["description"]
 
 
@@ -68,6 +69,15 @@ def test_a_picture_and_its_numbers(client, file, name):
         assert len(numbers["explained"]) == values.shape[2] == 3
     if name == "/foreground":
         assert 0 < numbers["threshold"] < 1 and sum(numbers["counts"]) == 48
+
+
+@pytest.mark.parametrize("name", ["/pca", "/foreground", "/attention", "/similarity", "/match"])
+def test_without_a_size_it_is_the_models_own(client, served, file, name, monkeypatch):
+    more = {"/similarity": {"x": 80, "y": 60}, "/match": {"other": file}}.get(name, {})
+    monkeypatch.setattr(served[1].models.get("small").model, "default_size", 2 * SIZE)
+    for size in ({}, {"size": None}):
+        numbers = client.predict(image=file, **more, **size, api_name=name)[1]
+        assert numbers["grid"] == [12, 16]
 
 
 def test_a_patch_is_most_similar_to_itself(client, file):

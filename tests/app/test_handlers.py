@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -6,12 +7,14 @@ import numpy as np
 import pytest
 
 from app import handlers, sentences
+from app.__main__ import warm_up
 from app.access import Access
 from app.engine import Engine
+from app.models import Loaded
 from app.session import NOTHING_SENT, Pin, Settings, Tray
 from app.tabs.explore_events import ExploreEvents
 from app.uploads import add_bytes
-from core import ModelError, RequestError
+from core import ModelError, RequestError, VisionTransformer, ViTConfig
 from tests.app.small import SIZE, photograph
 
 VIEWS = {
@@ -149,7 +152,8 @@ def test_the_wait_is_told_in_parts_only_where_it_is_long(engine, tray, monkeypat
 
 def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray):
     model = engine.models.get("small")
-    assert "×0." in handlers.cost(engine, tray, model, Settings(size=SIZE))
+    assert re.search(r"×0\.\d of 518 px", handlers.cost(engine, tray, model, Settings(size=SIZE)))
+    assert "×1.0 of 224 px" in handlers.cost(engine, tray, engine.models.get("of 224 px"), Settings(size=224))
     assert "computed already" not in handlers.cost(engine, tray, model, Settings(size=1036))
     assert engine.forwards == 0
     handlers.show(engine, tray, model, Settings(size=SIZE))
@@ -157,6 +161,37 @@ def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray
     assert " ms" in handlers.cost(engine, tray, model, Settings(size=1036)) or " s" in handlers.cost(
         engine, tray, model, Settings(size=1036)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "before", "offered"),
+    [
+        ("small", 518, 518, (196, 1036, 14, 518)),  # the page opens
+        ("of 336 px", 518, 518, (196, 1036, 14, 336)),  # it follows the model
+        ("of 336 px", 252, 518, (196, 1036, 14, 252)),  # it was set by hand, and stays
+        ("of 112 px", 518, 518, (112, 1036, 14, 112)),  # the bounds go as far as the model's own
+        ("of 1400 px", 518, 518, (196, 1400, 14, 1400)),
+        ("small", 112, 336, (196, 1036, 14, 196)),  # by hand, outside what this model is offered at
+        ("small", 350.0, 336, (196, 1036, 14, 350)),
+    ],
+)
+def test_the_resolution_follows_the_model_unless_it_was_set_by_hand(engine, name, size, before, offered):
+    assert handlers.resolution(engine.models.get(name), size, before) == handlers.Resolution(*offered)
+
+
+def test_a_resolution_set_by_hand_is_fitted_to_another_patch(engine):
+    model = VisionTransformer(ViTConfig(width=24, depth=1, heads=2, patch=16, image_size=224))
+    found = handlers.resolution(Loaded("other", model), 252, 518)
+    assert found == handlers.Resolution(224, 1184, 16, 256)
+    assert handlers.resolution(Loaded("other", model), 518, 518).value == model.default_size == 384
+
+
+def test_the_first_view_is_computed_at_the_models_own_resolution(engine):
+    engine.models.get("small").model.default_size = SIZE
+    warm_up(engine)
+    tray = handlers.open_tray(engine, "ada")
+    assert engine.missing(engine.models.get("small"), engine.items(tray), -1, SIZE) == []
+    assert engine.forwards == handlers.FIRST_SELECTED
 
 
 def test_the_page_opens_with_sample_pictures(engine):

@@ -223,6 +223,40 @@ def test_another_model_a_failure_and_back(page):
     expect(facts(page)).to_contain_text("Largest share")
 
 
+def test_it_opens_at_the_models_own_resolution(browser, served, monkeypatch):
+    address, engine = served
+    monkeypatch.setattr(engine.models.get("small").model, "default_size", 154)
+    with opened(browser, address) as page:
+        expect(page.locator("#status")).to_contain_text("154 px · cpu")
+        expect(page.locator("#size input[type=number]")).to_have_value("154")
+        assert page.locator("#size input[type=range]").get_attribute("min") == "154"
+
+
+def test_the_resolution_follows_the_model_until_it_is_set_by_hand(page):
+    def load(name: str) -> None:
+        typed(page, "model-path", name)
+        page.locator("#model-load").click()
+        expect(page.locator("#model-chip")).to_contain_text(f"Small {name}")
+
+    page.locator("#model-chip").click()
+    pick(page, "model-choice", "own path or hf:owner/name")
+    load("of 336 px")
+    expect(page.locator("#status")).to_contain_text("336 px · cpu")
+    expect(page.locator("#cost")).to_contain_text("computed already")
+    load("small")
+    expect(page.locator("#status")).to_contain_text("518 px · cpu")
+    set_number(page, "size", 210)
+    expect(page.locator("#status")).to_contain_text("210 px · cpu")
+    load("of 112 px")
+    expect(page.locator("#status")).to_contain_text("210 px · cpu")
+    set_number(page, "size", 112)
+    expect(page.locator("#status")).to_contain_text("112 px · cpu")
+    open_fold(page, "program")
+    expect(page.locator("#program-text")).to_contain_text("size=112")
+    load("of 336 px")
+    expect(page.locator("#status")).to_contain_text("336 px · cpu")
+
+
 def test_a_note_about_the_model_takes_one_line_of_a_phone_and_opens_on_a_tap(browser, served):
     with opened(browser, served[0], **PHONE) as page:
         expect(page.locator("#facts")).to_contain_text("Explained variance")

@@ -97,7 +97,9 @@ def test_published_convention_agrees_there_at_its_own_size_and_differs_elsewhere
 
 
 def test_the_command_writes_what_it_says(tmp_path):
-    path = runs.save_backbone(data.model("vit_registers"), tmp_path / runs.BACKBONE)
+    made = data.model("vit_registers")
+    made.default_size = 154
+    path = runs.save_backbone(made, tmp_path / runs.BACKBONE)
     command = [sys.executable, "-m", "core.exchange", "--to", "huggingface"]
     done = subprocess.run(
         [*command, "--model", str(path), "--out", str(tmp_path / "theirs")],
@@ -108,7 +110,7 @@ def test_the_command_writes_what_it_says(tmp_path):
     )
     assert done.returncode == 0 and "Wrote" in done.stdout, done.stderr
     again = core.load_model(tmp_path / "theirs", device="cpu")
-    assert again.config == data.model("vit_registers").config
+    assert again.config == made.config and again.default_size == 154
     failed = subprocess.run(
         [*command, "--model", "nothing", "--out", "x"], capture_output=True, text=True, timeout=120, cwd=ROOT
     )
@@ -171,6 +173,16 @@ def test_onnx_computes_the_same_for_any_batch(name, tmp_path):
     torch.testing.assert_close(torch.from_numpy(cls), tokens.cls, rtol=0, atol=1e-4)
     torch.testing.assert_close(torch.from_numpy(patches), tokens.patches, rtol=0, atol=1e-4)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.slow
+def test_without_a_size_an_onnx_file_takes_squares_of_the_models_own(tmp_path):
+    import onnxruntime
+
+    model = data.model("vit_plain")
+    model.default_size = 84
+    session = onnxruntime.InferenceSession(to_onnx(model, tmp_path / "model.onnx"))
+    assert session.get_inputs()[0].shape[1:] == [3, 84, 84]
 
 
 @pytest.mark.slow

@@ -106,6 +106,15 @@ def test_a_second_run_computes_only_what_differs(photos, model_path, tmp_path, c
     assert "0 pictures" in capsys.readouterr().out
 
 
+def test_without_a_size_it_is_the_models_own(photos, model_path, tmp_path, capsys):
+    own = core.load_model(model_path, "cpu").default_size
+    command = [str(photos / "cats"), "--model", model_path, "--out", str(tmp_path / "out")]
+    assert export.main(command) == 0
+    assert read_features(tmp_path / "out/lion.jpg.safetensors").origin.size == own == 336
+    assert export.main([*command, "--size", "336"]) == 0
+    assert "3 were there already" in capsys.readouterr().out
+
+
 def test_a_list_and_single_files(photos, model_path, tmp_path, monkeypatch):
     monkeypatch.chdir(photos)
     (tmp_path / "list.txt").write_text("cats/lion.jpg\ncats/wild\n", encoding="utf-8")

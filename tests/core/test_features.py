@@ -1,5 +1,6 @@
 """Pictures to features: nothing distorted, the reference's preprocessing, batches equal to single pictures."""
 
+import copy
 import gc
 import weakref
 
@@ -15,6 +16,7 @@ from core import features
 from core.features import IMAGENET_MEAN, IMAGENET_STD, extract_stream, preprocess
 from core.gallery import samples
 from core.geometry import plan_grid
+from core.precision import inference
 
 EXACT = {"rtol": 0.0, "atol": 1e-5}
 
@@ -114,6 +116,23 @@ def test_thin_pictures_keep_their_colours(size):
 def test_only_rgb_pictures_are_taken(given, model):
     with pytest.raises(core.RequestError, match="load_image"):
         core.extract(model, [given], 56)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_without_a_size_it_is_the_models_own(model, precision):
+    image = noise(90, 120)
+    assert core.extract(model, [image])[0].origin.size == model.default_size == 336
+    own = copy.deepcopy(model).to("cpu")
+    own.default_size = 84
+    for moved in (own, copy.deepcopy(own).to("cpu")):
+        without, named = (
+            core.extract(moved, image, precision=precision),
+            core.extract(model, image, 84, precision=precision),
+        )
+        assert without.grid == (5, 6) and without.origin == named.origin and without.origin.size == 84
+        assert torch.equal(without.patches, named.patches)
+    with inference(own, precision) as network:
+        assert network.default_size == 84
 
 
 def test_a_feature_map_has_what_it_says(model):

@@ -12,6 +12,7 @@ from core.timeline import SHIPPED as TIMELINE
 from core.timeline import load_timeline
 from core.transfer import file_sha256
 from core.weights import SHIPPED
+from tests.data import eyes
 
 CARD = Path(SHIPPED.parent / "MODEL_CARD.md").read_text("utf-8")
 
@@ -22,6 +23,14 @@ def test_it_says_what_it_is():
     assert "Dinoscope" in model.source.title and "tiny" in model.source.note
     assert f"{model.source.parameters:,} parameters" in CARD
     assert f"{model.config.width} × {model.config.depth}" in CARD
+
+
+def test_it_is_shown_pictures_at_the_size_at_which_it_finds_most_eyes():
+    model = core.load_model("embedded", device="cpu")
+    assert runs.stored_size(SHIPPED, 14) == model.default_size == 336 and "`default_size` 336" in CARD
+    photographs = eyes.photographs()
+    own, coarse, fine = (eyes.found(model, photographs, size)["eye"][0] for size in (None, 224, 518))
+    assert own >= fine > coarse
 
 
 def test_all_that_ships_is_small():

@@ -50,11 +50,30 @@ def test_an_official_file_and_a_training_checkpoint_are_read_by_their_keys(model
         assert_same(core.load_model(tmp_path / file, device="cpu"), model)
 
 
+def test_what_others_trained_is_best_at_the_size_it_learned_on(model, tmp_path):
+    """Where nothing else is said: their files may hold smaller grids than are good for our own models."""
+    torch.save(model.state_dict(), tmp_path / "official.pth")
+    assert core.load_model(tmp_path / "official.pth", device="cpu").default_size == 70
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    save_file(layouts.to_hugging_face(model.state_dict()), folder / "model.safetensors")
+    described = layouts.config_to_hugging_face(model.config)
+    (folder / "config.json").write_text(json.dumps(described))
+    assert core.load_model(folder, device="cpu").default_size == 70
+    (folder / "config.json").write_text(json.dumps(described | {"default_size": 160}))
+    assert core.load_model(folder, device="cpu").default_size == 154
+    for size in (5, 5000, "large", 70.5, None):
+        (folder / "config.json").write_text(json.dumps(described | {"default_size": size}))
+        with pytest.raises(core.ModelError, match=r"config\.json.*size is"):
+            core.load_model(folder)
+
+
 def test_heads_follow_the_published_width():
     with torch.device("meta"):
         for name, config in core.BACKBONES.items():
             state = core.VisionTransformer(config).state_dict()
             assert layouts.infer_config(state) == config, name
+            assert config.default_size == 518, name
 
 
 def test_pickled_code_is_refused_unopened(tmp_path):
@@ -244,6 +263,7 @@ def test_a_published_name_asks_for_its_pinned_revision(hub):
     hub.files[repository.name] = {"model.safetensors": save({k: torch.zeros(v.shape) for k, v in shapes.items()})}
     loaded = core.load_model("dinov2-small", device="cpu")
     assert loaded.config == core.BACKBONES["dinov2-small"] and loaded.source.trained_by == "Meta AI"
+    assert loaded.default_size == 518
     assert hub.requests[0][1] == f"/{repository.name}/resolve/{repository.revision}/model.safetensors"
     assert len(repository.revision) == 40
 
@@ -258,7 +278,7 @@ def test_a_published_repository_keeps_its_convention_by_either_name(hub):
     weights = save({key: torch.zeros(value.shape) for key, value in shapes.items()})
     hub.files[repository] = {"model.safetensors": weights, "config.json": json.dumps(described).encode()}
     loaded = core.load_model(f"hf:{repository}", device="cpu")
-    assert loaded.config == config and loaded.source.note == ""
+    assert loaded.config == config and loaded.source.note == "" and loaded.default_size == 518
 
 
 def test_another_kind_of_model_is_refused(hub):

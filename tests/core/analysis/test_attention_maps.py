@@ -38,6 +38,11 @@ def test_weights_equal_the_models_own_attention(model, picture, query, token, la
     torch.testing.assert_close(weights.sum((1, 2)) + full[:, :3].sum(1), torch.ones(3), atol=1e-5, rtol=0)
 
 
+def test_without_a_size_it_is_the_models_own(model, picture):
+    geometry = capture_attention(model, picture).geometry
+    assert model.default_size == 518 and (geometry.rows, geometry.columns) == (25, 37)
+
+
 def test_tokens_that_are_not_there_are_refused(model, picture):
     capture = capture_attention(model, picture, 84)
     for query in ("patch", ("register", 2), ("register", -1), (4, 0), (0, 6), (-1, 0)):

@@ -112,6 +112,18 @@ def test_robustness_asks_about_the_classes_a_set_has(given, tmp_path):
     assert json.loads(out.read_text())["rows"][1]["top1"] == 1.0
 
 
+def test_without_a_size_whole_pictures_are_asked_about_at_the_models_own(given, tmp_path):
+    mask = np.zeros((60, 60), np.uint8)
+    mask[20:40, 20:40] = 1
+    for kind, pixels in (("images", np.stack([mask * 200] * 3, axis=2)), ("masks", mask)):
+        (tmp_path / kind).mkdir()
+        Image.fromarray(pixels).save(tmp_path / kind / "square.png")
+    command = ["foreground", "--model", str(given / "tiny.safetensors"), "--data", str(tmp_path)]
+    for size, told in (([], 336), (["--size", "56"], 56)):
+        assert main([*command, *size, "--out", str(tmp_path / "results.json")]) == 0
+        assert json.loads((tmp_path / "results.json").read_text())["settings"]["size"] == told
+
+
 @pytest.mark.parametrize("task", ["knn", "linear", "logreg", "fewshot", "retrieval", "emergence"])
 def test_mistakes_end_with_a_sentence(task, given, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where features go

@@ -1,8 +1,9 @@
 """The tasks on whole pictures and their pixels: `segmentation`, `depth`, `matching`, `foreground`, `retrieval`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -41,8 +42,8 @@ class Segmentation:
     index PNG, 255 where nothing is asked. The plain form may be divided into train/ and val/."""
     out: Path | None = None
     """The JSON file to write; by default segmentation-MODEL.json here."""
-    size: int = 518
-    """Longer side in pixels of a picture; with --windows, either side of a window."""
+    size: int | None = None
+    """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
     blocks: int = 1
     """Last blocks whose patches are put side by side."""
     scales: tuple[float, ...] = (1.0,)
@@ -63,17 +64,18 @@ class Segmentation:
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
         out, model = results_path("segmentation", self.model, self.out), load_model(self.model, world.device)
+        given = _sized(self, model)
         dataset = segmentation_set(self.data, self.seed)
-        viewing = Viewing(self.size, self.blocks, self.scales, self.windows, self.precision)
+        viewing = Viewing(given.size, self.blocks, self.scales, self.windows, self.precision)
         paths = [one.image for one in dataset.train]
-        maps = KeptMaps(model, paths, self.size, self.blocks, self.features, world, self.precision)
+        maps = KeptMaps(model, paths, given.size, self.blocks, self.features, world, self.precision)
         if not world.leads:
             return ""
         generator = np.random.default_rng(self.seed)
         found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
         more = {"per_class": found.per_class, "rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)}
-        return _written(self, out, model, rows, more)
+        return _written(given, out, model, rows, more)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class Depth:
     16-bit PNG in millimetres or .npy in metres. The plain form may be divided into train/ and val/."""
     out: Path | None = None
     """The JSON file to write; by default depth-MODEL.json here."""
-    size: int = 518
-    """Longer side in pixels."""
+    size: int | None = None
+    """Longer side in pixels; the model's own by default."""
     blocks: int = 1
     """Last blocks whose tokens are put side by side."""
     steps: int = STEPS
@@ -106,17 +108,18 @@ class Depth:
     def run(self, world: World) -> str:
         """Measure, write the results, and say what they are."""
         out, model = results_path("depth", self.model, self.out), load_model(self.model, world.device)
+        given = _sized(self, model)
         dataset = depth_set(self.data, self.seed)
-        viewing = Viewing(self.size, self.blocks, precision=self.precision)
+        viewing = Viewing(given.size, self.blocks, precision=self.precision)
         paths = [one.image for one in dataset.train]
-        maps = KeptMaps(model, paths, self.size, self.blocks, self.features, world, self.precision)
+        maps = KeptMaps(model, paths, given.size, self.blocks, self.features, world, self.precision)
         if not world.leads:
             return ""
         generator = np.random.default_rng(self.seed)
         found = measure_depth(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [(name, getattr(found.scores, name)) for name in DepthScores._fields]
         rows += [(f"{name}, median everywhere", getattr(found.blind, name)) for name in DepthScores._fields]
-        return _written(self, out, model, rows, {"rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)})
+        return _written(given, out, model, rows, {"rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)})
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ class Matching:
     """The JSON file to write; by default matching-MODEL.json here."""
     part: str = "test"
     """Of SPair-71k: trn, val or test."""
-    size: int = 518
-    """Longer side in pixels."""
+    size: int | None = None
+    """Longer side in pixels; the model's own by default."""
     radii: tuple[float, ...] = RADII
     """Shares of the longer side of the object's box."""
     precision: Precision = "auto"
@@ -146,8 +149,9 @@ class Matching:
             return ""
         out, pairs = results_path("matching", self.model, self.out), read_pairs(self.data, self.part)
         model = load_model(self.model, world.device)
+        given = _sized(self, model)
         generator = np.random.default_rng(self.seed)
-        found = measure_matching(model, pairs, self.size, generator, self.radii, self.precision)
+        found = measure_matching(model, pairs, given.size, generator, self.radii, self.precision)
         rows = [
             (f"PCK@{one.radius:g} by {how}", getattr(one, f"by_{how}")) for one in found for how in ("point", "pair")
         ]
@@ -156,7 +160,7 @@ class Matching:
             "chance": {f"{one.radius:g}": one.chance for one in found},
             "by_category": {f"{one.radius:g}": one.by_category for one in found},
         }
-        return _written(self, out, model, rows, more)
+        return _written(given, out, model, rows, more)
 
 
 @dataclass(frozen=True)
@@ -170,8 +174,8 @@ class Foreground:
     """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 not asked."""
     out: Path | None = None
     """The JSON file to write; by default foreground-MODEL.json here."""
-    size: int = 518
-    """Longer side in pixels."""
+    size: int | None = None
+    """Longer side in pixels; the model's own by default."""
     refined: bool = False
     """Follow the picture's edges within patches."""
     precision: Precision = "auto"
@@ -185,14 +189,15 @@ class Foreground:
             return ""
         out, pictures = results_path("foreground", self.model, self.out), read_objects(self.data)
         model = load_model(self.model, world.device)
+        given = _sized(self, model)
         generator = np.random.default_rng(self.seed)
-        found = measure_foreground(model, pictures, self.size, generator, self.precision, self.refined)
+        found = measure_foreground(model, pictures, given.size, generator, self.precision, self.refined)
         rows = [(told, one) for told, one in (("IoU", found.iou), ("CorLoc", found.corloc)) if one is not None]
         if not rows:
             raise DataError(f"{self.data} knows of no object in any picture.")
         chance = {"iou": found.everything_iou, "corloc": found.everything_corloc}
         counts = {"masks": found.masks, "boxed": found.boxed}
-        return _written(self, out, model, rows, {"everything_is_object": chance} | counts)
+        return _written(given, out, model, rows, {"everything_is_object": chance} | counts)
 
 
 @dataclass(frozen=True)
@@ -256,6 +261,14 @@ def _more(rankings: Sequence[Ranking]) -> dict[str, object]:
         },
         "queries": {one.told: one.queries for one in rankings},
     }
+
+
+Sized = TypeVar("Sized", Segmentation, Depth, Matching, Foreground)
+
+
+def _sized(given: Sized, model: VisionTransformer) -> Sized:
+    """The flags, with the model's own size where none was given."""
+    return replace(given, size=model.default_size) if given.size is None else given
 
 
 def _query_features(model: VisionTransformer, queries: Sequence[Query], size: int, precision: Precision) -> Tensor:
