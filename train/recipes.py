@@ -114,6 +114,35 @@ def shipped() -> RunConfig:
     )
 
 
+def dense() -> RunConfig:
+    """Patches set right in a model that one has, where maps of its patches have become noisy: hours on a GPU.
+
+    `python -m train.pretrain --recipe dense --start-from MODEL --data FOLDER --out RUN`
+
+    A short continuation in which the relations between patches are held to those that the model itself shows on crops
+    twice as large, pooled, which is where they are steadiest (Siméoni et al. 2025, DINOv3, section 4.3, with their
+    weight of 2). DINO and iBOT go on beside it, so that what names a picture is kept; their heads, being new, are
+    trained alone first. Learning rate and length are ours. Run on tiny models only.
+    """
+    return RunConfig(
+        model=replace(BACKBONES["dinov2-small"], image_size=224),
+        heads=HeadConfig(dino_prototypes=8192, ibot_prototypes=8192),
+        augment=AugmentConfig(local_crops=4),
+        objective=ObjectiveConfig(gram_weight=2.0),
+        optim=OptimConfig(
+            steps=2000,
+            batch=64,
+            base_lr=0.0004,
+            warmup_steps=200,
+            heads_first_steps=200,
+            freeze_last_layer_steps=0,
+            teacher_momentum=(0.994, 1.0),
+            temperature_warmup_steps=1000,
+            drop_rate=0.0,
+        ),
+    )
+
+
 def vits14_small_gpu() -> RunConfig:
     """ViT-S/14 on one GPU of 24 GB in hours: batch 256, 8,192 prototypes, activations recomputed.
 
@@ -180,7 +209,7 @@ def vitg14() -> RunConfig:
 
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
-    recipe.__name__: recipe for recipe in (tiny, shipped, vits14_small_gpu, vits14, vitb14, vitl14, vitg14)
+    recipe.__name__: recipe for recipe in (tiny, shipped, dense, vits14_small_gpu, vits14, vitb14, vitl14, vitg14)
 }
 
 

@@ -107,7 +107,7 @@ def learn(work: Path, arm: str, seed: int, options: argparse.Namespace) -> dict[
     out, scores = work / f"run-{arm}-{seed}", work / f"{arm}-{seed}.json"
     if not (out / "account.json").exists():
         schedule = ("--optim.steps", options.steps, "--optim.temperature-warmup-steps", options.steps)
-        schedule += ("--high-resolution.steps", 0, "--seed", seed)
+        schedule += ("--phases", "--seed", seed)
         resume = ("--resume",) if (out / "config.json").exists() else ("--recipe", options.recipe, *schedule)
         run("train.pretrain", "--data", learnt_from(work, arm, seed), "--out", out, *resume)
     if not scores.exists():

@@ -208,3 +208,42 @@ def test_weights_that_are_not_finite_are_never_saved(photographs, tmp_path, monk
     with pytest.raises(DinoError, match=r"norm.bias are not finite, and are not saved.*--resume"):
         pretrain(config, [photographs], run, resume=True)
     assert checkpoint.steps_saved(run) == [3, 4] and torch.equal(load_model(run, device="cpu").norm.bias, kept)
+
+
+def test_new_heads_are_trained_alone_first_on_a_backbone_that_came_trained(photographs, tmp_path):
+    """Then both; also with finer patches than it came with. Without a model to start from nothing waits."""
+    first = pretrain(replace(CONFIG, optim=replace(CONFIG.optim, steps=2)), [photographs], tmp_path / "first")
+    optim = replace(CONFIG.optim, steps=20, heads_first_steps=2, warmup_steps=0, base_lr=0.01)
+    log = replace(CONFIG.log, save_every=2, keep_steps=(2,), snapshots=True)
+    changes = {"start_from": str(first), "start_patch": 7, "optim": optim, "log": log}
+    run = pretrain(replace(CONFIG, **changes), [photographs], tmp_path / "second")
+    came, alone, after = (load_model(snapshots(run)[step], device="cpu") for step in (0, 2, 4))
+    assert came.config == replace(CONFIG.model, patch=7) and came.pos_embed.shape == (1, 65, 48)
+    for name, tensor in came.state_dict().items():
+        assert torch.equal(tensor, alone.state_dict()[name]), name
+    assert not torch.equal(came.blocks[0].mlp.fc1.weight, after.blocks[0].mlp.fc1.weight)
+    lines = {line["step"]: line for line in read_metrics(run) if "loss" in line}
+    assert lines[2]["backbone_lr"] == 0 < lines[2]["lr"] and lines[3]["backbone_lr"] == lines[3]["lr"]
+    assert all(line["backbone_lr"] == line["lr"] for line in read_metrics(first) if "loss" in line)
+
+
+def test_relations_of_patches_are_held_to_those_that_the_model_came_with(photographs, tmp_path):
+    """The more the Gram term weighs, the nearer the cosines between patches stay to those of the anchor."""
+    first = pretrain(replace(CONFIG, optim=replace(CONFIG.optim, steps=2)), [photographs], tmp_path / "first")
+    optim = replace(CONFIG.optim, steps=12, heads_first_steps=0, warmup_steps=0, base_lr=0.02, drop_rate=0.0)
+    ends = []
+    for weight in (1e-9, 100.0):
+        objective = replace(CONFIG.objective, gram_weight=weight)
+        config = replace(CONFIG, start_from=str(first), objective=objective, optim=optim)
+        run = pretrain(config, [photographs], tmp_path / f"weight{weight}")
+        ends.append([line["gram"] / weight for line in read_metrics(run) if "loss" in line][-3:])
+    assert sum(ends[1]) < 0.8 * sum(ends[0])
+
+
+def test_precision_is_what_the_device_multiplies_faster_and_stays_what_it_was(photographs, tmp_path, monkeypatch):
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=1, warmup_steps=0))
+    automatic = replace(config, compute=replace(config.compute, precision="auto"))
+    for fast, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("train.setup.has_fast_bfloat16", lambda device, fast=fast: fast)
+        run = pretrain(automatic, [photographs], tmp_path / expected)
+        assert from_json(RunConfig, (run / "config.json").read_text()).compute.precision == expected
