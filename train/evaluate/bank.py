@@ -109,11 +109,10 @@ def _batches(source: Source, indices: Tensor, size: int, channels: int, batch: i
     """Crops [b, C, size, size] and their places, decoded by threads while the batch before is computed."""
 
     def read(index: int) -> Tensor | str:
-        encoded = source.read(index)
         try:
-            return centre_crop(load_pixels(encoded.data, channels, 2 * size), size)
+            return centre_crop(load_pixels(source.read(index).data, channels, 2 * size), size)
         except ImageError as error:
-            return f"{encoded.name}: {error}"
+            return f"{source.name(index)}: {error}"
 
     crops, places, unreadable = [], [], []
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
