@@ -16,7 +16,8 @@ from core.precision import inference
 from core.runs import BACKBONE, read_metrics, save_backbone, snapshot_path
 from train import checkpoint, dist
 from train.config import RunConfig
-from train.data.batch import CutBatch, Quarantine, cut_batches, step_masks, to_device
+from train.data.batch import CutBatch, cut_batches, step_masks, to_device
+from train.data.quarantine import Quarantine
 from train.data.resident import ResidentImages, resident_batches
 from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import Source
@@ -119,7 +120,7 @@ class Loop:
         for number, part in enumerate(parts):
             masks = step_masks(config.optim.batch, grid, config.seed, step, sampler.rows(number), config.masks)
             batch = to_device(part, self.world.device, masks, augment.mean, augment.std)
-            yield batch._replace(indices=torch.tensor(sampler.indices(step, number)))
+            yield batch._replace(indices=part.indices)
 
     def _saves(self, done: int) -> bool:
         return done % self.config.log.save_every == 0 or done in self.config.log.keep_steps

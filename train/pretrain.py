@@ -21,7 +21,7 @@ from train import checkpoint, dist, recipes
 from train.account import write_account
 from train.advice import advice
 from train.config import RunConfig, from_json, to_json, with_origins
-from train.data.batch import Quarantine
+from train.data.quarantine import Quarantine
 from train.data.resident import GIB, ResidentImages
 from train.data.sources import Source, open_source, some_of
 from train.loop import Loop, StopSignal

@@ -17,6 +17,7 @@ from core import FeatureMap, Geometry, ImageError, Tokens, VisionTransformer
 from core.gallery import samples
 from train.config import RunConfig, WatchConfig
 from train.data.pictures import load_pixels
+from train.data.reading import read_file
 from train.data.sources import DataError, Source
 from train.drawing import draw_step
 from train.evaluate.health import effective_rank, first_component_share, mean_cosine
@@ -142,7 +143,7 @@ def _picture_crops(source: Source, side: int, channels: int, sizes: WatchConfig)
     if channels in (1, 3):
         try:
             chosen = samples()[: min(sizes.photographs, sizes.pictures)]
-            photographs = [centre_crop(load_pixels(one.path.read_bytes(), channels), side) for one in chosen]
+            photographs = [centre_crop(load_pixels(read_file(one.path), channels), side) for one in chosen]
         except ImageError as error:
             log.warning("No sample photographs in the pictures: %s", error)
     wanted = min(sizes.pictures - len(photographs), len(source))

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,23 @@ def test_a_source_that_cannot_be_read_leaves_the_photographs(tmp_path, caplog):
     assert watch.scores(backbone()) == {}
     with Image.open(watch.pictures(backbone(), 1, tmp_path)) as image:
         assert image.width == 4 * 256 + 3 * 4
+
+
+def test_pictures_that_are_gone_are_left_out_as_damaged_ones(crops_of_photographs, tmp_path, caplog):
+    shutil.copytree(crops_of_photographs.root, tmp_path / "windows")
+    source, lost = open_source(tmp_path / "windows"), (0, 1, 2, 47, 95)
+    for place in lost:
+        source.files[place].write_bytes(b"no picture")
+    damaged = Watch(CONFIG, source, source)
+    caplog.clear()
+    for place in lost:
+        source.files[place].unlink()
+    gone = Watch(CONFIG, source, source)
+    (kept, *labelled), (same, *other) = (
+        ((watch._pictures, watch._health), *watch._labelled[:4]) for watch in (gone, damaged)
+    )
+    assert all(torch.equal(*pair) for pair in zip((*kept, *labelled), (*same, *other), strict=True))
+    assert len(kept[1]) == 91 and "is not there, or not any more" in caplog.text
 
 
 def test_labels_that_are_too_few_or_unreadable(photographs, tmp_path):

@@ -31,7 +31,8 @@ from train.curate.embeddings import (
     write_part,
 )
 from train.curate.folder import Parts, Record, key_of, prepare, required_record, write_record
-from train.data.sources import Files, Joined, Source, open_source
+from train.data.quarantine import on_a_line
+from train.data.sources import DataError, Files, Joined, Source, open_source
 from train.dist import World
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
     """Vectors of all images of each set (of `SETS`, those without a path left out). Every rank calls it.
 
     An image that cannot be read keeps its row, with zeros and the reason. Raises DataError for a source that cannot
-    be read, ModelError for the model, CurationError where `root` holds vectors of other images.
+    be read, or of which no image can, ModelError for the model, CurationError where `root` holds vectors of other images.
     """
     given = {name: open_given(sets[name]) for name in SETS if sets.get(name)}
     model = load_model(config.model, str(world.device))
@@ -100,6 +101,8 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
         write_record(root, "embed", key_of(settings), {"sets": found, "files": files} | made)
         _list_unreadable(root, list(given))
     dist.wait()
+    for name in given:
+        _require_readable(root, name)
     return required_record(root, "embed")
 
 
@@ -190,7 +193,7 @@ def _prepare(given: Given, place: int, size: int, patch: int) -> _Prepared:
     try:
         encoded = given.source.read(place)
         image = load_image(encoded.data)
-    except (ImageError, FileNotFoundError, PermissionError) as error:
+    except ImageError as error:
         return _Prepared(ImageRow(name, path, None, 0, 0, 0, str(error)), None)
     row = ImageRow(name, path, encoded.label, image.height, image.width, len(encoded.data), None)
     return _Prepared(row, preprocess(image, size, patch))
@@ -202,7 +205,20 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
     for name in names:
         embeddings = open_embeddings(root, name)
         unreadable = np.setdiff1d(np.arange(len(embeddings)), embeddings.readable)
-        lines += [f"{name}\t{row.name}\t{row.problem}" for row in embeddings.rows(unreadable)]
-    write_whole(root / "embeddings" / UNREADABLE, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        lines += [
+            f"{name}\t{on_a_line(row.name)}\t{' '.join(row.problem.split())}" for row in embeddings.rows(unreadable)
+        ]
+    text = "".join(f"{line}\n" for line in lines)
+    write_whole(root / "embeddings" / UNREADABLE, text.encode("utf-8", "backslashreplace"))
     if lines:
         log.warning("%d images cannot be read; they are listed in %s", len(lines), root / "embeddings" / UNREADABLE)
+
+
+def _require_readable(root: Path, name: str) -> None:
+    embeddings = open_embeddings(root, name)
+    if not len(embeddings.readable):
+        (first,) = embeddings.rows(np.zeros(1))
+        raise DataError(
+            f"None of the {len(embeddings)} images of the set {name} can be read; are these pictures?\n"
+            f"  {on_a_line(first.name)}: {first.problem}"
+        )

@@ -22,7 +22,8 @@ class Originals:
         self.source = functools.lru_cache(maxsize=None)(self._open)
 
     def read(self, name: str, row: int) -> Encoded:
-        """The image in a row of a set, as stored. CurationError where the set is not what it was."""
+        """The image in a row of a set, as stored. CurationError where the set is not what it was, ImageError where
+        the image cannot be read any more."""
         return self.source(name).read(row)
 
     def _open(self, name: str) -> Source:

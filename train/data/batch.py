@@ -1,9 +1,7 @@
 """From a source to batches on the device: workers decode and cut, the device changes colours."""
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,37 +11,30 @@ from torch.utils.data import DataLoader, Dataset
 
 from core import ImageError
 from core.features import IMAGENET_MEAN, IMAGENET_STD
-from core.runs import UNREADABLE
 from train.data.augment import AugmentConfig
 from train.data.colour import ColourPlan, finish
 from train.data.draws import draw_crops
 from train.data.pictures import load_pixels
+from train.data.quarantine import REPLACEMENTS, Unreadable, too_many_unreadable
 from train.data.resize import resize_each
-from train.data.sampler import StepSampler
+from train.data.sampler import FixedPositions, StepSampler, position_of
 from train.data.sources import DataError, Source
 from train.masking import MaskConfig, batch_masks
 from train.objective import Batch
 
-log = logging.getLogger(__name__)
-
-REPLACEMENTS = 20
-"""Unreadable images in a row after which the source itself is taken to be broken."""
-
-
-class Unreadable(NamedTuple):
-    """An image that was left out, and why."""
-
-    name: str
-    reason: str
-
 
 class CutBatch(NamedTuple):
-    """Crops of one rank's images as the workers leave them, crop after crop, and what could not be read."""
+    """Crops of one rank's images as the workers leave them, crop after crop, and what could not be read.
+
+    `indices` [B] int64: the places in the source of the images shown, which are others than those asked for where
+    these could not be read.
+    """
 
     globals: Tensor
     locals: Tensor
     global_colours: ColourPlan
     local_colours: ColourPlan
+    indices: Tensor
     unreadable: list[Unreadable]
 
 
@@ -58,6 +49,14 @@ class Crops(NamedTuple):
     locals: Tensor
     global_colours: ColourPlan
     local_colours: ColourPlan
+
+
+class Cut(NamedTuple):
+    """The crops of the image `index`, and those before it that could not be read."""
+
+    crops: Crops
+    index: int
+    unreadable: list[Unreadable]
 
 
 def cut_crops(pixels: np.ndarray, config: AugmentConfig, seed: int, position: int) -> Crops:
@@ -76,25 +75,34 @@ def cut_crops(pixels: np.ndarray, config: AugmentConfig, seed: int, position: in
 class CropDataset(Dataset):
     """(position in the run, image index) → crops; the same for a seed wherever it runs.
 
-    An unreadable image is replaced by the next one in the source, so that batches keep their size.
+    An image that cannot be read, or not any more, is replaced by the next one in the source, so that batches keep
+    their size.
     """
 
     def __init__(self, source: Source, config: AugmentConfig, seed: int):
         self.source, self.config, self.seed = source, config, seed
 
-    def __getitem__(self, where: tuple[int, int]):
-        position, index = where
+    def __getitem__(self, where: tuple[int, int]) -> Cut:
+        position, asked = where
         unreadable = []
         least = least_side(self.config)
-        for step in range(REPLACEMENTS):
-            encoded = self.source.read((index + step) % len(self.source))
+        for step in range(min(REPLACEMENTS, len(self.source))):
+            index = (asked + step) % len(self.source)
             try:
-                pixels = load_pixels(encoded.data, self.config.channels, least)
+                pixels = load_pixels(self.source.read(index).data, self.config.channels, least)
             except ImageError as error:
-                unreadable.append(Unreadable(encoded.name, str(error)))
+                unreadable.append(Unreadable(self.source.name(index), str(error)))
                 continue
-            return cut_crops(pixels, self.config, self.seed, position), unreadable
+            return Cut(cut_crops(pixels, self.config, self.seed, position_of(position, index)), index, unreadable)
         raise too_many_unreadable(unreadable)
+
+    def __getitems__(self, pairs: list[tuple[int, int]]) -> list[Cut] | DataError:
+        """What a DataLoader asks for a batch. An error is handed on as it is: raised in a reading process, it would
+        reach the user with that process's traceback for its text."""
+        try:
+            return [self[pair] for pair in pairs]
+        except DataError as error:
+            return error
 
 
 def least_side(config: AugmentConfig) -> float:
@@ -104,15 +112,10 @@ def least_side(config: AugmentConfig) -> float:
     return max(size / math.sqrt(scale[0] * narrowest) for size, scale in sets)
 
 
-def too_many_unreadable(unreadable: Sequence[Unreadable]) -> DataError:
-    """What to raise where REPLACEMENTS images in a row could not be read."""
-    listed = "\n  ".join(f"{bad.name}: {bad.reason}" for bad in unreadable[:3])
-    return DataError(f"{REPLACEMENTS} images in a row could not be read; is this the right folder?\n  {listed}")
-
-
-def collate(samples: list) -> CutBatch:
-    """Samples of one step, rearranged so that crops of one number lie together."""
-    crops, unreadable = zip(*samples, strict=True)
+def collate(cuts: list[Cut] | DataError) -> CutBatch | DataError:
+    """The images of one step, rearranged so that crops of one number lie together."""
+    if isinstance(cuts, DataError):
+        return cuts
 
     def crop_major(parts: list[Tensor]) -> Tensor:
         return torch.stack(parts, dim=1).flatten(0, 1)
@@ -120,32 +123,45 @@ def collate(samples: list) -> CutBatch:
     def plans(parts: list[ColourPlan]) -> ColourPlan:
         return ColourPlan(*(crop_major(list(column)) for column in zip(*parts, strict=True)))
 
+    crops = [cut.crops for cut in cuts]
     return CutBatch(
         crop_major([one.globals for one in crops]),
         crop_major([one.locals for one in crops]),
         plans([one.global_colours for one in crops]),
         plans([one.local_colours for one in crops]),
-        [bad for part in unreadable for bad in part],
+        torch.tensor([cut.index for cut in cuts]),
+        [bad for cut in cuts for bad in cut.unreadable],
     )
 
 
 def cut_batches(
-    source: Source, config: AugmentConfig, sampler: StepSampler, seed: int, workers: int, pin: bool
+    source: Source,
+    config: AugmentConfig,
+    sampler: StepSampler | FixedPositions,
+    seed: int,
+    workers: int,
+    pin: bool,
 ) -> Iterator[CutBatch]:
-    """The batches of a run from the sampler's first step on."""
-    return iter(
-        DataLoader(
-            CropDataset(source, config, seed),
-            batch_sampler=sampler,
-            collate_fn=collate,
-            num_workers=workers,
-            pin_memory=pin,
-            persistent_workers=False,
-            # fork would copy the threads' locks of torch and the progress bar in whatever state they are
-            multiprocessing_context="forkserver" if workers else None,
-            prefetch_factor=4 if workers else None,
-        )
+    """The batches of a run from the sampler's first step on. DataError where REPLACEMENTS in a row cannot be read."""
+    loader = DataLoader(
+        CropDataset(source, config, seed),
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=workers,
+        pin_memory=pin,
+        persistent_workers=False,
+        # fork would copy the threads' locks of torch and the progress bar in whatever state they are
+        multiprocessing_context="forkserver" if workers else None,
+        prefetch_factor=4 if workers else None,
     )
+    return _without_errors(iter(loader))
+
+
+def _without_errors(batches: Iterator[CutBatch | DataError]) -> Iterator[CutBatch]:
+    for batch in batches:
+        if isinstance(batch, DataError):
+            raise batch
+        yield batch
 
 
 def to_device(
@@ -168,24 +184,3 @@ def step_masks(images: int, grid: int, seed: int, step: int, mine: slice, config
     generator = np.random.default_rng((seed, step, 1))
     masks = torch.from_numpy(batch_masks(2 * images, grid, grid, generator, config.ratio, config.probability))
     return masks.unflatten(0, (2, images))[:, mine].flatten(0, 1)
-
-
-class Quarantine:
-    """The list of images that could not be read, `unreadable.txt` in the run folder: each once, also over resumes."""
-
-    def __init__(self, run: Path):
-        self.path = run / UNREADABLE
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        self.known = {line.split("\t")[0] for line in lines}
-
-    @property
-    def count(self) -> int:
-        return len(self.known)
-
-    def add(self, unreadable: list[Unreadable]) -> None:
-        fresh = {bad.name: bad for bad in unreadable if bad.name not in self.known}
-        if fresh:
-            self.known.update(fresh)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.writelines(f"{bad.name}\t{' '.join(bad.reason.split())}\n" for bad in fresh.values())
-            log.warning("%d unreadable images so far, listed in %s", self.count, self.path)

@@ -19,11 +19,12 @@ from tqdm import tqdm
 
 from core import ImageError
 from train.data.augment import AugmentConfig
-from train.data.batch import REPLACEMENTS, CutBatch, Unreadable, too_many_unreadable
+from train.data.batch import CutBatch
 from train.data.draws import CropSet, draw_crops
 from train.data.pictures import load_pixels
+from train.data.quarantine import REPLACEMENTS, Unreadable, too_many_unreadable
 from train.data.resize import resize_each, resize_together
-from train.data.sampler import StepSampler
+from train.data.sampler import OWN, FixedPositions, StepSampler
 from train.data.sources import DataError, Source
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ class ResidentImages:
     """Every picture of a source on one device, `pixels` [P, C] row by row, uint8 (float16 unless C is 1 or 3).
 
     `starts`, `heights`, `widths` [images] int64: where each begins and how large it is; an unreadable picture has
-    those of the next one that could be read, so that every index of the source stays good.
+    those of the next one that could be read, so that every index of the source stays good; `shown` [images] is
+    whose they are.
     """
 
     def __init__(self, pixels: Tensor, sizes: np.ndarray, unreadable: Sequence[Unreadable]):
@@ -59,7 +61,7 @@ class ResidentImages:
             raise too_many_unreadable(self.unreadable)
         indices = np.arange(len(sizes))
         following = np.searchsorted(readable, indices)
-        stands_in = readable[following % len(readable)]
+        self.shown = stands_in = readable[following % len(readable)]
         if ((stands_in - indices) % len(sizes)).max() >= REPLACEMENTS:
             raise too_many_unreadable(self.unreadable)
         starts = np.cumsum(sizes.prod(axis=1)) - sizes.prod(axis=1)
@@ -116,13 +118,13 @@ class ShrunkImages(Dataset):
         dtype = torch.uint8 if self.channels in (1, 3) else torch.float16
         pixels, sizes, unreadable = [torch.empty(0, self.channels, dtype=dtype)], [], []
         for index in indices:
-            encoded = self.source.read(index)
             try:
-                picture = shrink(load_pixels(encoded.data, self.channels, 2 * self.side), self.side)
+                whole = load_pixels(self.source.read(index).data, self.channels, 2 * self.side)
             except ImageError as error:
-                unreadable.append(Unreadable(encoded.name, str(error)))
+                unreadable.append(Unreadable(self.source.name(index), str(error)))
                 sizes.append((0, 0))
                 continue
+            picture = shrink(whole, self.side)
             sizes.append(picture.shape[:2])
             pixels.append(picture.to(dtype).flatten(0, 1))
         return Shrunk(torch.cat(pixels), torch.tensor(sizes).view(-1, 2), unreadable)
@@ -145,7 +147,7 @@ def shrink(pixels: np.ndarray, side: int) -> Tensor:
 
 
 def resident_batches(
-    images: ResidentImages, config: AugmentConfig, sampler: StepSampler, seed: int
+    images: ResidentImages, config: AugmentConfig, sampler: StepSampler | FixedPositions, seed: int
 ) -> Iterator[CutBatch]:
     """What `train.data.batch.cut_batches` gives, cut on the images' device, where the crops lie.
 
@@ -155,10 +157,13 @@ def resident_batches(
     unreadable = images.unreadable if sampler.first == 0 else []
     for pairs in sampler:
         positions, indices = np.array(pairs).T
+        indices = images.shown[indices]
+        positions = np.where(positions == OWN, indices, positions)
         wide, narrow = draw_crops(config, seed, positions, images.widths[indices], images.heights[indices])
         cut_globals = cut(images, indices, wide, config.global_size)
         cut_locals = cut(images, indices, narrow, config.local_size)
-        yield CutBatch(cut_globals, cut_locals, wide.colours, narrow.colours, unreadable)
+        shown = torch.from_numpy(indices)
+        yield CutBatch(cut_globals, cut_locals, wide.colours, narrow.colours, shown, unreadable)
         unreadable = []
 
 

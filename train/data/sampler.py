@@ -14,6 +14,9 @@ from core import RequestError
 WINDOW = 8
 """Blocks whose images are shuffled together; with shards of a few thousand images, a pool of some 10,000."""
 
+OWN = -1
+"""The position of an image whose crops are those of its index, wherever in the run it is shown."""
+
 
 class Order:
     """The endless sequence of image indices: every epoch a new shuffle of all of them."""
@@ -73,11 +76,6 @@ class StepSampler:
                 positions = range(step * self.batch + rows.start, step * self.batch + rows.stop)
                 yield [(position, self.order[position]) for position in positions]
 
-    def indices(self, step: int, part: int) -> list[int]:
-        """The images of one part of a step, row by row."""
-        rows = self.rows(part)
-        return [self.order[step * self.batch + row] for row in range(rows.start, rows.stop)]
-
 
 class FixedPositions:
     """The batches of a sampler with every image at a position of its own, so that its crops are always the same."""
@@ -90,4 +88,9 @@ class FixedPositions:
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for pairs in self.sampler:
-            yield [(index, index) for _, index in pairs]
+            yield [(OWN, index) for _, index in pairs]
+
+
+def position_of(position: int, index: int) -> int:
+    """Where in the run the crops of the image `index` are drawn for, if it is shown at `position`."""
+    return index if position == OWN else position

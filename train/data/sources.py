@@ -15,8 +15,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from core import DinoError
+from core import DinoError, ImageError
 from core.listing import SUFFIXES
+from train.data.reading import read_file, read_part, unreadable
 
 ARRAY_SUFFIX = ".npy"
 """Arrays are looked for beside pictures where a run does not take RGB."""
@@ -46,7 +47,8 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, index: int) -> Encoded: ...
+    def read(self, index: int) -> Encoded:
+        """ImageError where this image cannot be read: its file is gone, forbidden, cut short, on a failing disk."""
 
     def name(self, index: int) -> str:
         """What an image is reported by, without reading it."""
@@ -66,7 +68,7 @@ class Files:
         return len(self.files)
 
     def read(self, index: int) -> Encoded:
-        return Encoded(self.files[index].read_bytes(), self.name(index), self.label(index))
+        return Encoded(read_file(self.files[index]), self.name(index), self.label(index))
 
     def name(self, index: int) -> str:
         return str(self.files[index])
@@ -96,9 +98,7 @@ class Tar:
 
     def read(self, index: int) -> Encoded:
         shard, _, offset, size, label = self.members[index]
-        with self.files[shard].open("rb") as file:
-            file.seek(offset)
-            return Encoded(file.read(size), self.name(index), label)
+        return Encoded(read_part(self.files[shard], offset, size), self.name(index), label)
 
     def name(self, index: int) -> str:
         shard, name, *_ = self.members[index]
@@ -138,10 +138,9 @@ class Parquet:
 
     def read(self, index: int) -> Encoded:
         group = self._group_of(index)
-        row = index - int(self.starts[group])
-        image = self._group(group)[row].as_py()
-        data = image["bytes"] if isinstance(image, dict) else image
-        return Encoded(data or b"", self.name(index), self.label(index))
+        row = self._group(group).slice(index - int(self.starts[group]), 1).to_pylist()[0]
+        data = row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"]
+        return Encoded(data or b"", self.name(index), _label(row.get("label")))
 
     def name(self, index: int) -> str:
         return f"{self.files[self.groups[self._group_of(index)][0]]}:{index}"
@@ -152,30 +151,35 @@ class Parquet:
     @functools.cached_property
     def _labels(self) -> list[str | None]:
         import pyarrow.parquet as parquet
+        from pyarrow import ArrowException
 
         labels: list[str | None] = []
         for path in self.files:
-            file = parquet.ParquetFile(path)
-            if "label" in file.schema_arrow.names:
-                column = file.read(columns=["label"])["label"].to_pylist()
-                labels += [None if value is None else str(value) for value in column]
-            else:
-                labels += [None] * file.metadata.num_rows
+            try:
+                file = parquet.ParquetFile(path)
+                known = "label" in file.schema_arrow.names
+                column = file.read(columns=["label"])["label"].to_pylist() if known else [None] * file.metadata.num_rows
+            except (OSError, ArrowException) as error:
+                raise DataError(f"The labels of {path} cannot be read ({error}); write it anew.") from error
+            labels += map(_label, column)
         return labels
 
     @functools.cached_property
     def _group(self):
         import pyarrow.parquet as parquet
-        from pyarrow import ArrowInvalid
+        from pyarrow import ArrowException
 
         @functools.lru_cache(maxsize=OPEN_ROW_GROUPS)
         def load(group: int):
             number, row_group = self.groups[group]
             path = self.files[number]
             try:
-                return parquet.ParquetFile(path).read_row_group(row_group, columns=["image"])["image"]
-            except (OSError, ArrowInvalid) as error:
-                raise DataError(f"{path}, row group {row_group}, cannot be read ({error}); write it anew.") from error
+                table = parquet.ParquetFile(path).read_row_group(row_group, columns=["image", "label"])
+            except (OSError, ArrowException) as error:
+                raise unreadable(path, error, f", row group {row_group},") from error
+            if "image" not in table.column_names or len(table) != self.starts[group + 1] - self.starts[group]:
+                raise ImageError(f"{str(path)!r} holds other rows than when it was listed; put the old file back.")
+            return table
 
         return load
 
@@ -218,13 +222,16 @@ class Some:
 
     def __init__(self, source: Source, count: int):
         self.source, self.places = source, np.linspace(0, len(source) - 1, count).round().astype(int)
-        self.blocks = [range(i, i + 1) for i in range(count)]
+        self.blocks, self.files = [range(i, i + 1) for i in range(count)], source.files
 
     def __len__(self) -> int:
         return len(self.places)
 
     def read(self, index: int) -> Encoded:
         return self.source.read(int(self.places[index]))
+
+    def name(self, index: int) -> str:
+        return self.source.name(int(self.places[index]))
 
     def label(self, index: int) -> str | None:
         return self.source.label(int(self.places[index]))
@@ -283,6 +290,10 @@ def _listed(path: Path) -> list[Path]:
     return [path.parent / name for name in names]
 
 
+def _label(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def _parquet_metadata(path: Path):
     import pyarrow
     import pyarrow.parquet as parquet
@@ -306,6 +317,8 @@ def _tar_members(shard: Path, suffixes: frozenset[str]) -> list[tuple[str, int, 
                 for member in members
                 if member.name.endswith(".cls")
             }
+    except OSError as error:
+        raise DataError(str(unreadable(shard, error))) from error
     except tarfile.TarError as error:
         raise DataError(
             f"{shard} cannot be read as an uncompressed tar ({error}); unpack it, or pack it anew."

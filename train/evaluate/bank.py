@@ -109,11 +109,10 @@ def _batches(source: Source, indices: Tensor, size: int, channels: int, batch: i
     """Crops [b, C, size, size] and their places, decoded by threads while the batch before is computed."""
 
     def read(index: int) -> Tensor | str:
-        encoded = source.read(index)
         try:
-            return centre_crop(load_pixels(encoded.data, channels, 2 * size), size)
+            return centre_crop(load_pixels(source.read(index).data, channels, 2 * size), size)
         except ImageError as error:
-            return f"{encoded.name}: {error}"
+            return f"{source.name(index)}: {error}"
 
     crops, places, unreadable = [], [], []
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
@@ -135,9 +134,16 @@ def _named(source: Source, indices: Tensor) -> str:
     """A name for these images: of the files they are in, when these changed, and which of them they are."""
     digest = hashlib.sha256(indices.to(torch.int64).numpy().tobytes())
     for path in _files(source):
-        state = path.stat() if path.exists() else None
-        digest.update(f"{path.resolve()}\0{state and (state.st_size, state.st_mtime_ns)}\0".encode("utf-8", "replace"))
+        digest.update(f"{path.resolve()}\0{_state(path)}\0".encode("utf-8", "replace"))
     return digest.hexdigest()[:16]
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:  # gone, or forbidden: it is left out with what cannot be read
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def _files(source: Source) -> Iterator[Path]:

@@ -110,11 +110,10 @@ def centre_crops(source: Source, indices: Sequence[int] | Tensor, size: int, cha
     """
     crops, kept, unreadable = [], [], []
     for place, index in enumerate(map(int, indices)):
-        encoded = source.read(index)
         try:
-            crops.append(centre_crop(load_pixels(encoded.data, channels, 2 * size), size))
+            crops.append(centre_crop(load_pixels(source.read(index).data, channels, 2 * size), size))
         except ImageError as error:
-            unreadable.append(f"{encoded.name}: {error}")
+            unreadable.append(f"{source.name(index)}: {error}")
             continue
         kept.append(place)
     if unreadable:

@@ -56,7 +56,7 @@ class Side(NamedTuple):
         return torch.cat(parts, dim=1).to(device)
 
     def names(self) -> list[str]:
-        return [self.source.read(int(index)).name for index in self.indices]
+        return [self.source.name(int(index)) for index in self.indices]
 
 
 class Split(NamedTuple):

@@ -88,6 +88,28 @@ def test_mixed_sources_become_the_models_cls_tokens(given, config, tmp_path):
     assert listed.count("broken.jpg") == 2 and "part.parquet:5" in listed
 
 
+def test_pictures_that_are_gone_keep_their_rows_as_damaged_ones_do(given, config, tmp_path):
+    names = ["0.png", "tab\there.png", "line\nend.png", "3.png"]
+    (tmp_path / "list.csv").write_text("".join(f'"{name}"\n' for name in names))
+    shutil.copy(given / "folder" / "cat" / "0.png", tmp_path)
+    embed(tmp_path / "out", {"pool": [tmp_path / "list.csv"]}, config, ALONE)
+    pool = open_embeddings(tmp_path / "out", "pool")
+    assert pool.readable.tolist() == [0] and not pool.vectors[1:].any() and pool.vectors[0].any()
+    lines = (tmp_path / "out" / "embeddings" / "unreadable.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[1] for line in lines] == [
+        str(tmp_path / name) for name in (r"tab\there.png", r"line\nend.png", "3.png")
+    ]
+    assert all(line.startswith("pool\t") and "is not there" in line.split("\t")[2] for line in lines)
+
+
+def test_a_set_of_which_nothing_can_be_read_is_refused(given, config, tmp_path):
+    (tmp_path / "list.txt").write_text("1.png\n2.png\n")
+    sets = {"curated": [given / "folder"], "pool": [tmp_path / "list.txt"]}
+    for _ in range(2):  # also where it has been embedded before
+        with pytest.raises(DataError, match=r"None of the 2 images of the set pool can be read(.|\n)*put it back"):
+            embed(tmp_path / "out", sets, config, ALONE)
+
+
 def test_every_write_may_be_the_last(given, config, tmp_path, monkeypatch):
     """Stopped after each file that is written in turn, it goes on and ends the same."""
     monkeypatch.setattr("train.curate.embeddings.part_size", lambda images: 4)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from train.data.augment import AugmentConfig
-from train.data.batch import CropDataset, Quarantine, cut_batches, cut_crops, to_device
-from train.data.sampler import Order, StepSampler
+from train.data.batch import CropDataset, cut_batches, cut_crops, to_device
+from train.data.quarantine import Quarantine
+from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import DataError, open_source
 
 SMALL = AugmentConfig(global_size=28, local_size=14, local_crops=3)
@@ -47,7 +48,7 @@ def test_a_batch_holds_crop_after_crop_and_ranks_share_it(folder):
     whole, late = batches(0, 0, 1), batches(3, 0, 1)
     assert whole[0].globals.shape == (8, 3, 28, 28) and whole[0].locals.shape == (12, 3, 14, 14)
     assert torch.equal(late[0].globals, whole[3].globals) and torch.equal(late[1].locals, whole[4].locals)
-    alone = CropDataset(source, SMALL, 9)[(6, Order(source.blocks, 0)[6])][0]
+    alone = CropDataset(source, SMALL, 9)[(6, Order(source.blocks, 0)[6])].crops
     assert torch.equal(whole[1].locals[2::4], alone.locals)
     mine = batches(0, 1, 2)
     assert torch.equal(mine[2].globals.unflatten(0, (2, 2)), whole[2].globals.unflatten(0, (2, 4))[:, 2:])
@@ -57,8 +58,8 @@ def test_damaged_images_are_replaced_by_the_next_and_listed_once(folder, tmp_pat
     (folder / "3.png").write_bytes(b"rubbish")
     source = open_source(folder)
     dataset = CropDataset(source, SMALL, 0)
-    crops, unreadable = dataset[(0, 3)]
-    assert torch.equal(crops.globals, dataset[(0, 4)][0].globals)
+    crops, index, unreadable = dataset[(0, 3)]
+    assert index == 4 and torch.equal(crops.globals, dataset[(0, 4)].crops.globals)
     assert [bad.name for bad in unreadable] == [str(folder / "3.png")]
     run = tmp_path_factory.mktemp("run")
     for _ in range(2):  # as a resumed run would
@@ -69,8 +70,41 @@ def test_damaged_images_are_replaced_by_the_next_and_listed_once(folder, tmp_pat
     assert (run / "unreadable.txt").read_text().count("3.png") == 1
     for path in folder.glob("*.png"):
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="20 images in a row"):
+    with pytest.raises(DataError, match="10 images in a row"):
         dataset[(0, 0)]
+
+
+def test_a_picture_that_is_gone_is_replaced_as_a_damaged_one(folder):
+    def batches(sampler_of=lambda sampler: sampler):
+        sampler = sampler_of(StepSampler(Order(source.blocks, 0), 5, 0, 2))
+        return list(cut_batches(source, SMALL, sampler, 9, workers=0, pin=False))
+
+    source = open_source(folder)
+    (folder / "3.png").write_bytes(b"rubbish")
+    damaged = batches()
+    (folder / "3.png").unlink()
+    for ours, theirs in zip(batches(), damaged, strict=True):
+        assert torch.equal(ours.globals, theirs.globals) and torch.equal(ours.locals, theirs.locals)
+        assert ours.indices.tolist() == theirs.indices.tolist() and 3 not in ours.indices
+        assert [bad.name for bad in ours.unreadable] == [bad.name for bad in theirs.unreadable]
+    assert [bad.name for batch in batches() for bad in batch.unreadable] == [str(folder / "3.png")]
+    fixed = [(batch.globals.unflatten(0, (2, 5)), batch.indices.tolist()) for batch in batches(FixedPositions)]
+    alone = CropDataset(source, SMALL, 9)[(4, 4)].crops.globals
+    seen = [crops[:, row] for crops, shown in fixed for row, index in enumerate(shown) if index == 4]
+    assert len(seen) == 2 and all(torch.equal(one, alone) for one in seen), (
+        "crops of a picture's own, whoever it is for"
+    )
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_source_that_is_gone_ends_with_a_sentence(folder, workers):
+    source = open_source(folder)
+    sampler = StepSampler(Order(source.blocks, 0), 5, 0, 2)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"^10 images in a row could not be read; is this") as caught:
+        next(cut_batches(source, SMALL, sampler, 9, workers, pin=False))
+    assert "put it back" in str(caught.value) and "Traceback" not in str(caught.value)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])

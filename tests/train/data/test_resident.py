@@ -9,7 +9,7 @@ from train.data import resident
 from train.data.augment import AugmentConfig
 from train.data.batch import cut_batches, to_device
 from train.data.resident import ResidentImages, resident_batches, shrink
-from train.data.sampler import Order, StepSampler
+from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import DataError, open_source
 
 CPU = torch.device("cpu")
@@ -95,6 +95,25 @@ def test_unreadable_images_are_listed_and_stood_in_for_by_the_next(source, tmp_p
         (tmp_path / f"{number}.png").write_bytes(b"")
     with pytest.raises(DataError, match="20 images in a row could not be read"):
         ResidentImages.load(source, 256, CPU, 0, 2**20)
+
+
+def test_a_picture_that_vanishes_while_all_are_read_is_stood_in_for(source, tmp_path, monkeypatch):
+    judged = resident._refuse_by_sample
+
+    def judged_then_gone(*given):
+        judged(*given)
+        (tmp_path / "0.png").unlink()  # one of those judged by
+        (tmp_path / "7.png").unlink()
+
+    monkeypatch.setattr(resident, "_refuse_by_sample", judged_then_gone)
+    images = ResidentImages.load(source, 256, CPU, 0, 2**20)
+    assert [bad.name.rsplit("/")[-1] for bad in images.unreadable] == ["0.png", "7.png"]
+    assert images.shown[[0, 7, 39]].tolist() == [1, 8, 39] and "put it back" in images.unreadable[0].reason
+    for fixed in (lambda sampler: sampler, FixedPositions):
+        sampler = fixed(StepSampler(Order(source.blocks, 0), 8, 0, 7))
+        theirs = list(cut_batches(source, SMALL, sampler, 9, workers=0, pin=False))
+        for one, other in zip(resident_batches(images, SMALL, sampler, seed=9), theirs, strict=True):
+            assert same(one, other) and torch.equal(one.indices, other.indices)
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.1, "40 images take about"), (0.8, "of 40 images alone take")])

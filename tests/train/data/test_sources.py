@@ -10,7 +10,9 @@ import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
 
-from train.data.sources import DataError, Joined, open_source
+from core import ImageError
+from train.data.sources import DataError, Joined, open_source, some_of
+from train.evaluate.layouts.classes import LabelledFiles
 
 
 def encoded(value: int) -> bytes:
@@ -107,3 +109,96 @@ def test_what_holds_no_images_is_refused_by_name(tmp_path, name):
     parquet.write_table(pa.table({"picture": [b""]}), tmp_path / "other.parquet")
     with pytest.raises(DataError, match=name):
         open_source(tmp_path / name)
+
+
+@pytest.fixture
+def shard(folder, tmp_path):
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for name in IMAGES:
+            archive.add(folder / name, name)
+    return tmp_path / "shard.tar"
+
+
+@pytest.fixture
+def table(tmp_path):
+    columns = {"image": list(IMAGES.values()), "label": list("abcdefghijkl")}
+    parquet.write_table(pa.table(columns), tmp_path / "part.parquet", row_group_size=4, compression="none")
+    return tmp_path / "part.parquet"
+
+
+def unreadable(source) -> list[int]:
+    """Which images cannot be read; all can be named."""
+
+    def is_read(index: int) -> bool:
+        name = source.name(index)
+        try:
+            return source.read(index).name == name
+        except ImageError:
+            return False
+
+    return [index for index in range(len(source)) if not is_read(index)]
+
+
+def test_files_that_vanish_are_unreadable_images(folder):
+    listing = folder / "list.txt"
+    listing.write_text("cat/img1.png\ncat/never.png\ndog\ndog/img2.png\n")
+    files = open_source(folder)
+    sources = [
+        files,
+        open_source(listing),
+        LabelledFiles(files.files, ["a"] * 12),
+        Joined([open_source(listing), files]),
+    ]
+    (folder / "cat" / "img3.png").unlink()
+    (folder / "dog" / "img4.png").unlink()
+    (folder / "dog" / "img4.png").mkdir()
+    bad = [index for index, path in enumerate(files.files) if path.name in ("img3.png", "img4.png")]
+    assert [unreadable(one) for one in sources] == [bad, [1, 2], bad, [1, 2, *(index + 4 for index in bad)]]
+    assert some_of(files, 3).name(2) == files.name(11) and unreadable(some_of(files, 12)) == bad
+
+
+def test_a_shard_cut_short_or_gone_is_so_many_unreadable_images(shard):
+    source = open_source(shard)
+    _, _, offset, size, _ = source.members[7]
+    data = shard.read_bytes()
+    shard.write_bytes(data[: offset + size - 1])
+    assert unreadable(source) == [7, 8, 9, 10, 11]
+    with pytest.raises(ImageError, match=r"shard.tar' was cut short"):
+        source.read(7)
+    shard.unlink()
+    assert unreadable(source) == list(range(12))
+    shard.write_bytes(data)
+    assert unreadable(source) == [], "nothing is kept of a failure"
+
+
+def test_a_broken_row_group_is_so_many_unreadable_images(table):
+    group, data = parquet.ParquetFile(table).metadata.row_group(1).column(0), bytearray(table.read_bytes())
+    start = group.dictionary_page_offset or group.data_page_offset
+    data[start : start + 40] = b"\xff" * 40
+    table.write_bytes(data)
+    source = open_source(table)
+    assert unreadable(source) == [4, 5, 6, 7] and source.read(8).label == source.label(8) == "i"
+    with pytest.raises(ImageError, match=r"part.parquet', row group 1, cannot be read .*; copy or write it anew"):
+        source.read(5)
+
+
+def test_a_table_that_is_gone_or_another_is_so_many_unreadable_images(table):
+    source = open_source(table)
+    assert source.read(0).label == "a"  # its row group is kept
+    parquet.write_table(pa.table({"image": [encoded(9)] * 6}), table, row_group_size=3)
+    assert unreadable(source) == list(range(4, 12))
+    table.unlink()
+    assert unreadable(source) == list(range(4, 12))
+    with pytest.raises(ImageError, match="row group 2, is not there, or not any more; put it back"):
+        source.read(11)
+    with pytest.raises(DataError, match=r"labels of .*part.parquet cannot be read"):
+        source.label(0)
+
+
+def test_a_shard_that_may_not_be_opened_is_refused_by_name(shard, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tarfile, "open", forbidden)
+    with pytest.raises(DataError, match=r"shard.tar' may not be read; change its permissions"):
+        open_source(shard)

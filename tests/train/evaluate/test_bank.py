@@ -45,6 +45,15 @@ def test_they_are_the_models_tokens(model, source, caplog):
     assert found.cls.shape == (6, 4, 48)
 
 
+def test_a_picture_that_is_gone_is_left_out_as_a_damaged_one(model, source, caplog):
+    damaged = feature_bank(model, source, torch.arange(7), 56)
+    caplog.clear()
+    source.files[3].unlink()
+    gone = feature_bank(model, source, torch.arange(7), 56)
+    assert all(torch.equal(*pair) for pair in zip(gone, damaged, strict=True))
+    assert "1 images cannot be read and are left out" in caplog.text and "3.png' is not there" in caplog.text
+
+
 def test_a_stopped_pass_goes_on_and_a_changed_picture_is_seen_anew(model, source, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 3)
     places = torch.arange(7)

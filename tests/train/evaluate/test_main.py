@@ -1,6 +1,7 @@
 """`python -m train.evaluate`: the tasks on labelled images, and what is said of mistakes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -78,6 +79,21 @@ def test_groups_are_told_apart(given, tmp_path, capsys):
     row = run(given, "knn", "--ks", "1", "--groups", str(table))["rows"][0]
     assert sorted(group["group"] for group in row["groups"]) == ["leaf", "sky"] and row["gap"] == 0
     assert "between" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_a_picture_that_cannot_be_read_is_left_out_and_counted(given, tmp_path, how, caplog):
+    names = [path.relative_to(given / "data") for path in sorted((given / "data").rglob("*.png"))]
+    shutil.copytree(given / "data", tmp_path / "data")
+    (tmp_path / "data" / "list.txt").write_text("".join(f"{name}\n" for name in names))
+    lost = tmp_path / "data" / names[3]
+    lost.unlink() if how == "gone" else lost.write_bytes(b"no picture")
+    words = ["knn", "--model", str(given / "tiny.safetensors"), "--data", str(tmp_path / "data" / "list.txt")]
+    words += ["--features", str(tmp_path / "features"), "--size", "56", "--out", str(tmp_path / "knn.json")]
+    assert main(words) == 0
+    images = json.loads((tmp_path / "knn.json").read_text())["images"]
+    assert images["learnt"] + images["asked"] == 29
+    assert "1 images cannot be read and are left out" in caplog.text and lost.name in caplog.text
 
 
 def test_robustness_asks_about_the_classes_a_set_has(given, tmp_path):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from train.data.reading import read_file
 from train.data.sources import DataError, Encoded, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
@@ -32,7 +33,7 @@ class LabelledFiles:
         return len(self.files)
 
     def read(self, index: int) -> Encoded:
-        return Encoded(self.files[index].read_bytes(), self.name(index), self.labels[index])
+        return Encoded(read_file(self.files[index]), self.name(index), self.labels[index])
 
     def name(self, index: int) -> str:
         return str(self.files[index])

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from train.data.reading import read_file
 from train.data.sources import DataError
 from train.evaluate.layouts.dense import plain_pictures
 from train.evaluate.truth import IGNORED, read_labels
@@ -72,7 +73,7 @@ def _voc(voc: Path) -> list[Objects]:
 
 def read_boxes(path: Path) -> list[Box]:
     """The boxes of a VOC annotation, in pixels counted from 0 (in the file from 1, ends included)."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_file(path).decode("utf-8", "replace")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:  # VOC's files have none, and entities can grow without end
         raise DataError(f"{path} declares entities; VOC's annotations do not. Do not trust it.")
     try:

@@ -1,0 +1,83 @@
+"""What a run could not read: listed once in the run folder, and too much of it ends the run."""
+
+import logging
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from core.runs import UNREADABLE
+from train.data.sources import DataError
+
+log = logging.getLogger(__name__)
+
+REPLACEMENTS = 20
+"""Unreadable images in a row after which the source itself is taken to be broken."""
+ESCAPED = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what a line of text cannot hold: controls, surrogates, ends of lines and paragraphs."""
+
+
+class Unreadable(NamedTuple):
+    """An image that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+class Quarantine:
+    """The list of images that could not be read, `unreadable.txt` in the run folder: each once, also over resumes.
+
+    A line is a name and the reason, with a tab between them; names as `on_a_line` writes them. All ranks share it.
+    """
+
+    def __init__(self, run: Path):
+        self.path = run / UNREADABLE
+        self.known = self._listed()
+
+    @property
+    def count(self) -> int:
+        self.known = self._listed()
+        return len(self.known)
+
+    def add(self, unreadable: Sequence[Unreadable]) -> None:
+        fresh = self._fresh(unreadable)
+        if fresh:
+            self.known = self._listed()  # another rank may have met them
+            fresh = self._fresh(unreadable)
+            self.known.update(fresh)
+            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(f"{name}\t{reason}\n" for name, reason in fresh.items())
+            log.warning("%d unreadable images so far, listed in %s", len(self.known), self.path)
+
+    def _fresh(self, unreadable: Sequence[Unreadable]) -> dict[str, str]:
+        """What is not listed yet: names and reasons as they are written."""
+        named = {on_a_line(bad.name): " ".join(bad.reason.split()) for bad in unreadable}
+        return {name: reason for name, reason in named.items() if name not in self.known}
+
+    def _listed(self) -> set[str]:
+        if not self.path.exists():
+            return set()
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()  # a kill may cut the last
+        return {line.split("\t")[0] for line in lines}
+
+
+def on_a_line(name: str) -> str:
+    r"""A name as a list of names can hold it, in UTF-8 and on one line.
+
+    Tabs, line ends, other control characters, bytes that are no UTF-8 (surrogates, as Python holds them) and the
+    backslash itself are written as in Python's source: raw bytes would keep editors from opening the list.
+
+    >>> print(on_a_line("Löwe\n1.jpg"), on_a_line("caf\udce9.jpg"))
+    Löwe\n1.jpg caf\udce9.jpg
+    """
+    return "".join(
+        one.encode("unicode_escape").decode() if one == "\\" or unicodedata.category(one) in ESCAPED else one
+        for one in name
+    )
+
+
+def too_many_unreadable(unreadable: Sequence[Unreadable]) -> DataError:
+    """What to raise where REPLACEMENTS images in a row could not be read, or none of a source that has fewer."""
+    listed = "\n  ".join(f"{on_a_line(bad.name)}: {bad.reason}" for bad in unreadable[:3])
+    count = min(REPLACEMENTS, len(unreadable))
+    return DataError(f"{count} images in a row could not be read; is this the right folder?\n  {listed}")
