@@ -210,12 +210,12 @@ def _number_of(kind: Any, text: str) -> int | float | tuple[float, float]:
     return numbers if pair else numbers[0]
 
 
-PHASE_WORD = tyro.constructors.PrimitiveConstructorSpec(
-    nargs=1,
-    metavar="steps=N,NAME=VALUE,…",
-    instance_from_str=lambda words: PhaseConfig.parse(words[0]),
-    is_instance=lambda value: isinstance(value, PhaseConfig),
-    str_from_instance=lambda phase: [str(phase)],
+PHASE_WORDS = tyro.constructors.PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="[steps=N,NAME=VALUE,… …]",
+    instance_from_str=lambda words: tuple(map(PhaseConfig.parse, words)),
+    is_instance=lambda value: isinstance(value, tuple),
+    str_from_instance=lambda phases: list(map(str, phases)),
 )
 
 
@@ -259,7 +259,7 @@ class RunConfig:
     masks: MaskConfig = field(default_factory=MaskConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    phases: tuple[Annotated[PhaseConfig, PHASE_WORD], ...] = ()
+    phases: Annotated[tuple[PhaseConfig, ...], PHASE_WORDS] = ()
     """What follows after the recipe's own steps, one after the other: `steps=10000,global_size=518` is the paper's."""
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     log: LogConfig = field(default_factory=LogConfig)
