@@ -40,6 +40,7 @@ LOSS_NAMES = {
     "dino_global": ("DINO, global crops", "how well one large crop tells what the teacher says of the other"),
     "ibot": ("iBOT", "how well hidden patches are guessed"),
     "koleo": ("KoLeo", "how evenly pictures spread in feature space"),
+    "gram": ("Gram", "how near the relations between patches stay to those of an earlier teacher"),
 }
 
 
@@ -120,7 +121,9 @@ def look_at_run(memory: Memory, run: Path, pictures: Sequence[Named]) -> Iterato
     for step, path in found.items():
         key = ("moment", str(path), path.stat().st_mtime_ns, digests)
         moments.append(
-            memory.recall(key, lambda path=path, step=step: look(load_model(path), images, LOOKED_AT, KEPT_DIMS, step))
+            memory.recall(
+                key, lambda path=path, step=step: look(load_model(path), images, LOOKED_AT, patch, KEPT_DIMS, step)
+            )
         )
         yield Timeline(run.name, LOOKED_AT, kept, tuple(with_steady_colours(moments, anchor=0)), measured, losses)
 

@@ -17,6 +17,7 @@ from core.analysis.pca import joint_pca
 from core.analysis.steady import steadied
 from core.errors import ModelError
 from core.features import extract
+from core.geometry import whole_size
 from core.vit import VisionTransformer
 
 
@@ -41,14 +42,18 @@ class Moment:
     """The share of the variance that the three components hold."""
 
 
-def look(model: VisionTransformer, images: Sequence[Image.Image], size: int, dims: int, step: int) -> Moment:
-    """What `model`, as it was after `step` steps, makes of RGB pictures at `size` pixels.
+def look(
+    model: VisionTransformer, images: Sequence[Image.Image], size: int, patch: int, dims: int, step: int
+) -> Moment:
+    """What `model`, as it was after `step` steps, makes of RGB pictures at `size` pixels in patches of `patch` pixels.
 
+    A model of other patches sees the pictures as much larger or smaller, so that moments of a run whose patches
+    became finer lie on one grid.
     Raises ModelError where the features are not finite, or the model does not take three channels.
     """
     if model.config.channels != 3:
         raise ModelError(f"The model takes {model.config.channels} channels; the pictures of a timeline have 3.")
-    maps = extract(model, list(images), size)
+    maps = extract(model, list(images), whole_size(size, patch) // patch * model.config.patch)
     if not all(one.patches.isfinite().all() for one in maps):
         raise ModelError(f"At step {step} the features hold NaN or infinity; the run has diverged there.")
     small, pca, found = reduced(maps, dims), joint_pca(maps), foreground(maps)

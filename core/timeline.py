@@ -33,7 +33,7 @@ SHIPPED = Path(__file__).parent.parent / "assets" / "timeline.safetensors"
 COPY_SIDE = 448
 """Longer side of the copies, in pixels: sharp where four pictures stand side by side."""
 VERSION = 1
-LOSSES = ("loss", "dino_local", "dino_global", "ibot", "koleo")
+LOSSES = ("loss", "dino_local", "dino_global", "ibot", "koleo", "gram")
 MOST_LINES = 200
 """Lines of a run's log that are kept, spread evenly over the logarithm of the step."""
 _KEY = "timeline"

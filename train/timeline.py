@@ -78,7 +78,7 @@ def make_timeline(command: Command) -> Timeline:
     pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
     dims = fitting_dims(pictures, len(found), command.megabytes)
     moments = [
-        look(load_model(path), [one.image for one in chosen], command.size, dims, step)
+        look(load_model(path), [one.image for one in chosen], command.size, patch, dims, step)
         for step, path in tqdm(found.items(), desc="looking", unit="snapshot")
     ]
     return Timeline(

@@ -40,7 +40,7 @@ def model(step: int) -> VisionTransformer:
 def made_timeline(path):
     images = [load_image(photograph(seed, 160, 120 + 40 * seed)) for seed in range(3)]
     pictures = tuple(shown(f"{EVIL}{place}", "a credit", one, 140, 14) for place, one in enumerate(images))
-    moments = with_steady_colours([look(model(step), images, 140, 24, step) for step in STEPS])
+    moments = with_steady_colours([look(model(step), images, 140, 14, 24, step) for step in STEPS])
     points = {step: Reading(0.1 + 0.05 * step, 0.05 * step, 0.2 + 0.05 * step) for step in STEPS}
     knn = Curve("knn_category", "k-NN category", EVIL, True, 0.05, None, points, {"colour": 0.3})
     losses = tuple({"step": step, "loss": 9.0 - step / 2} for step in range(1, 9))

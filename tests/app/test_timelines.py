@@ -4,6 +4,7 @@ import base64
 import math
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def run(tmp_path):
     return tmp_path / "first"
 
 
-def add_snapshot(run, step):
-    model = VisionTransformer(CONFIG)
+def add_snapshot(run, step, config=CONFIG):
+    model = VisionTransformer(config)
     model.initialise(torch.Generator().manual_seed(step))
     runs.save_backbone(model, runs.snapshot_path(run, step), {"step": str(step)}, torch.float16)
 
@@ -51,6 +52,14 @@ def test_it_grows_by_a_step_at_a_time_and_remembers_what_it_has_seen(run, monkey
 
 
 LOOK = timelines.look
+
+
+def test_a_run_whose_patches_became_finer_stays_on_one_grid(run):
+    add_snapshot(run, 2, replace(CONFIG, patch=7, image_size=42))
+    timeline = list(look_at_run(Memory(64), run, PICTURES))[-1]
+    patches = sum(one.patches for one in timeline.pictures)
+    assert [len(moment.features) for moment in timeline.moments] == [patches] * 3
+    assert not torch.equal(timeline.moments[1].features, timeline.moments[2].features)
 
 
 def test_the_prop_holds_the_numbers(run):

@@ -35,14 +35,14 @@ IMAGES = [photograph(0, 120, 160), photograph(1, 900, 600)]
 
 @pytest.fixture(scope="module")
 def timeline() -> Timeline:
-    moments = with_steady_colours([look(model(step), IMAGES, SIZE, 24, step) for step in (4, 0, 1)])
+    moments = with_steady_colours([look(model(step), IMAGES, SIZE, 14, 24, step) for step in (4, 0, 1)])
     pictures = (shown("<b>one</b>", "nobody", IMAGES[0], SIZE, 14), shown("two", "", IMAGES[1], SIZE, 14))
     curve = Curve("knn", "k-NN", "…", True, 0.05, None, {0: Reading(0.1, 0.0, 0.2), 4: Reading(0.5, 0.4, 0.6)}, {})
     return Timeline("a run", SIZE, pictures, tuple(moments), (curve,), ({"step": 1, "loss": 9.5},))
 
 
 def test_a_moment_holds_what_the_analyses_say():
-    moment, maps = look(model(3), IMAGES, SIZE, 48, 7), extract(model(3), IMAGES, SIZE)
+    moment, maps = look(model(3), IMAGES, SIZE, 14, 48, 7), extract(model(3), IMAGES, SIZE)
     units = torch.nn.functional.normalize(torch.cat([m.patches.flatten(0, 1) for m in maps]), dim=1)
     vectors = moment.features.float() * moment.scales
     torch.testing.assert_close(vectors @ vectors.T, units @ units.T, rtol=0, atol=0.03)
@@ -56,7 +56,7 @@ def test_a_moment_holds_what_the_analyses_say():
 
 def test_moments_come_in_order_and_the_last_keeps_its_colours(timeline):
     assert [moment.step for moment in timeline.moments] == [0, 1, 4]
-    alone = look(model(4), IMAGES, SIZE, 24, 4)
+    alone = look(model(4), IMAGES, SIZE, 14, 24, 4)
     assert torch.equal(timeline.moments[-1].colours, alone.colours)
 
 
@@ -101,11 +101,11 @@ def test_what_is_no_timeline_is_refused_by_name(timeline, tmp_path):
 
 def test_models_that_cannot_be_looked_at_are_refused():
     with pytest.raises(ModelError, match="1 channels"):
-        look(model(0, dataclasses.replace(CONFIG, channels=1)), IMAGES, SIZE, 24, 0)
+        look(model(0, dataclasses.replace(CONFIG, channels=1)), IMAGES, SIZE, 14, 24, 0)
     broken = model(0)
     torch.nn.init.constant_(broken.norm.weight, torch.nan)
     with pytest.raises(ModelError, match=r"At step 5 .* NaN"):
-        look(broken, IMAGES, SIZE, 24, 5)
+        look(broken, IMAGES, SIZE, 14, 24, 5)
 
 
 def test_losses_are_thinned_from_first_to_last(tmp_path):
