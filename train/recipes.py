@@ -29,7 +29,7 @@ def tiny() -> RunConfig:
 
     `python -m train.pretrain --recipe tiny --data FOLDER --out RUN`
 
-    Two minutes on one core. Judged as in the table of `shipped`, after 8,900 photographs seen three times: world 16 / 13,
+    Two minutes on one core with bfloat16. Judged as in the table of `tests/benchmarks/RESULTS.md`, after 8,900 photographs seen three times: world 16 / 13,
     photographs 15 / 12, where it starts from 11 / 11 and 8 / 7, and reaches 13 / 10 and 11 / 7 with the reference's soft
     and slow teacher, AdamW and four local crops, which is what it was. Of half as many crops at the same price, those
     with local ones teach it less (on photographs and world 14 / 13 and 13 / 10, against 18 / 13 and 14 / 11 without).
@@ -49,47 +49,14 @@ def tiny() -> RunConfig:
 def shipped() -> RunConfig:
     """The model in `assets/`: a ViT of 192 × 4 on 56 px crops, then 112 px ones, for one or two processor cores.
 
-    `python -m train.pretrain --recipe shipped --data FOLDER … --out RUN`: 180 images a second on one core in
-    bfloat16, 65 minutes. `assets/MODEL_CARD.md` has its scores, `assets/timeline.safetensors` those of every step.
+    `python -m train.pretrain --recipe shipped --data FOLDER … --out RUN`: 180 images a second and 65 minutes on one
+    core with bfloat16, 40 a second on one without. `assets/MODEL_CARD.md` has its scores,
+    `assets/timeline.safetensors` those of every step.
 
     Few images need other values than the reference's: there the teacher changes slowly and says softly what it sees,
     which a network that has seen nothing yet cannot learn to predict in thousands of steps. Here it follows within a
-    few steps and is sharp from the start. What was tried is judged by k-NN top-1, per cent, of the cls token / the
-    mean patch at 112 px: of 1,200 pictures of the world in 20 categories (colour thumbnails: 18), and of 2,440
-    photographs in 106 (19). Differences of 2 are chance. The loss and the gap between a crop's own and other images'
-    targets, by which recipes were chosen at first, say little: what is easiest to predict is colour and texture.
-
-    | recipe | after images | world | photographs |
-    |---|---|---|---|
-    | untrained | 0 | 13 / 11 | 9 / 8 |
-    | 2 × 84 px, half the colour jitter, 256 prototypes, temperature 0.03 to 0.05, momentum 0.99: shipped before | 32,000 | 13 / 12 | 9 / 10 |
-    | with 4 crops of 42 px and all colour changes | 32,000 | 15 / 14 | 10 / 12 |
-    | 2 × 56 and 4 × 28 px, 128 a step | 64,000 | 13 / 16 | 10 / 12 |
-    | that, lr 0.002 | 33,000 | 16 / 13 | 11 / 10 |
-    | | 131,000 | 16 / 13 | 11 / 12 |
-    | | 403,000 | 16 / 15 | 11 / 13 |
-    | without KoLeo | 38,000 | 14 / 13 | 12 / 11 |
-    | blocks drawn with 0.06 instead of 0.02 (untrained 13 / 13 and 12 / 11) | 26,000 | 16 / 15 | 12 / 13 |
-    | and a teacher of momentum 0.9 | 26,000 | 15 / 15 | 11 / 13 |
-    | and hue, saturation and grey changed far more | 26,000 | 15 / 13 | 11 / 11 |
-    | with 64 and 128 prototypes, lr 0.006 | 38,000 | 15 / 15 | 12 / 14 |
-    | for comparison, a contrastive loss instead (InfoNCE, temperature 0.2): still rising | 38,000 | 18 / 15 | 14 / 12 |
-    | 2 × 56 px alone, blocks drawn with 0.06, temperature 0.03, momentum 0.99, iBOT 1, lr 0.003 | 19,000 | 16 / 15 | 14 / 12 |
-    | temperature 0.015 | 19,000 | 14 / 14 | 14 / 13 |
-    | and momentum 0.9, iBOT 0.3 | 19,000 | 16 / 16 | 14 / 13 |
-    | temperature 0.01, momentum 0.7, iBOT 0.3 | 19,000 | 17 / 16 | 14 / 13 |
-    | blocks drawn with 0.02 again, 1,024 prototypes, lr 0.006 | 19,000 | 16 / 15 | 12 / 13 |
-    | and Muon: this recipe | 19,000 | 18 / 14 | 15 / 14 |
-    | | 66,000 | 18 / 16 | 17 / 15 |
-    | | 131,000 | 22 / 21 | 21 / 19 |
-    | | 262,000 | 29 / 26 | 24 / 21 |
-    | | 640,000 | 33 / 26 | 27 / 24 |
-    | and 300 steps at 112 px, what ships | 659,000 | 35 / 27 | 29 / 25 |
-    | with 4 crops of 28 px, 0.1 to 0.4 of the picture | 33,000 | 19 / 16 | 16 / 15 |
-    | 12 blocks, on photographs and world (k-NN of the category on the scale of emergence: 0.225) | 51,000 | | |
-    | with AdamW instead, lr 0.004 | 64,000 | 18 / 16 | 14 / 13 |
-    | | 96,000 | 21 / 16 | 15 / 14 |
-    | for comparison, with labels: the world's categories at 56 px, Muon | 19,000 | 21 / 21 | 10 / 11 |
+    few steps and is sharp from the start. What was tried, losers too: "What was tried for the shipped model" in
+    `tests/benchmarks/RESULTS.md`.
     """
     return RunConfig(
         model=ViTConfig(width=192, depth=4, heads=3, image_size=56, layer_scale=1.0),

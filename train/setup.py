@@ -31,6 +31,11 @@ def completed(config: RunConfig, device: torch.device) -> RunConfig:
     """
     if config.compute.precision == "auto":
         config = replace(config, compute=replace(config.compute, precision=_best_precision(device)))
+    elif config.compute.precision != "float32" and device.type == "cpu" and not has_fast_bfloat16(device):
+        log.warning(
+            "This processor has no instructions for %s: float32 is some 20 times as fast (--compute.precision float32).",
+            config.compute.precision,
+        )
     if config.start_from:
         config = replace(config, model=_start_model(config).config)
     if not config.distillation.teacher:
