@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from core import layouts
 from core.errors import DinoError, ExportError, RequestError
+from core.files import replacing
 from core.vit import VisionTransformer
 from core.weights import load_model
 
@@ -97,12 +98,10 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
     weight = 4 * sum(parameter.numel() for parameter in model.parameters())
     if weight >= ONNX_BYTES:
         raise ExportError(f"The model weighs {weight / 2**30:.1f} GiB, an ONNX file holds 2; export a smaller model.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.stem}.part.onnx")
     fixed = _Fixed(_detached_copy(model), height, width).eval()
     example = torch.randn(2, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
     batch = torch.export.Dim("batch", min=1, max=4096)
-    try:
+    with replacing(path) as partial:
         with warnings.catch_warnings(), _quiet("torch.onnx"):  # it warns of torchvision, which nothing here needs
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -110,9 +109,6 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
                 dynamic_shapes={"pixels": {0: batch}}, dynamo=True, external_data=False, verbose=False,
             )  # fmt: skip
         _compare(fixed, onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"]), example)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

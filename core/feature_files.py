@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 
 from core.errors import RequestError
 from core.features import FeatureMap, Origin
+from core.files import write_whole
 from core.geometry import Geometry
 from core.listing import Picture
 
@@ -136,16 +137,6 @@ def read_features(path: str | os.PathLike) -> FeatureMap:
     )
     geometry = Geometry(**{name: int(metadata[name]) for name in wanted})
     return FeatureMap(tensors["patches"], tensors.get("cls", torch.empty(0)), geometry, origin=origin)
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """A file that is there with all its bytes or not at all, whenever the machine stops."""
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, target)
 
 
 def _text(geometry: Geometry) -> dict[str, str]:

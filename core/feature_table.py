@@ -10,7 +10,6 @@ Columns: `path`, `name`, `bytes`, `modified` (ns), `height`, `width`, `rows`, `c
 """
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 
 from core.feature_files import Settings
 from core.features import FeatureMap
+from core.files import replacing
 from core.listing import Picture
 
 PART_BYTES = 32 * 2**20
@@ -141,11 +141,5 @@ def _column(values: list[np.ndarray], kind: pa.DataType) -> pa.Array:
 @contextlib.contextmanager
 def whole_table(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer whose file gets its name when it is whole; after an exception it never does."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
-        with pq.ParquetWriter(file, schema) as writer:
-            yield writer
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, target)
+    with replacing(target) as partial, pq.ParquetWriter(partial, schema) as writer:
+        yield writer

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from core.errors import HubError
+from core.files import write_whole
 from core.transfer import BusyError, Progress, RefusedError, download, file_sha256, held, within
 
 ANSWER_WITHIN = 4.0
@@ -259,10 +260,7 @@ def _remember(folder: Path, file: str, digest: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(text)
-    os.replace(partial, path)
+    write_whole(path, text, contested=True)
 
 
 def _by_hand(repository: str) -> str:

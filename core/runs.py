@@ -25,7 +25,6 @@ that exists is complete.
 
 import dataclasses
 import json
-import os
 import re
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from safetensors.torch import save_file
 
 from core.config import ViTConfig
 from core.errors import ModelError
+from core.files import replacing, write_whole
 from core.geometry import LARGEST_SIZE, whole_size
 from core.vit import VisionTransformer
 
@@ -67,17 +67,10 @@ def save_backbone(
     return save_tensors(state, path, metadata)
 
 
-def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> Path:
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> Path:
     """Write a safetensors file at `path`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    try:
+    with replacing(path) as partial:
         save_file(tensors, partial, metadata)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 
@@ -137,9 +130,7 @@ def append_metrics(run: Path, step: int, values: dict[str, float]) -> None:
 def drop_metrics_after(run: Path, step: int) -> None:
     """Forget what was logged past a step, since a resumed run will log it again."""
     kept = [line for line in read_metrics(run) if line["step"] <= step]
-    partial = run / f"{METRICS}.part"
-    partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    os.replace(partial, run / METRICS)
+    write_whole(run / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def stored_config(path: Path) -> ViTConfig | None:

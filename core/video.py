@@ -9,7 +9,6 @@ what is wrong with a file.
 import contextlib
 import itertools
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import RequestError, VideoError
+from core.files import replacing
 
 FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "gif", "ogg")
 """FFmpeg's names of the containers that are read."""
@@ -97,18 +97,16 @@ def mp4_writer(path: str | Path) -> Iterator[Callable[[float, np.ndarray], None]
     """
     import av  # 0.1 s to import, wanted only here
 
-    path = Path(path)
-    unfinished = path.with_name(f"{secrets.token_hex(8)}.mp4")
     try:
-        with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        with (
+            replacing(Path(path), contested=True) as unfinished,
+            av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+        ):
             clip = _Mp4(container)
             yield clip.add
             clip.finish()
-        os.replace(unfinished, path)
     except av.FFmpegError as error:
         raise VideoError(f"The clip could not be written ({error.strerror}); see that the disk has room.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def write_mp4(frames: Iterable[tuple[float, np.ndarray]], path: str | Path) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from core import ViTConfig
+from core.files import write_whole
 from core.runs import ACCOUNT, read_metrics
 from train.config import AccountConfig, HeadConfig, RunConfig
 from train.distillation import PATCHES_LEARNED
@@ -134,7 +135,7 @@ def write_account(run: Path, config: RunConfig, device: torch.device) -> Account
         watt_hours / 1000 * config.account.kilograms_per_kwh,
         operations / max(device_seconds, 1e-9),
     )
-    (run / ACCOUNT).write_text(json.dumps(account._asdict(), indent=2), encoding="utf-8")
+    write_whole(run / ACCOUNT, json.dumps(account._asdict(), indent=2))
     log.info(
         "%d steps, %d images: %.3g operations in %.2f device-hours on %s, about %.3g Wh and %.2g kg CO2 (%s)",
         *account[:5],

@@ -11,7 +11,6 @@ renamed; the numbers come first, so that a picture that exists has them.
 import io
 import itertools
 import logging
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch import Tensor
 from core import FeatureMap
 from core.analysis.pca import joint_pca
 from core.analysis.render import onto_picture
+from core.files import write_whole
 from core.runs import PICTURES, picture_path
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ def draw_step(maps: list[FeatureMap], originals: Tensor, step: int, run: Path) -
     Image.fromarray(picture).save(encoded, "WEBP", quality=90)
     path = picture_path(run, step)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path.with_suffix(".npz"), numbers.getvalue())
-    _write(path, encoded.getvalue())
+    write_whole(path.with_suffix(".npz"), numbers.getvalue())
+    write_whole(path, encoded.getvalue())
     return path
 
 
@@ -123,15 +123,3 @@ def _latest_before(run: Path, step: int) -> np.ndarray | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s cannot be read (%s): the colours from step %d on are new", path, error, step)
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

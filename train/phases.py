@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import VisionTransformer, ViTConfig
-from train.config import OptimConfig, PhaseConfig, RunConfig, changed
+from train.config import OptimConfig, RunConfig
 from train.learning import Learning
+from train.phase_config import PhaseConfig, changed
 
 
 class Phase(NamedTuple):

@@ -16,6 +16,7 @@ import torch
 import tyro
 
 from core import DinoError, RequestError
+from core.files import write_whole
 from core.runs import CONFIG
 from train import checkpoint, dist, recipes
 from train.account import write_account
@@ -91,8 +92,7 @@ def _claim(out: Path, config: RunConfig, world: dist.World) -> None:
         raise RequestError(f"{out} already holds a run; add --resume to go on with it, or choose another --out.")
     dist.wait()  # every rank has looked before one of them writes
     if world.leads:
-        out.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_json(config), encoding="utf-8")
+        write_whole(path, to_json(config))
     dist.wait()
 
 

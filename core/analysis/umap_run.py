@@ -13,7 +13,6 @@ import importlib.metadata
 import json
 import logging
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from torch import Tensor
 
 from core.analysis.projection import aligned, project, unit_vectors
 from core.errors import AnalysisError, RequestError
+from core.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -212,18 +212,11 @@ def _read(path: Path, count: int) -> np.ndarray | None:
 
 def _keep(path: Path, places: np.ndarray) -> None:
     """Write a map whole or not at all. A disk that is full or read-only costs only the next visitor's time."""
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("wb") as file:
+        with replacing(path, contested=True) as fresh, fresh.open("wb") as file:
             np.save(file, places)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
         by_age = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
         for old in by_age[:-CACHED]:
             old.unlink(missing_ok=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
         _note_once(str(path.parent), error.strerror or str(error))

@@ -22,7 +22,7 @@ import torch
 
 from core.collection.vectors import STEP, Snapshot
 from core.errors import CollectionError
-from core.feature_files import write_whole
+from core.files import write_whole
 
 Kind = Literal["hnsw", "ivfpq"]
 Space = Literal["cls", "mean", "cells"]

@@ -26,6 +26,7 @@ from core.collection.records import VERSION, About, Record, insert, update_about
 from core.collection.store import CHUNK, Store
 from core.collection.vectors import PLACE_COLUMNS, File, Snapshot, append, files, folder_of
 from core.errors import CollectionError
+from core.files import replacing
 
 LONGEST_TAG = 200
 _TEXTS = ("title", "model", "weights")
@@ -37,9 +38,8 @@ def export(store: Store, path: Path) -> Path:
     snapshot = store.snapshot()
     records = store.records.get(snapshot.ids[snapshot.alive].tolist())
     rows = np.array([row for row in np.flatnonzero(snapshot.alive) if int(snapshot.ids[row]) in records], np.int64)
-    part = path.with_name(f"{path.name}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             about = {name: getattr(snapshot.about, name) for name in (*_TEXTS, *_NUMBERS)}
             archive.writestr("about.json", json.dumps(about, ensure_ascii=False, indent=1))
             with archive.open("images.jsonl", "w", force_zip64=True) as member:
@@ -50,13 +50,8 @@ def export(store: Store, path: Path) -> Path:
                 with archive.open(name, "w", force_zip64=True) as member:
                     for chunk in chunks:
                         member.write(np.ascontiguousarray(chunk).tobytes())
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise CollectionError(f"{path} could not be written ({error.strerror}); make room and export again.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -25,10 +25,11 @@ from core import VisionTransformer, load_image, load_model
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from train import checkpoint, recipes
 from train.account import step_work
-from train.config import PhaseConfig, RunConfig
+from train.config import RunConfig
 from train.evaluate.knn import knn_accuracy
 from train.evaluate.labelled import centre_crop, pooled, tokens_of
 from train.memory import keep_freed_memory
+from train.phase_config import PhaseConfig
 from train.phases import phases
 from train.pretrain import pretrain
 

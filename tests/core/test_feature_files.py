@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import core
-from core.feature_files import LONGEST_NAME, FeatureFolder, Settings, read_features, read_metadata, write_whole
+from core.feature_files import LONGEST_NAME, FeatureFolder, Settings, read_features, read_metadata
 from core.features import FeatureMap, Origin
 from core.geometry import Geometry
 from core.listing import Picture
@@ -86,15 +86,6 @@ def test_a_file_cut_short_is_pending(tmp_path, share):
     data = target.read_bytes()
     target.write_bytes(data[: int(share * len(data))])
     assert pending(tmp_path, one) == [one]
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
-    target = tmp_path / "x.safetensors"
-    write_whole(target, b"before")
-    monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(OSError("No space left on device")))
-    with pytest.raises(OSError, match="No space"):
-        write_whole(target, b"after")
-    assert target.read_bytes() == b"before"
 
 
 def test_pictures_of_one_name_do_not_meet(tmp_path):

@@ -14,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from core import VisionTransformer, ViTConfig
 from core.runs import append_metrics
 from train.account import backbone_work, power, step_work, write_account
-from train.config import AccountConfig, HeadConfig, OptimConfig, PhaseConfig, RunConfig
+from train.config import AccountConfig, HeadConfig, OptimConfig, RunConfig
 from train.data.augment import AugmentConfig
 from train.masking import MaskConfig
 from train.objective import Batch, losses, teacher_targets
+from train.phase_config import PhaseConfig
 from train.student_teacher import build
 
 CONFIG = RunConfig(

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from core import FeatureMap, Geometry
-from train import drawing
 from train.drawing import contact_picture, draw_step, matched, shown
 
 GEOMETRY = Geometry(56, 56, 4, 4, 14)
@@ -98,7 +97,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def full(_descriptor):
         raise OSError("no space left")
 
-    monkeypatch.setattr(drawing.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     for step in (1, 2):
         with pytest.raises(OSError, match="no space"):
             draw_step(maps(3), ORIGINALS, step, tmp_path)

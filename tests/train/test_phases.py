@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from core import RequestError, VisionTransformer, ViTConfig, load_image
 from core.gallery import samples
 from train.advice import advice
-from train.config import ComputeConfig, PhaseConfig, RunConfig, from_json, to_json, with_origins
+from train.config import ComputeConfig, RunConfig, from_json, to_json, with_origins
 from train.data.augment import AugmentConfig
 from train.evaluate.labelled import centre_crop
+from train.phase_config import PhaseConfig
 from train.phases import phases, reshape, reshape_backbone
 from train.recipes import RECIPES
 from train.step import Rhythm

@@ -21,7 +21,8 @@ from tests.train.small_run import (
     start,
 )
 from train import checkpoint
-from train.config import PhaseConfig, to_json
+from train.config import to_json
+from train.phase_config import PhaseConfig
 from train.pretrain import pretrain
 
 

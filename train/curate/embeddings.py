@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from core.files import replacing
 from train.curate.folder import CurationError, Parts, read_table, required_record, write_table
 from train.dist import World
 
@@ -141,13 +142,10 @@ def set_settings(images: int, made: Mapping[str, object]) -> dict[str, object]:
 
 
 def _create(path: Path, images: int, width: int) -> None:
-    partial = path.with_name(f"{path.name}.part")
     header = {"descr": "<f2", "fortran_order": False, "shape": (images, width)}
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, file.tell() + 2 * images * width)
         else:
             file.truncate(file.tell() + 2 * images * width)
-        os.fsync(file.fileno())
-    os.replace(partial, path)

@@ -3,7 +3,6 @@
 Nothing is lost by it: vectors and neighbours stay, so that another threshold or another k is a matter of seconds.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from core.curation import DROPPED, FATES
 from core.feature_table import whole_table
+from core.files import replacing
 from train.curate import deduplicate
 from train.curate.cluster import labels_of
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
@@ -188,11 +188,7 @@ def _select(root: Path) -> None:
     if not required_record(root, "embed").get("files"):
         path.unlink(missing_ok=True)
         return
-    partial = path.with_name(f"{path.name}.part")
-    with partial.open("w", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
         table = read_table(root / FATES, ["name", "kept"])
         for name in table.filter(table["kept"])["name"].to_pylist():
             file.write(f"{name}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

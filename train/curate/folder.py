@@ -23,7 +23,6 @@ from its settings and from the keys of the steps before it.
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core import DinoError
-from core.feature_files import write_whole
+from core.files import replacing, write_whole
 from train import dist
 from train.dist import World
 
@@ -183,13 +182,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """An .npz file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

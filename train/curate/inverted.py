@@ -5,13 +5,13 @@ here only, when it is needed: it and torch bring an OpenMP each, which macOS bea
 """
 
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from core import RequestError
+from core.files import replacing
 from train import dist
 from train.curate.folder import CurationError
 from train.curate.search import SAMPLE, ExactSearch, Neighbours, Plan, gather, recall, sample_rows
@@ -101,12 +101,11 @@ def _build(vectors: np.ndarray, rows: np.ndarray, plan: Plan):
 
 
 def _write(index, path: Path) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        _faiss().write_index(index, str(partial))
-    except RuntimeError as error:
-        raise OSError(f"{partial} cannot be written ({str(error).splitlines()[0]})") from error
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        try:
+            _faiss().write_index(index, str(partial))
+        except RuntimeError as error:
+            raise OSError(f"{partial} cannot be written ({str(error).splitlines()[0]})") from error
 
 
 def _faiss():

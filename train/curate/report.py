@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.curation import FATES, REPORT
-from core.feature_files import write_whole
+from core.files import write_whole
 from train.curate import deduplicate, examples
 from train.curate.cluster import labels_of
 from train.curate.counts import steps_of

@@ -3,14 +3,13 @@
 FOLDER/chunk-00000.safetensors     complete: it is written under another name first
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from core.runs import save_tensors
 from train import dist
 
 
@@ -31,8 +30,7 @@ def kept_chunks(
     dist.wait()  # all have looked before one writes
     mine = missing[world.rank :: world.size]
     for number in tqdm(mine, desc=told, unit=f"{len(chunks[0])} images", disable=not mine or not world.leads):
-        partial = paths[number].with_name(f".{paths[number].name}.part")
-        save_file({name: tensor.contiguous() for name, tensor in compute(chunks[number]).items()}, partial)
-        os.replace(partial, paths[number])
+        found = {name: tensor.contiguous() for name, tensor in compute(chunks[number]).items()}
+        save_tensors(found, paths[number])
     dist.wait()
     return paths

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import RequestError, VisionTransformer
+from core.files import write_whole
 
 
 def results_path(task: str, model_name: str, chosen: Path | None) -> Path:
@@ -41,9 +42,7 @@ def about(model: VisionTransformer) -> dict[str, str | int]:
 
 def write_results(path: Path, results: Mapping[str, object]) -> None:
     """As indented JSON, whole or not at all; NaN becomes null, as JSON knows none."""
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(_plain(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, json.dumps(_plain(results), indent=2, ensure_ascii=False) + "\n")
 
 
 def _plain(value: object) -> object:
