@@ -186,7 +186,8 @@ class VisionTransformer(nn.Module):
         if config.registers:
             front.append(self.register_tokens)
         front = torch.cat(front, dim=1).expand(pixels.shape[0], -1, -1)
-        return torch.cat([front.to(patches.dtype), patches + position[:, 1:]], dim=1)
+        patches = patches + position[:, 1:]  # float32 from here on, also where autocast rounded the patches
+        return torch.cat([front.to(patches.dtype), patches], dim=1)
 
     def _tokens(self, x: Tensor, packing: Packing) -> list[Tokens]:
         first = 1 + self.config.registers

@@ -84,6 +84,8 @@ class ComputeConfig:
     """Parts a step's batch is computed in, one after the other, on each rank."""
     checkpoint_activations: bool = False
     compile: bool = False
+    shard: Literal["auto", "always"] = "auto"
+    """Where FSDP holds the networks: on several processes, or always, so that one computes just what many do."""
     workers: int = 8
     """Processes per rank that decode and crop; 0 does it between the steps."""
     resident: bool = False

@@ -22,15 +22,21 @@ class World:
         return self.rank == 0
 
 
-def join(device: str | None = None) -> World:
-    """Join the processes torchrun started (NCCL on CUDA, gloo on the CPU); a world of one without it."""
+def join(device: str | None = None, group_of_one: bool = False) -> World:
+    """Join the processes torchrun started (NCCL on CUDA, gloo on the CPU); a world of one without it.
+
+    With `group_of_one`, that one process is a group too, which FSDP needs.
+    """
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    backend = "nccl" if kind == "cuda" else "gloo"
     if "RANK" not in os.environ:
+        if group_of_one and not dist.is_initialized():  # it may be, by a run that ended in an error
+            dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
         return World(0, 1, torch.device(kind))
     place = torch.device(kind, int(os.environ["LOCAL_RANK"])) if kind == "cuda" else torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo", device_id=place if kind == "cuda" else None)
+    dist.init_process_group(backend, device_id=place if kind == "cuda" else None)
     return World(dist.get_rank(), dist.get_world_size(), place)
 
 

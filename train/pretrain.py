@@ -52,8 +52,11 @@ def pretrain(
     it was started with, whatever `config` says. `announcement` is printed once nothing stands in the way. Raises
     RequestError where `out` holds a run and `resume` is not asked for, or the other way round.
     """
-    world = dist.join()
-    config = _read_config(out) if resume else completed(config, world.device)
+    if resume:
+        config = _read_config(out)
+    world = dist.join(group_of_one=config.compute.shard == "always")
+    if not resume:
+        config = completed(config, world.device)
     source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
         Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them

@@ -222,3 +222,14 @@ def test_wrong_masks_and_layers_are_refused(plain):
 def test_wrong_configs_are_refused(change, message):
     with pytest.raises(core.RequestError, match=message):
         core.ViTConfig(**change)
+
+
+@torch.no_grad()
+def test_autocast_leaves_what_enters_the_residual_stream_in_float32(plain):
+    """The products of the patch embedding are rounded; cls, its position and what the positions add are not."""
+    model, truth = plain
+    with torch.autocast("cpu", torch.bfloat16):
+        entered, packing = model._embed([truth["native/image"]], None)
+    cls = packing.split(entered)[0][:, 0]
+    assert entered.dtype == torch.float32
+    assert torch.equal(cls, (model.cls_token + model.pos_embed[:, :1])[:, 0].expand_as(cls))

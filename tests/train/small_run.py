@@ -34,14 +34,16 @@ def logged(run: Path) -> list[list[float]]:
     return [[line[name] for name in names] for line in read_metrics(run) if "loss" in line]
 
 
-def start(config: RunConfig, data: Path, out: Path, *, resume: bool = False, ranks: int = 1) -> subprocess.Popen:
-    """A run in processes of its own, one thread each."""
+def start(
+    config: RunConfig, data: Path, out: Path, *, resume: bool = False, ranks: int = 1, first: str = ""
+) -> subprocess.Popen:
+    """A run in processes of its own, one thread each, which run the statements `first` before it."""
     code = (
         "import sys; from pathlib import Path; from train.pretrain import pretrain; from train.config import *;"
         "pretrain(from_json(RunConfig, sys.argv[1]), [Path(sys.argv[2])], Path(sys.argv[3]), sys.argv[4] == 'resume')"
     )
     script = out.parent / "start.py"
-    script.write_text(code)
+    script.write_text(f"{first}\n{code}")
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     words = [sys.executable, *launch, str(script), to_json(config), str(data), str(out), "resume" if resume else "new"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

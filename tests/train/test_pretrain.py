@@ -81,15 +81,20 @@ def test_recomputing_activations_changes_nothing(photographs, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_compiled_blocks_compute_the_same(photographs, tmp_path, monkeypatch):
-    """Traced and differentiated by torch's compiler; no C++ is built, which not every machine can."""
-    compiler = CompileCounterWithBackend("aot_eager")
-    monkeypatch.setattr("train.shard.COMPILER", compiler)
-    optim = replace(CONFIG.optim, steps=3, drop_rate=0.4)
-    for name, compute in (("plain", CONFIG.compute), ("compiled", replace(CONFIG.compute, compile=True))):
+    """Traced and differentiated by torch's compiler, under FSDP too; no C++ is built, which not every machine can."""
+    optim, graphs = replace(CONFIG.optim, steps=2, drop_rate=0.4), []
+    compiled = replace(CONFIG.compute, compile=True)
+    ways = (("plain", CONFIG.compute), ("compiled", compiled), ("sharded", replace(compiled, shard="always")))
+    for name, compute in ways:
+        compiler = CompileCounterWithBackend("aot_eager")
+        monkeypatch.setattr("train.shard.COMPILER", compiler)
         pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
-    for compiled, plain in zip(logged(tmp_path / "compiled"), logged(tmp_path / "plain"), strict=True):
-        assert compiled == pytest.approx(plain, rel=1e-4)
-    assert compiler.frame_count
+        graphs.append(compiler.frame_count)
+    for name in ("compiled", "sharded"):
+        for there, plain in zip(logged(tmp_path / name), logged(tmp_path / "plain"), strict=True):
+            assert there == pytest.approx(plain, rel=1e-4)
+    assert graphs[0] == 0 < graphs[1]
+    assert graphs[2] <= graphs[1] + 1, "FSDP cuts blocks into pieces"
 
 
 def test_a_batch_in_parts_sees_the_same_images(photographs, tmp_path):

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 
 from core import load_model
+from core.layers import Block
 from core.runs import pictures, read_metrics, snapshots
 from tests.train.small_run import (
     CONFIG,
@@ -24,6 +26,19 @@ from train import checkpoint
 from train.config import to_json
 from train.phase_config import PhaseConfig
 from train.pretrain import pretrain
+
+NEAR_COLLAPSE = replace(CONFIG, model=replace(CONFIG.model, layer_scale=1e-5))
+"""As all published models begin: cls tokens so alike that rounding the residual stream changes who is nearest to whom."""
+CHECK_RESIDUALS = """
+import torch
+from core.layers import Block
+forward = Block.forward
+def checked(self, x, *rest):
+    after = forward(self, x, *rest)
+    assert x.dtype == after.dtype == torch.float32, f"the residual stream is {x.dtype}, then {after.dtype}"
+    return after
+Block.forward = checked
+"""
 
 
 @pytest.mark.slow
@@ -69,6 +84,44 @@ def test_two_processes_equal_one(photographs, tmp_path):
         assert together == pytest.approx(alone, rel=1e-5, abs=1e-5)
     for name, tensor in last_weights(tmp_path / "one").items():
         torch.testing.assert_close(last_weights(tmp_path / "two")[name], tensor, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_two_processes_equal_one_in_low_precision(photographs, tmp_path, precision):
+    """Before the first update to float32's rounding; then to what low-precision gradients, summed in another order, leave."""
+    compute, optim = replace(CONFIG.compute, precision=precision), replace(CONFIG.optim, steps=3, warmup_steps=1)
+    config = replace(NEAR_COLLAPSE, compute=compute, optim=optim, log=replace(CONFIG.log, snapshots=False))
+    for name, ranks in (("one", 1), ("two", 2)):
+        finish(start(config, photographs, tmp_path / name, ranks=ranks, first=CHECK_RESIDUALS))
+    alone, together = logged(tmp_path / "one"), logged(tmp_path / "two")
+    assert together[0] == pytest.approx(alone[0], rel=1e-5)
+    for one, two in zip(alone[1:], together[1:], strict=True):
+        assert two[:4] == pytest.approx(one[:4], rel=1e-3) and two[4] == pytest.approx(one[4], rel=0.05)
+
+
+@pytest.mark.parametrize(("precision", "recompute"), [("bfloat16", False), ("float16", True)])
+def test_one_process_of_a_group_equals_one_alone_to_the_bit(photographs, tmp_path, monkeypatch, precision, recompute):
+    """So that what FSDP computes can be seen on one card; the residual stream is float32 in both."""
+    forward, dtypes, sharded = Block.forward, set(), set()
+
+    def seen(self, x, *rest):
+        after = forward(self, x, *rest)
+        dtypes.update((x.dtype, after.dtype))
+        sharded.add(isinstance(self, FSDPModule))
+        return after
+
+    monkeypatch.setattr(Block, "forward", seen)
+    compute = replace(CONFIG.compute, precision=precision, checkpoint_activations=recompute)
+    optim, quiet = replace(CONFIG.optim, steps=2, drop_rate=0.3), replace(CONFIG.log, snapshots=False)
+    config = replace(NEAR_COLLAPSE, optim=optim, log=quiet)
+    for shard in ("auto", "always"):
+        assert True not in sharded
+        pretrain(replace(config, compute=replace(compute, shard=shard)), [photographs], tmp_path / shard)
+    assert True in sharded and dtypes == {torch.float32}
+    assert logged(tmp_path / "always") == logged(tmp_path / "auto")
+    plain, group = last_weights(tmp_path / "auto"), last_weights(tmp_path / "always")
+    assert all(torch.equal(group[name], tensor) for name, tensor in plain.items())
 
 
 @pytest.mark.slow
