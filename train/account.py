@@ -68,15 +68,15 @@ def step_work(config: RunConfig) -> StepWork:
     for model in student_models(config):
         blocks += batch * sum(count * _blocks_work(model, size) for count, size in crops)
         embedding += batch * sum(count * _embedding_work(model, size) for count, size in crops)
-        heads += 3 * batch * (2 + augment.local_crops) * _head_work(model.width, config.heads, "dino_prototypes")
-        heads += 3 * _asked_patches(config, model) * _head_work(model.width, config.heads, "patch_prototypes")
+        heads += 3 * batch * (2 + augment.local_crops) * _cls_work(model.width, config.heads)
+        heads += 3 * _asked_patches(config, model) * _patch_work(model.width, config.heads)
     teacher, targets = config.model, 1.0
     if distillation.teacher:
         teacher, targets = distillation.model, 1.0 if distillation.own_heads else 4.0  # learned: 3 more
-    heads += targets * 2 * batch * _head_work(teacher.width, config.heads, "dino_prototypes")
+    heads += targets * 2 * batch * _cls_work(teacher.width, config.heads)
     patches = _asked_patches(config, config.model)
     learned = 0.0 if targets == 1 else 4 * PATCHES_LEARNED * 2 * batch * (augment.global_size // teacher.patch) ** 2
-    heads += (patches + learned) * _head_work(teacher.width, config.heads, "patch_prototypes")
+    heads += (patches + learned) * _patch_work(teacher.width, config.heads)
     kept = 1 - config.optim.drop_rate
     looked = 2 * batch * backbone_work(teacher, augment.global_size)
     if config.objective.gram_weight:
@@ -90,10 +90,18 @@ def _asked_patches(config: RunConfig, model: ViTConfig) -> float:
     return 2 * config.optim.batch * share * (config.augment.global_size // model.patch) ** 2
 
 
-def _head_work(width: int, config: HeadConfig, prototypes: str) -> float:
-    """Of one token through one head."""
-    hidden, bottleneck = config.hidden, config.bottleneck
-    return 2 * (width * hidden + hidden**2 + hidden * bottleneck + bottleneck * getattr(config, prototypes))
+def _cls_work(width: int, heads: HeadConfig) -> float:
+    """Of one token through the head that reads cls tokens."""
+    return _head_work(width, heads.hidden, heads.bottleneck, heads.dino_prototypes)
+
+
+def _patch_work(width: int, heads: HeadConfig) -> float:
+    """Of one token through the head that reads patches."""
+    return _head_work(width, heads.hidden, heads.patch_bottleneck, heads.patch_prototypes)
+
+
+def _head_work(width: int, hidden: int, bottleneck: int, prototypes: int) -> float:
+    return 2 * (width * hidden + hidden**2 + hidden * bottleneck + bottleneck * prototypes)
 
 
 class Account(NamedTuple):

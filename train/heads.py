@@ -12,16 +12,21 @@ ROWS_AT_ONCE = 4096
 
 
 class PrototypeLayer(nn.Module):
-    """Weight-normalised linear map without bias, [.., in] → [.., K]; the magnitudes `weight_g` are 1 and fixed.
+    """Weight-normalised linear map without bias, [.., in] → [.., K]; the magnitudes `weight_g` begin at 1.
 
-    The published parameter names, so that heads can be exchanged with the reference.
+    They are parameters, as in the reference, unless not `trained`: then they stay 1, as DINO's. Directions are drawn
+    as the reference's are, uniformly like those of any linear layer, or normally with a standard deviation `std`. The
+    published parameter names, so that heads can be exchanged with the reference.
     """
 
-    def __init__(self, width: int, prototypes: int):
+    def __init__(self, width: int, prototypes: int, trained: bool = True, std: float = 0.0):
         super().__init__()
-        self.weight_g = nn.Parameter(torch.ones(prototypes, 1), requires_grad=False)
+        self.weight_g = nn.Parameter(torch.ones(prototypes, 1), requires_grad=trained)
         self.weight_v = nn.Parameter(torch.empty(prototypes, width))
-        nn.init.trunc_normal_(self.weight_v, std=0.02)
+        if std:
+            nn.init.trunc_normal_(self.weight_v, std=std)
+        else:
+            nn.init.uniform_(self.weight_v, -(width**-0.5), width**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, _WeightNorm.apply(self.weight_v, self.weight_g, x.dtype))
@@ -33,18 +38,26 @@ class PrototypeHead(nn.Module):
     Source: Caron et al. 2021 (arXiv 2104.14294), appendix C; DINOv2 gives DINO and iBOT one each.
     """
 
-    def __init__(self, width: int, prototypes: int, hidden: int = 2048, bottleneck: int = 256):
+    def __init__(
+        self,
+        width: int,
+        prototypes: int,
+        hidden: int = 2048,
+        bottleneck: int = 256,
+        train_magnitudes: bool = True,
+        prototype_std: float = 0.0,
+    ):
         super().__init__()
         self.mlp = nn.Sequential(
             nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, bottleneck)
         )
-        self.last_layer = PrototypeLayer(bottleneck, prototypes)
+        self.last_layer = PrototypeLayer(bottleneck, prototypes, train_magnitudes, prototype_std)
         for layer in self.mlp[::2]:
             nn.init.trunc_normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor, exact: bool = False) -> Tensor:
-        """Logits [.., K] of tokens [.., D], cosines in the type that autocast asks for.
+        """Logits [.., K] of tokens [.., D], cosines times magnitudes, in the type that autocast asks for.
 
         `exact`: float32 whatever autocast asks for, as a teacher needs them: divided by a temperature of 0.01, a
         cosine of 0.8 rounded to bfloat16 is a target off by 16 %.

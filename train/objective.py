@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from core import Tokens
+from core import RequestError, Tokens
 from train.dist import first_row, gather_rows
 from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
 from train.network import Network
@@ -76,6 +76,9 @@ class ObjectiveConfig:
     dino_weight: float = 1.0
     ibot_weight: float = 1.0
     koleo_weight: float = 0.1
+    koleo_images: int = 0
+    """Images that KoLeo compares with one another: groups of so many of what all ranks compute at once, 0 for all of it.
+    The reference compares those of each GPU."""
     gram_weight: float = 0.0
     """Of the relations between patches, held to those of the teacher as it was when the phase began (DINOv3: 2)."""
     gram_scale: int = 2
@@ -165,7 +168,7 @@ def compared(
     ibot = ibot_cross_entropy(
         student.patch_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
     )
-    spread = sum(_spread(chunk) for chunk in global_cls.chunk(2))
+    spread = sum(_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
     return Losses(
         config.dino_weight * dino_local,
         config.dino_weight * dino_global,
@@ -174,7 +177,26 @@ def compared(
     )
 
 
-def _spread(cls: Tensor) -> Tensor:
-    """KoLeo of this rank's images [B, D] among those of all ranks; zero where there is one image in all."""
-    everyone = gather_rows(cls)
-    return koleo(cls, everyone, first_row(len(cls))) if len(everyone) > 1 else cls.new_zeros(())
+def _spread(cls: Tensor, group: int) -> Tensor:
+    """KoLeo of this rank's images [B, D] in groups of `group` over all ranks, 0 for one; zero where it is of one image."""
+    if group and len(cls) % group == 0:
+        return torch.stack([koleo(part) for part in cls.split(group)]).mean()
+    everyone, first = gather_rows(cls), first_row(len(cls))
+    if group:
+        start = first // group * group
+        everyone, first = everyone[start : start + group], first - start
+    return koleo(cls, everyone, first) if len(everyone) > 1 else cls.new_zeros(())
+
+
+def require_groups(group: int, images: int, ranks: int) -> None:
+    """RequestError where KoLeo's groups of `group` cannot be made of the `images` that each rank computes at once.
+
+    A group lies within a rank, or is of whole ranks' images.
+    """
+    if group < 0 or group == 1:
+        raise RequestError(f"objective.koleo_images is {group}; KoLeo compares 2 images or more, with 0 all there are.")
+    if group and group < images * ranks and images % group and group % images:
+        raise RequestError(
+            f"KoLeo's groups of {group} images (objective.koleo_images) cannot be made of the {images} that each of "
+            f"{ranks} ranks computes at once: choose a divisor or a multiple of {images}, or 0 for all."
+        )

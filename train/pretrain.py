@@ -28,6 +28,7 @@ from train.data.sources import Source, open_source, some_of
 from train.loop import Loop, StopSignal
 from train.memory import keep_freed_memory
 from train.metrics import Log
+from train.objective import require_groups
 from train.phases import phases
 from train.setup import completed, prepared
 from train.step import Rhythm
@@ -59,7 +60,7 @@ def pretrain(
         config = completed(config, world.device)
     source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
-        Rhythm(phase.config).at(0)  # schedules that cannot be are refused before a folder is claimed for them
+        _refuse_impossible(phase.config, world)
     watch = _watch(config, source, labelled) if world.leads else None
     if not resume:
         _claim(out, config, world)
@@ -79,6 +80,13 @@ def pretrain(
         write_account(out, config, world.device)
     dist.leave()
     return out
+
+
+def _refuse_impossible(config: RunConfig, world: dist.World) -> None:
+    """RequestError for what a phase cannot be, before a folder is claimed for it."""
+    Rhythm(config).at(0)
+    together = config.optim.batch // (world.size * config.compute.accumulate)
+    require_groups(config.objective.koleo_images, together, world.size)
 
 
 def _read_config(out: Path) -> RunConfig:

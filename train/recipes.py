@@ -23,6 +23,10 @@ FEW_IMAGES = OptimConfig(
     drop_rate=0.0,
 )
 """For runs of minutes and an hour: a teacher that follows quickly and is sharp from the start; why, says `shipped`."""
+FEW_IMAGES_HEADS = {"train_magnitudes": False, "prototype_std": 0.02}
+"""For the same runs: the prototypes that they were tuned with, of magnitude 1 as in DINO."""
+REFERENCE_BATCH_PER_GPU = 64
+"""Images among which KoLeo compares in the reference's short setup: those of one of its GPUs."""
 
 
 def tiny() -> RunConfig:
@@ -37,8 +41,8 @@ def tiny() -> RunConfig:
     """
     return RunConfig(
         model=ViTConfig(width=96, depth=4, heads=3, image_size=56, layer_scale=1.0),
-        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=1024, hidden=256, bottleneck=64),
-        augment=AugmentConfig(global_size=56, local_size=28, local_crops=0),
+        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=1024, hidden=256, bottleneck=64, **FEW_IMAGES_HEADS),
+        augment=AugmentConfig(global_size=56, local_size=28, local_crops=0, blur=(1.0, 0.1, 0.5)),
         objective=ObjectiveConfig(ibot_weight=0.3),
         optim=replace(FEW_IMAGES, steps=400, batch=64, base_lr=0.012, warmup_steps=40, temperature_warmup_steps=400),
         compute=ComputeConfig(precision="float32", workers=0),
@@ -61,7 +65,7 @@ def shipped() -> RunConfig:
     """
     return RunConfig(
         model=ViTConfig(width=192, depth=4, heads=3, image_size=56, layer_scale=1.0),
-        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=512, hidden=512, bottleneck=64),
+        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=512, hidden=512, bottleneck=64, **FEW_IMAGES_HEADS),
         augment=AugmentConfig(
             global_size=56, global_scale=(0.3, 1.0), local_size=28, local_crops=0, blur=(0.5, 0.1, 0.25)
         ),
@@ -134,31 +138,48 @@ def vits14_small_gpu() -> RunConfig:
 def vits14() -> RunConfig:
     """ViT-S/14 on ImageNet-1k in the manner of the reference's short setup: 100 epochs of 1,250 steps, batch 1024.
 
-    `torchrun --nproc-per-node 8 -m train.pretrain --recipe vits14 ...`; not yet run.
+    `torchrun --nproc-per-node 8 -m train.pretrain --recipe vits14 ...`; not yet run. Targets are those of the paper's
+    large-scale setting, Sinkhorn-Knopp and a head each for DINO and iBOT, where the short setup has softmax centring
+    and one head for both, as `vitl14` does.
     """
-    return RunConfig(model=replace(BACKBONES["dinov2-small"], image_size=224), compute=ComputeConfig(compile=True))
+    return RunConfig(
+        model=replace(BACKBONES["dinov2-small"], image_size=224),
+        objective=ObjectiveConfig(koleo_images=REFERENCE_BATCH_PER_GPU),
+        compute=ComputeConfig(compile=True),
+    )
 
 
 def vitb14() -> RunConfig:
-    """ViT-B/14 on ImageNet-1k; as `vits14`."""
+    """ViT-B/14 on ImageNet-1k; as `vits14`, with the targets of the large-scale setting too."""
     return replace(vits14(), model=replace(BACKBONES["dinov2-base"], image_size=224))
 
 
 def vitl14() -> RunConfig:
-    """ViT-L/14 on ImageNet-1k: the reference's configuration for its short setup (vitl16_short, with patch 14)."""
-    return replace(vits14(), model=replace(BACKBONES["dinov2-large"], image_size=224))
+    """ViT-L/14 on ImageNet-1k: the reference's configuration for its short setup (vitl16_short.yaml), with patch 14.
+
+    As there, targets come from softmax centring and one head serves DINO and iBOT. Local crops are of 98 pixels, the
+    multiple of 14 that is nearest to its 96.
+    """
+    return replace(
+        vits14(),
+        model=replace(BACKBONES["dinov2-large"], image_size=224),
+        heads=HeadConfig(tied=True),
+        objective=ObjectiveConfig(centring="softmax", koleo_images=REFERENCE_BATCH_PER_GPU),
+    )
 
 
 def vitg14() -> RunConfig:
     """ViT-g/14 as the paper trained it on LVD-142M: 625,000 steps of 3,072 images, 131,072 prototypes.
 
     Oquab et al. 2023, table 16: lr 3.5e-4 (at its own batch), weight decay 0.04 → 0.2, momentum from 0.994, no
-    layer-wise decay, stochastic depth 0.4; then 10,000 steps at 518 pixels. Not run by this project.
+    layer-wise decay, stochastic depth 0.4; then 10,000 steps at 518 pixels. The bottlenecks of the heads, 384 and 256,
+    and the 12 images of a GPU, among which KoLeo compares, are those of vitg14.yaml. Not run by this project.
     """
     batch = 3072
     return RunConfig(
         model=replace(BACKBONES["dinov2-giant"], image_size=224),
-        heads=HeadConfig(dino_prototypes=131_072, ibot_prototypes=131_072, bottleneck=384),
+        heads=HeadConfig(dino_prototypes=131_072, ibot_prototypes=131_072, bottleneck=384, ibot_bottleneck=256),
+        objective=ObjectiveConfig(koleo_images=12),
         optim=OptimConfig(
             steps=625_000,
             batch=batch,

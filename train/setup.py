@@ -9,14 +9,14 @@ import torch
 from core import RequestError, VisionTransformer, ViTConfig, load_model
 from core.precision import has_fast_bfloat16
 from train import checkpoint, recipes
-from train.config import HeadConfig, RunConfig
+from train.config import RunConfig
 from train.dist import World
 from train.distillation import MAIN, Distillation
 from train.learning import Learning
 from train.optim import optimisers
 from train.phases import Phase, phases, reshape, reshape_backbone
 from train.shard import prepare
-from train.student_teacher import StudentTeacher, build
+from train.student_teacher import build
 from train.teacher import FrozenTeacher, frozen_teacher, own_side
 from train.teacher_memory import TeacherMemory
 
@@ -117,7 +117,7 @@ def prepared(
 
 def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: World, images: int) -> Learning:
     """Freshly initialised networks, the main student of the shape `model`."""
-    main, distillation = _pair(model, config.heads), config.distillation
+    main, distillation = build(model, config.heads), config.distillation
     if not distillation.teacher:
         return main
     students = {MAIN: main}
@@ -125,17 +125,12 @@ def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: 
         shape = recipes.recipe(name).model
         if model.image_size != config.model.image_size:  # within a phase of larger crops
             shape = replace(shape, image_size=model.image_size)
-        students[name] = _pair(shape, config.heads)
+        students[name] = build(shape, config.heads)
     teacher = _same_teacher(config)
     memory = None
     if distillation.fixed_crops:
         memory = _memory(phase, teacher, out, world, images)
     return Distillation(teacher, students, config.heads, memory)
-
-
-def _pair(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
-    untied = None if heads.tied else heads.ibot_prototypes
-    return build(model, heads.dino_prototypes, untied, heads.hidden, heads.bottleneck)
 
 
 def _same_teacher(config: RunConfig) -> FrozenTeacher:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import VisionTransformer, ViTConfig
-from train.config import RunConfig
+from train.config import HeadConfig, RunConfig
 from train.heads import PrototypeHead
 from train.losses import SoftmaxCentring, gram
 from train.network import Network
@@ -88,15 +88,16 @@ def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(list(means), list(learners), 1 - momentum)
 
 
-def build(
-    config: ViTConfig,
-    dino_prototypes: int,
-    ibot_prototypes: int | None,
-    hidden: int = 2048,
-    bottleneck: int = 256,
-) -> StudentTeacher:
-    """A student and its teacher, freshly initialised; their heads are tied where `ibot_prototypes` is None."""
-    backbone = VisionTransformer(config)
-    counts = (dino_prototypes, ibot_prototypes)
-    heads = [None if count is None else PrototypeHead(config.width, count, hidden, bottleneck) for count in counts]
-    return StudentTeacher(Network(backbone, *heads))
+def build(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
+    """A student and its teacher, freshly initialised."""
+    backbone = VisionTransformer(model)
+    return StudentTeacher(Network(backbone, *both_heads(model.width, heads)))
+
+
+def both_heads(width: int, config: HeadConfig) -> tuple[PrototypeHead, PrototypeHead | None]:
+    """DINO's and iBOT's head on features of one width, freshly initialised; None for iBOT's where they are tied."""
+    prototypes = config.train_magnitudes, config.prototype_std
+    dino = PrototypeHead(width, config.dino_prototypes, config.hidden, config.bottleneck, *prototypes)
+    if config.tied:
+        return dino, None
+    return dino, PrototypeHead(width, config.ibot_prototypes, config.hidden, config.patch_bottleneck, *prototypes)

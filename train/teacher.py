@@ -16,6 +16,7 @@ from core.runs import CONFIG, find_backbone, stored_step
 from train import checkpoint
 from train.config import HeadConfig, RunConfig, from_json
 from train.heads import PrototypeHead
+from train.student_teacher import both_heads
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,7 @@ class Heads(nn.Module):
 
     def __init__(self, width: int, config: HeadConfig):
         super().__init__()
-        self.dino_head = PrototypeHead(width, config.dino_prototypes, config.hidden, config.bottleneck)
-        self.ibot_head = None
-        if not config.tied:
-            self.ibot_head = PrototypeHead(width, config.ibot_prototypes, config.hidden, config.bottleneck)
+        self.dino_head, self.ibot_head = both_heads(width, config)
 
     @property
     def patch_head(self) -> PrototypeHead:

@@ -116,9 +116,7 @@ def whole_steps(setting: Setting, precisions: list[str], repeat: int) -> None:
     print(f"{'':>10}{'step':>9}{'images/s':>10}{'TFLOP/step':>12}{'GFLOP/s':>9}{'of rate':>9}{'floor':>8}{'memory':>9}")
     for name in precisions:
         run = replace(config, compute=replace(config.compute, precision=name))
-        networks = prepare(
-            build(run.model, run.heads.dino_prototypes, run.heads.ibot_prototypes), run.compute, setting.world
-        )
+        networks = prepare(build(run.model, run.heads), run.compute, setting.world)
         learn = optimisers(networks.student.children(), run.optim)
         scaler = torch.amp.GradScaler(device.type, enabled=name == "float16")
         batches = [setting.batch(seed) for seed in range(2)]

@@ -23,7 +23,7 @@ from train.student_teacher import build
 
 CONFIG = RunConfig(
     model=ViTConfig(width=48, depth=2, heads=3, image_size=56),
-    heads=HeadConfig(dino_prototypes=64, ibot_prototypes=96, hidden=64, bottleneck=32),
+    heads=HeadConfig(dino_prototypes=64, ibot_prototypes=96, hidden=64, bottleneck=32, ibot_bottleneck=16),
     augment=AugmentConfig(global_size=56, local_size=28, local_crops=3),
     masks=MaskConfig(probability=1.0, ratio=(0.5, 0.5)),
     optim=OptimConfig(steps=100, batch=4, warmup_steps=0, drop_rate=0.0),
@@ -39,7 +39,7 @@ def test_a_forward_counts_what_torch_counts(kind):
 
 
 def test_a_step_counts_what_torch_counts():
-    networks = build(CONFIG.model, 64, 96, 64, 32)
+    networks = build(CONFIG.model, CONFIG.heads)
     masks = torch.zeros(8, 16, dtype=torch.bool)
     masks[:, :8] = True
     batch = Batch(torch.randn(8, 3, 56, 56), torch.randn(12, 3, 28, 28), masks)

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from core import ViTConfig
+from core import RequestError, ViTConfig
 from tests import data
-from train.objective import Batch, ObjectiveConfig, losses, teacher_targets
+from train.config import HeadConfig
+from train.losses import koleo
+from train.objective import Batch, ObjectiveConfig, _spread, losses, require_groups, teacher_targets
 from train.student_teacher import build
 
 
@@ -16,7 +18,7 @@ def step(request):
         torch.backends.cudnn.allow_tf32 = False
     truth = {key: value.to(request.param) for key, value in data.load("train_step_untied").items()}
     config = ViTConfig(width=48, depth=3, heads=3, patch=14, image_size=70)
-    networks = build(config, dino_prototypes=96, ibot_prototypes=80, hidden=64, bottleneck=16)
+    networks = build(config, HeadConfig(dino_prototypes=96, ibot_prototypes=80, hidden=64, bottleneck=16))
     for name in ("student", "teacher"):
         prefix = f"weights/{name}."
         weights = {key.removeprefix(prefix): value for key, value in truth.items() if key.startswith(prefix)}
@@ -28,8 +30,6 @@ def step(request):
 def test_every_term_and_every_gradient_equal_the_reference(step):
     networks, batch, truth = step
     tolerance = 1e-5 if batch.masks.device.type == "cpu" else 1e-4
-    for head in (networks.student.dino_head, networks.student.ibot_head):
-        head.last_layer.weight_g.requires_grad_()  # fixed in training; the fixture has its gradient all the same
     targets = teacher_targets(networks, batch, truth["teacher_temp"].item(), ObjectiveConfig())
     terms = losses(networks, batch, targets, ObjectiveConfig())
     logged = {
@@ -64,6 +64,46 @@ def test_softmax_centring_remembers_what_it_saw(step):
     torch.testing.assert_close(first.cls.sum(dim=-1), torch.ones(2, batch.images).to(first.cls))
     assert (first.patches - second.patches).abs().max() > 1e-4
     assert {"cls_centring.centre", "patch_centring.centre"} <= networks.state_dict().keys()
+
+
+def features_with_gradient(images: int) -> torch.Tensor:
+    return torch.randn(images, 5, generator=torch.Generator().manual_seed(3)).requires_grad_()
+
+
+def test_koleo_compares_within_groups_of_images():
+    features = features_with_gradient(12)
+    for group, expected in ((0, koleo(features)), (4, sum(map(koleo, features.split(4))) / 3), (99, koleo(features))):
+        torch.testing.assert_close(_spread(features, group), expected)
+    assert len({round(_spread(features, group).item(), 4) for group in (0, 2, 3, 4, 6)}) == 5
+
+
+def test_a_group_of_several_ranks_is_compared_across_them(monkeypatch):
+    """Six ranks of two images, groups of four: the ranks in pairs, seen from each."""
+    everyone, found = features_with_gradient(12), []
+    monkeypatch.setattr("train.objective.gather_rows", lambda rows: everyone)
+    for rank in range(6):
+        monkeypatch.setattr("train.objective.first_row", lambda rows, rank=rank: rank * rows)
+        found.append(_spread(everyone[2 * rank :][:2], 4))
+    torch.testing.assert_close(sum(found) / 6, sum(map(koleo, everyone.split(4))) / 3)
+
+
+def test_groups_that_cut_through_a_ranks_images_are_refused():
+    for group, images, ranks in ((0, 7, 3), (4, 8, 1), (8, 4, 4), (12, 4, 4), (64, 8, 2), (2, 2, 1)):
+        require_groups(group, images, ranks)
+    for group, images, ranks in ((3, 8, 1), (6, 4, 4), (1, 8, 1), (-4, 8, 1)):
+        with pytest.raises(RequestError, match="koleo_images"):
+            require_groups(group, images, ranks)
+
+
+def test_the_terms_take_koleo_in_the_configured_groups(step):
+    networks, batch, _ = step
+    found = []
+    for config in (ObjectiveConfig(), ObjectiveConfig(koleo_images=2)):
+        targets = teacher_targets(networks, batch, 0.06, config)
+        found.append(losses(networks, batch, targets, config))
+    whole, groups = found
+    assert groups.koleo < whole.koleo, "of fewer images the nearest is further"
+    torch.testing.assert_close(groups._replace(koleo=whole.koleo), whole)
 
 
 LOW = [(torch.bfloat16, 2**-8), (torch.float16, 2**-11)]

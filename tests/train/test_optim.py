@@ -7,12 +7,13 @@ import torch
 
 from core import DinoError, ViTConfig
 from tests import data
-from train.config import OptimConfig
+from train.config import HeadConfig, OptimConfig
 from train.optim import Muon, multipliers, optimisers, parameter_groups, set_rates
 from train.schedule import Schedule
 from train.student_teacher import build
 
 TRUTH = json.loads((data.HERE / "optim.json").read_text())
+HEADS = HeadConfig(8, 8, hidden=8, bottleneck=4)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_multipliers_equal_the_reference():
 
 
 def test_every_trained_parameter_is_in_exactly_one_group():
-    student = build(ViTConfig(width=16, depth=2, heads=2, image_size=28), 8, 8, hidden=8, bottleneck=4).student
+    student = build(ViTConfig(width=16, depth=2, heads=2, image_size=28), HEADS).student
     groups = parameter_groups([student.backbone, student.dino_head, student.ibot_head])
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in student.parameters() if p.requires_grad)
@@ -58,7 +59,7 @@ def test_every_trained_parameter_is_in_exactly_one_group():
 
 def test_muon_steps_along_orthogonal_matrices_and_learns_the_rest_by_adam():
     """A gradient with one direction a hundred times stronger moves all directions alike; embeddings go Adam's way."""
-    student = build(ViTConfig(width=16, depth=1, heads=2, image_size=28), 8, 8, hidden=8, bottleneck=4).student
+    student = build(ViTConfig(width=16, depth=1, heads=2, image_size=28), HEADS).student
     weight, before = student.backbone.blocks[0].attn.proj.weight, student.backbone.patch_embed.proj.weight.clone()
     start = weight.detach().clone()
     learn = optimisers([student.backbone], OptimConfig(muon=True, patch_embed_lr=1.0, layer_decay=1.0))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from core import RequestError, VisionTransformer, ViTConfig, load_image
 from core.gallery import samples
 from train.advice import advice
-from train.config import ComputeConfig, RunConfig, from_json, to_json, with_origins
+from train.config import ComputeConfig, HeadConfig, RunConfig, from_json, to_json, with_origins
 from train.data.augment import AugmentConfig
 from train.evaluate.labelled import centre_crop
 from train.phase_config import PhaseConfig
@@ -83,7 +83,7 @@ def photograph(side):
 
 
 def test_positions_are_resized_as_the_model_does_it_itself():
-    networks = build(SMALL, 8, 8, 16, 8)
+    networks = build(SMALL, HeadConfig(8, 8, hidden=16, bottleneck=8))
     torch.nn.init.normal_(networks.student.backbone.pos_embed)
     pixels = torch.randn(1, 3, 84, 84)
     before = networks.student.backbone(pixels).patches

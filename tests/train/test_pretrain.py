@@ -46,9 +46,11 @@ def test_a_run_is_never_begun_over_another_nor_resumed_from_nothing(photographs,
 
 def test_nothing_is_left_of_a_run_that_cannot_begin(photographs, tmp_path):
     impossible = replace(CONFIG, optim=replace(CONFIG.optim, warmup_steps=99))
+    uneven = replace(CONFIG, objective=replace(CONFIG.objective, koleo_images=3))
     for config, data, message in (
         (CONFIG, tmp_path / "nowhere", "does not exist"),
         (impossible, photographs, "warm-up"),
+        (uneven, photographs, "groups of 3 images"),
     ):
         with pytest.raises(DinoError, match=message):
             pretrain(config, [data], tmp_path / "run")
@@ -105,6 +107,16 @@ def test_a_batch_in_parts_sees_the_same_images(photographs, tmp_path):
         pretrain(replace(CONFIG, compute=compute, optim=optim), [photographs], tmp_path / name)
     for whole, parts in zip(logged(tmp_path / "whole"), logged(tmp_path / "parts"), strict=True):
         assert parts != whole and sum(parts[1:4]) == pytest.approx(sum(whole[1:4]), rel=0.05)
+
+
+def test_koleo_in_groups_is_the_same_in_parts(photographs, tmp_path):
+    """A part of four images is a group of four of the whole batch."""
+    optim = replace(CONFIG.optim, steps=1, warmup_steps=1, temperature_warmup_steps=1)
+    config = replace(CONFIG, optim=optim, objective=replace(CONFIG.objective, koleo_images=4))
+    for name, parts in (("whole", 1), ("parts", 2)):
+        compute = replace(CONFIG.compute, accumulate=parts)
+        pretrain(replace(config, compute=compute), [photographs], tmp_path / name)
+    assert logged(tmp_path / "parts")[0][4] == pytest.approx(logged(tmp_path / "whole")[0][4], rel=1e-5)
 
 
 def test_bfloat16_follows_float32(photographs, tmp_path):

@@ -76,8 +76,10 @@ def test_a_killed_run_continues_to_the_bit(photographs, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one(photographs, tmp_path):
-    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5))
+@pytest.mark.parametrize("koleo_images", [0, 2])
+def test_two_processes_equal_one(photographs, tmp_path, koleo_images):
+    objective = replace(CONFIG.objective, koleo_images=koleo_images)
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5), objective=objective)
     finish(start(config, photographs, tmp_path / "one"))
     finish(start(config, photographs, tmp_path / "two", ranks=2))
     for alone, together in zip(logged(tmp_path / "one"), logged(tmp_path / "two"), strict=True):

@@ -30,8 +30,9 @@ class AugmentConfig:
     hue: float = 0.1
     """Saturation, hue and grey are changed in RGB pictures only."""
     grey: float = 0.2
-    blur: tuple[float, float, float] = (1.0, 0.1, 0.5)
-    """Of the first global, the second global, and each local crop."""
+    blur: tuple[float, float, float] = (0.0, 0.9, 0.5)
+    """Of the first global, the second global, and each local crop. The reference names 1.0, 0.1 and 0.5, as Caron et
+    al. 2021 do, but hands 1 − p to a class that takes p: these are what its code, and so its models, saw."""
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     solarise: float = 0.2
     """Of the second global crop only."""
