@@ -74,7 +74,8 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0})
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, closure: None = None) -> None:
+        """One step; torch's checkpoints call it with a `closure` of None, to have momenta to load into."""
         for group in self.param_groups:
             for parameter in (one for one in group["params"] if one.grad is not None):
                 state = self.state[parameter]
