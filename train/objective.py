@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core import RequestError, Tokens
 from train.dist import first_row, gather_rows
-from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
+from train.losses import SoftmaxCentring, dino_cross_entropy, gram, ibot_cross_entropy, koleo, sinkhorn_knopp
 from train.network import Network
 
 
@@ -52,12 +52,14 @@ class Losses(NamedTuple):
     dino_global: Tensor
     ibot: Tensor
     koleo: Tensor
+    gram: Tensor | None = None
+    """In a phase that anchors the relations between patches."""
 
     def total(self) -> Tensor:
-        return sum(self)
+        return sum(value for _, value in self.terms())
 
     def terms(self, before: str = "") -> list[Term]:
-        return [Term(before + name, value) for name, value in self._asdict().items()]
+        return [Term(before + name, value) for name, value in self._asdict().items() if value is not None]
 
 
 class Pair(Protocol):
@@ -119,13 +121,18 @@ def losses(
     config: ObjectiveConfig,
     drop_rate: float = 0.0,
     generator: torch.Generator | None = None,
+    anchor: Tensor | None = None,
 ) -> Losses:
     """The terms of the objective for a batch, as the reference weighs them.
 
-    `drop_rate` is the student's stochastic depth, drawn from `generator`.
+    `drop_rate` is the student's stochastic depth, drawn from `generator`; `anchor` [2B, N, D] float are the patches of
+    an earlier teacher, whose relations the student is held to.
     """
     packed = student_tokens(networks.student, batch, drop_rate, generator)
-    return compared(networks.student, packed, batch, batch.masks, targets, config)
+    found = compared(networks.student, packed, batch, batch.masks, targets, config)
+    if anchor is None:
+        return found
+    return found._replace(gram=config.gram_weight * gram(packed[0].patches, anchor))
 
 
 def student_tokens(

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from core import VisionTransformer, ViTConfig
 from train.config import HeadConfig, RunConfig
 from train.heads import PrototypeHead
-from train.losses import SoftmaxCentring, gram
+from train.losses import SoftmaxCentring
 from train.network import Network
-from train.objective import Batch, ObjectiveConfig, Term, compared, student_tokens, teacher_targets
+from train.objective import Batch, Term, losses, teacher_targets
 
 
 class StudentTeacher(nn.Module):
@@ -35,22 +35,17 @@ class StudentTeacher(nn.Module):
         """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
         objective = config.objective
         targets = teacher_targets(self, batch, temperature, objective)
-        packed = student_tokens(self.student, batch, config.optim.drop_rate, generator)
-        found = compared(self.student, packed, batch, batch.masks, targets, objective).terms()
-        if self.anchor is not None:
-            relations = gram(packed[0].patches, self._anchor_patches(batch.global_crops, objective))
-            found.append(Term("gram", objective.gram_weight * relations))
-        return found
+        anchor = None if self.anchor is None else self._anchor_patches(batch.global_crops, objective.gram_scale)
+        return losses(self, batch, targets, objective, config.optim.drop_rate, generator, anchor).terms()
 
     def set_anchor(self) -> None:
         """Keep the teacher's backbone as it is now, for the Gram term."""
         self.anchor = copy.deepcopy(self.teacher.backbone)
 
     @torch.no_grad()
-    def _anchor_patches(self, crops: Tensor, objective: ObjectiveConfig) -> Tensor:
-        """What the anchor says of each patch [2B, N, D], seeing the crops `gram_scale` times as large and pooling."""
-        scale, patch = objective.gram_scale, self.anchor.config.patch
-        grid = crops.shape[-1] // patch
+    def _anchor_patches(self, crops: Tensor, scale: int) -> Tensor:
+        """What the anchor says of each patch [2B, N, D], seeing the crops `scale` times as large and pooling."""
+        grid = crops.shape[-1] // self.anchor.config.patch
         if scale > 1:
             crops = F.interpolate(crops, scale_factor=scale, mode="bicubic")
         fine = self.anchor(crops).patches.float().mT.unflatten(2, (grid * scale, grid * scale))

@@ -12,10 +12,11 @@ from core import DinoError, VisionTransformer, ViTConfig
 from core.runs import read_metrics, save_backbone
 from tests.train.small_run import CONFIG, logged
 from train import loop
-from train.config import DistillationConfig, HighResolutionConfig, RunConfig, from_json, to_json
+from train.config import DistillationConfig, RunConfig, from_json, to_json
 from train.data import resident
 from train.data.sources import open_source
 from train.distill import for_distillation
+from train.phase_config import PhaseConfig
 from train.pretrain import pretrain
 from train.teacher_memory import TeacherMemory
 
@@ -53,9 +54,9 @@ def config_of(mode: str, folder: Path) -> RunConfig:
         return distilled(folder)
     if mode == "resident":
         return replace(SHORT, compute=replace(SHORT.compute, resident=True, resident_side=70))
-    if mode == "high resolution":
-        later = HighResolutionConfig(steps=2, global_size=84, local_size=28, batch=4)
-        return replace(SHORT, high_resolution=later)
+    if mode == "a later phase":
+        later = PhaseConfig(2, global_size=84, batch=4)
+        return replace(SHORT, phases=(later,))
     return SHORT
 
 
@@ -65,7 +66,7 @@ def listed(run: Path) -> list[str]:
     return sorted("/".join(Path(line.split("\t")[0]).parts[-2:]) for line in lines)
 
 
-@pytest.mark.parametrize("mode", ["workers decode", "resident", "distill", "high resolution"])
+@pytest.mark.parametrize("mode", ["workers decode", "resident", "distill", "a later phase"])
 def test_a_picture_that_vanishes_in_the_middle_is_replaced_as_one_that_breaks(data, tmp_path, monkeypatch, mode):
     """After the first step (before the pictures are loaded, where they are kept) two of them are lost."""
     config, losing, pictures = config_of(mode, tmp_path), [], {name: (data / name).read_bytes() for name in GONE}
