@@ -107,10 +107,8 @@ def ablate(command: Command) -> list[Row]:
 
 def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], int]:
     """The scores of one run and how many parameters its backbone has; trained first where it is not."""
-    run, config = (
-        command.out / "runs" / f"{cell.folder}-seed{seed}",
-        completed(replace(cell.config, seed=seed), default_device()),
-    )
+    run = command.out / "runs" / f"{cell.folder}-seed{seed}"
+    config = completed(replace(cell.config, seed=seed), default_device())
     path = run / SCORES
     begun = (run / CONFIG).exists()
     if begun and from_json(RunConfig, (run / CONFIG).read_text(encoding="utf-8")) != config:

@@ -32,7 +32,6 @@ from torch.distributed.checkpoint.state_dict import (
 
 from core import DinoError, VisionTransformer
 from train.dist import wait
-from train.nonfinite import require_finite
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +57,8 @@ def save(
 ) -> Path:
     """Write the checkpoint of `step`, then drop all but the last `keep` and those of `keep_steps`. Every rank calls it.
 
-    `extra` is a dict of tensors and plain values of its own (the loss scaler). NonFiniteError where a weight is not
-    finite: then nothing is written, and the checkpoints before it stay.
+    `extra` is a dict of tensors and plain values of its own (the loss scaler).
     """
-    require_finite(networks)
     final = run / "checkpoints" / f"step-{step:08}"
     partial = final.with_suffix(".part")
     if _leads():
@@ -83,11 +80,7 @@ def save(
 
 
 def whole(backbone: VisionTransformer) -> VisionTransformer | None:
-    """A copy of a backbone on the CPU, on the rank that writes; None on others. Every rank calls it.
-
-    NonFiniteError where a weight is not finite, since what is copied is written.
-    """
-    require_finite(backbone)
+    """A copy of a backbone on the CPU, on the rank that writes; None on others. Every rank calls it."""
     everything = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(backbone, options=everything)
     if not _leads():

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -232,8 +232,7 @@ def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
         origin = "default" if value == defaults[key] else f"recipe {name}"
         if value != given[key]:
             origin = "command line"
-        said = " ".join(map(str, value)) if key == "phases" else str(value)
-        lines.append(f"{key:<32} {said:<28} {origin}")
+        lines.append(f"{key:<32} {value!s:<28} {origin}")
     return "\n".join(lines)
 
 
@@ -266,8 +265,10 @@ def _build(kind: type[T], values: dict, where: str) -> T:
     for name, value in values.items():
         if isinstance(value, dict):
             made[name] = _build(known[name], value, f"{where}.{name}")
+        elif isinstance(value, list):
+            item = get_args(known[name])[0]
+            parts = dataclasses.is_dataclass(item)
+            made[name] = tuple(_build(item, one, f"{where}.{name}") if parts else one for one in value)
         else:
-            made[name] = tuple(value) if isinstance(value, list) else value
-        if name == "phases":
-            made[name] = tuple(_build(PhaseConfig, phase, f"{where}.phases") for phase in value)
+            made[name] = value
     return kind(**made)

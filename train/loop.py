@@ -23,6 +23,7 @@ from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import Source
 from train.learning import Learning
 from train.metrics import Log, Meter
+from train.nonfinite import require_finite
 from train.objective import Batch
 from train.phases import Phase, phases
 from train.step import Report, update
@@ -170,6 +171,10 @@ class Loop:
 
 
 def _whole(networks: Learning) -> dict[Path, VisionTransformer]:
-    """What a run leaves behind, whole and on the CPU, on the rank that leads; nothing on others."""
+    """What a run leaves behind, whole and on the CPU, on the rank that leads; nothing on others.
+
+    NonFiniteError where a weight is not finite: whatever is written comes after this.
+    """
+    require_finite(networks)
     copies = {folder: checkpoint.whole(backbone) for folder, backbone in networks.exported().items()}
     return {folder: model for folder, model in copies.items() if model is not None}

@@ -104,8 +104,8 @@ def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: Ob
     centrings = networks.cls_centring, networks.patch_centring
     tokens = teacher.backbone(batch.global_crops)
     cls = balanced(teacher.dino_head(tokens.cls, exact=True), temperature, config, centrings[0])
-    hidden = teacher.patch_head(tokens.patches[batch.masks], exact=True)
-    patches = balanced(hidden, temperature, config, centrings[1])
+    patch_logits = teacher.patch_head(tokens.patches[batch.masks], exact=True)
+    patches = balanced(patch_logits, temperature, config, centrings[1])
     return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
 
 

@@ -1,6 +1,7 @@
 """What a later part of a run changes, and how that is written in one word."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -11,7 +12,7 @@ from core import RequestError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PhaseConfig:
     """A later part of a run: its steps, and what it changes. What is None stays as in the part before.
 
@@ -41,14 +42,20 @@ class PhaseConfig:
     gram_weight: float | None = None
 
     def __post_init__(self):
-        if self.steps < 1:
-            raise RequestError(f"A phase has {self.steps} steps; leave it out, or give it 1 or more.")
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            numbers = () if value is None else value if isinstance(value, tuple) else (value,)
+            least = 1 if isinstance(value, int) and item.name != "local_crops" else 0
+            if not all(math.isfinite(number) and number >= least for number in numbers):
+                raise RequestError(f"In a phase {item.name} is {value}; it must be {least} or more, and finite.")
+        if not self.lr_share:
+            raise RequestError("In a phase lr_share is 0, with which nothing would be trained; give a share above 0.")
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """As `parse` reads it.
 
-        >>> str(PhaseConfig(300, global_size=112, global_scale=(0.3, 1.0)))
-        'steps=300,global_size=112,global_scale=0.3:1.0'
+        >>> print(PhaseConfig(300, global_size=112, global_scale=(0.3, 1.0)))
+        steps=300,global_size=112,global_scale=0.3:1.0
         """
         given = {
             item.name: getattr(self, item.name)
@@ -67,6 +74,8 @@ class PhaseConfig:
         for part in text.split(","):
             name, _, value = part.partition("=")
             name = name.strip().replace("-", "_")
+            if name in values:
+                raise RequestError(f"The phase {text!r} says {name} twice; say it once.")
             if name not in kinds:
                 raise RequestError(f"A phase has no {name!r}; write steps=N, then any of {', '.join(list(kinds)[1:])}.")
             try:

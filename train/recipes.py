@@ -34,8 +34,9 @@ def tiny() -> RunConfig:
 
     `python -m train.pretrain --recipe tiny --data FOLDER --out RUN`
 
-    Two minutes on one core with bfloat16. Judged as in the table of `tests/benchmarks/RESULTS.md`, after 8,900 photographs seen three times: world 16 / 13,
-    photographs 15 / 12, where it starts from 11 / 11 and 8 / 7, and reaches 13 / 10 and 11 / 7 with the reference's soft
+    Two minutes on one core. Judged as in the table of `tests/benchmarks/RESULTS.md`, after 8,900 photographs seen three
+    times: world 16 / 13, photographs 15 / 12, where it starts from 11 / 11 and 8 / 7, and
+    reaches 13 / 10 and 11 / 7 with the reference's soft
     and slow teacher, AdamW and four local crops, which is what it was. Of half as many crops at the same price, those
     with local ones teach it less (on photographs and world 14 / 13 and 13 / 10, against 18 / 13 and 14 / 11 without).
     """
@@ -87,14 +88,15 @@ def shipped() -> RunConfig:
 
 
 def dense() -> RunConfig:
-    """Patches set right in a model that one has, where maps of its patches have become noisy: hours on a GPU.
+    """Patches set right in a model that one has, where maps of its patches have become noisy.
 
     `python -m train.pretrain --recipe dense --start-from MODEL --data FOLDER --out RUN`
 
     A short continuation in which the relations between patches are held to those that the model itself shows on crops
-    twice as large, pooled, which is where they are steadiest (Siméoni et al. 2025, DINOv3, section 4.3, with their
-    weight of 2). DINO and iBOT go on beside it, so that what names a picture is kept; their heads, being new, are
-    trained alone first. Learning rate and length are ours. Run on tiny models only.
+    twice as large, pooled (Siméoni et al. 2025, DINOv3, section 4; the weight of 2 is where theirs ends). Their anchor
+    sees undistorted crops cut at that size, ours the student's own, enlarged. DINO and iBOT go on beside it, so that
+    what names a picture is kept; their heads, being new, are trained alone first. Learning rate and length are ours.
+    Run on miniatures only; whether it helps has not been measured.
     """
     return RunConfig(
         model=replace(BACKBONES["dinov2-small"], image_size=224),

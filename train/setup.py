@@ -33,7 +33,7 @@ def completed(config: RunConfig, device: torch.device) -> RunConfig:
         config = replace(config, compute=replace(config.compute, precision=_best_precision(device)))
     elif config.compute.precision != "float32" and device.type == "cpu" and not has_fast_bfloat16(device):
         log.warning(
-            "This processor has no instructions for %s: float32 is some 20 times as fast (--compute.precision float32).",
+            "This processor has no instructions for bfloat16 and emulates %s, slowly; --compute.precision float32 is faster.",
             config.compute.precision,
         )
     if config.start_from:

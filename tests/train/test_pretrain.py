@@ -19,6 +19,8 @@ from train import checkpoint
 from train.config import RunConfig, from_json, to_json
 from train.data.augment import AugmentConfig
 from train.pretrain import main, pretrain
+from train.setup import completed
+from train.student_teacher import build
 
 
 def test_it_learns_a_handful_of_photographs(photographs, tmp_path):
@@ -264,3 +266,24 @@ def test_precision_is_what_the_device_multiplies_faster_and_stays_what_it_was(ph
         monkeypatch.setattr("train.setup.has_fast_bfloat16", lambda device, fast=fast: fast)
         run = pretrain(automatic, [photographs], tmp_path / expected)
         assert from_json(RunConfig, (run / "config.json").read_text()).compute.precision == expected
+
+
+def test_a_precision_that_is_emulated_is_told(monkeypatch, caplog):
+    monkeypatch.setattr("train.setup.has_fast_bfloat16", lambda device: False)
+    for precision in ("float32", "bfloat16"):
+        caplog.clear()
+        compute = replace(CONFIG.compute, precision=precision)
+        assert completed(replace(CONFIG, compute=compute), torch.device("cpu")).compute == compute
+        assert ("emulates bfloat16" in caplog.text) == (precision == "bfloat16")
+
+
+def test_the_anchor_sees_crops_enlarged_and_pools_its_finer_patches():
+    networks = build(CONFIG.model, CONFIG.heads)
+    networks.set_anchor()
+    crops = torch.randn(2, 3, 56, 56, generator=torch.Generator().manual_seed(0))
+    larger = torch.nn.functional.interpolate(crops, size=(112, 112), mode="bicubic")
+    with torch.no_grad():
+        once, twice = networks._anchor_patches(crops, 1), networks._anchor_patches(crops, 2)
+        torch.testing.assert_close(once, networks.teacher.backbone(crops).patches)
+        fine = networks.teacher.backbone(larger).patches.unflatten(1, (4, 2, 4, 2))
+    torch.testing.assert_close(twice, fine.mean(dim=(2, 4)).flatten(1, 2))

@@ -9,15 +9,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from train.losses.autocast import outside_autocast
-
 AT_ONCE_ON_CPU = 1 << 20
 """Elements that are worked on together: what a processor's cache holds."""
 AT_ONCE = 1 << 26
 """The same on other devices: enough to keep a GPU busy, 256 MB in float32."""
 
 
-@outside_autocast
 def dino_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
     """Σ over all (student crop, teacher crop) pairs of the mean cross-entropy over images, a scalar.
 
@@ -29,7 +26,6 @@ def dino_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 0.1
     return _CrossEntropy.apply(logits, summed.expand_as(logits), temperature).mean(dim=1).sum()
 
 
-@outside_autocast
 def ibot_cross_entropy(
     logits: Tensor, targets: Tensor, weights: Tensor, images: int, temperature: float = 0.1
 ) -> Tensor:

@@ -11,7 +11,7 @@ def gram(patches: Tensor, anchor: Tensor) -> Tensor:
     """Mean squared difference between the cosines of all pairs of patches of a picture, a scalar in float32.
 
     `patches` [n, N, D] float of the student, `anchor` [n, N, D'] float of the frozen network, on the same grid. The
-    features themselves may turn as they like. Source: Siméoni et al. 2025 (DINOv3, arXiv 2508.10104), equation 2.
+    features themselves may turn as they like. Source: Siméoni et al. 2025 (DINOv3, arXiv 2508.10104), section 4.
 
     >>> import torch
     >>> turned = torch.tensor([[[0.0, 2.0], [-3.0, 0.0]]])
