@@ -129,7 +129,7 @@ def row_config(name: str, grid: Grid) -> RunConfig:
         recipe,
         phases=(),
         optim=replace(recipe.optim, batch=grid.batch, base_lr=grid.base_lr),
-        compute=replace(recipe.compute, resident=False, precision="auto"),
+        compute=replace(recipe.compute, precision="auto"),
         log=replace(recipe.log, every=20, save_every=100, snapshots=False),
         start_from=grid.start_from,
         seed=grid.seed,
