@@ -20,7 +20,7 @@ from core.analysis.matching import object_masks
 from core.analysis.render import colourise, onto_picture
 from core.analysis.similarity import query_vector, similarity_map
 from core.features import FeatureMap
-from core.image import named_file
+from core.pictures.image import named_file
 
 
 class Api:

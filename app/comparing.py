@@ -19,9 +19,9 @@ from app.models import Loaded
 from app.session import Settings, Tray
 from core import RequestError
 from core.analysis.steady import turned
-from core.runs import SNAPSHOTS, scores_path, stored_step
-from core.scores import Score, Scores, read_scores
-from core.weights import SHIPPED, ModelSource
+from core.records.runs import SNAPSHOTS, scores_path, stored_step
+from core.records.scores import Score, Scores, read_scores
+from core.weights.load import SHIPPED, ModelSource
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from app.views import Painted, Scene, foreground_facts, paint
 from core import ModelError, RequestError
 from core.analysis.pca import PcaBasis
 from core.features import FeatureMap
-from core.gallery import samples
-from core.geometry import whole_size
+from core.pictures.gallery import samples
+from core.pictures.geometry import whole_size
 
 FIRST_SHOWN, FIRST_SELECTED = 5, 4
 """Sample pictures in the tray, and of these looked at, when the page opens."""

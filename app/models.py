@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import core
 from app.turns import FairLock
 from core import ModelError
-from core.weights import ModelSource
+from core.weights.load import ModelSource
 
 
 def forward_cost(config: core.ViTConfig, tokens: int) -> float:

@@ -25,7 +25,7 @@ def program(
     imports, body = _BODIES[settings.view](settings, layer, asked, basis)
     opening = ["import core"]
     if any(picture.sample for picture in pictures):
-        opening.append("from core.gallery import samples")
+        opening.append("from core.pictures.gallery import samples")
         body = ["paths = {sample.name: sample.path for sample in samples()}", *_loading(pictures), *body]
     else:
         body = [*_loading(pictures), *body]

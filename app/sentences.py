@@ -5,7 +5,7 @@ import re
 
 from app.models import Loaded
 from app.session import Settings
-from core.weights import ModelSource
+from core.weights.load import ModelSource
 
 
 def status(model: Loaded, settings: Settings) -> str:

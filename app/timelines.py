@@ -1,7 +1,7 @@
 """Timelines as the browser takes them: the shipped one, and those of run folders, also while they train.
 
 The prop is {"id", "title", "pictures", "moments", "series", "why"}: pictures as on the stage; of each moment its step,
-"scales", "threshold" and, in base64, "features" int8, "colours" and "foreground" uint8 (`core.moment`); a series has
+"scales", "threshold" and, in base64, "features" int8, "colours" and "foreground" uint8 (`core.records.moment`); a series has
 "key", "title", "asks", "kind" ("score" or "loss") and points [step, value(, low, high)]; "why" says what to do where
 there is nothing to see. The browser keeps its place, and what it has decoded, while the id stays the same.
 """
@@ -19,10 +19,10 @@ from app.memory import Memory
 from app.stage import StagePicture, pictures_prop
 from core import ModelError, load_model
 from core.errors import RequestError
-from core.moment import Moment, look, with_steady_colours
-from core.runs import ACCOUNT, METRICS, read_metrics, scores, snapshots, stored_config
-from core.scores import Curve, curves
-from core.timeline import LOSSES, SHIPPED, Timeline, load_timeline, losses_of, shown
+from core.records.moment import Moment, look, with_steady_colours
+from core.records.runs import ACCOUNT, METRICS, read_metrics, scores, snapshots, stored_config
+from core.records.scores import Curve, curves
+from core.records.timeline import LOSSES, SHIPPED, Timeline, load_timeline, losses_of, shown
 
 LOOKED_AT = 336
 """Longer side in pixels at which run folders are looked at: 24 patches of 14."""

@@ -1,6 +1,6 @@
 """A pretraining started from the page: `python -m train.pretrain` in a process of its own, one at a time.
 
-The app knows the command and the format of a run folder (`core.runs`), and nothing else of training.
+The app knows the command and the format of a run folder (`core.records.runs`), and nothing else of training.
 """
 
 import atexit
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import RequestError
-from core.listing import SUFFIXES
-from core.runs import read_metrics
+from core.pictures.listing import SUFFIXES
+from core.records.runs import read_metrics
 
 ROOT = Path(__file__).parent.parent
 STEPS = (20, 1000)

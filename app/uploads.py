@@ -13,7 +13,7 @@ from pathlib import Path
 import core
 from app.session import Tray
 from core import DinoError, RequestError
-from core.image import named_file
+from core.pictures.image import named_file
 
 VISITOR_MB = 200
 """What one visitor may keep; 24 files of a usual camera fit."""

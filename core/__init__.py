@@ -11,12 +11,12 @@ Letters used for shapes throughout the project:
 Token order is [cls, registers, patches]. Pixel positions are (x, y), grid positions (row, column).
 """
 
-from core.config import BACKBONES, ViTConfig
 from core.errors import DinoError, HubError, ImageError, ModelError, RequestError
 from core.features import FeatureMap, Geometry, Origin, extract
-from core.image import load_image
-from core.vit import Tokens, VisionTransformer
-from core.weights import load_model
+from core.model.config import BACKBONES, ViTConfig
+from core.model.vit import Tokens, VisionTransformer
+from core.pictures.image import load_image
+from core.weights.load import load_model
 
 __all__ = [
     "BACKBONES",

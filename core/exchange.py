@@ -18,11 +18,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core import layouts
 from core.errors import DinoError, ExportError, RequestError
 from core.files import replacing
-from core.vit import VisionTransformer
-from core.weights import load_model
+from core.model.vit import VisionTransformer
+from core.weights import layouts
+from core.weights.load import load_model
 
 log = logging.getLogger(__name__)
 

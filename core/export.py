@@ -15,16 +15,16 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from core.ahead import ahead
 from core.errors import DinoError, ImageError, RequestError
-from core.feature_files import FeatureFolder, Number, Settings, Which
 from core.features import FeatureMap, batch_patches, extract_stream, preprocess
-from core.geometry import Geometry, plan_grid
-from core.image import load_image
-from core.listing import Picture, find_pictures
-from core.precision import Precision
-from core.vit import VisionTransformer
-from core.weights import load_model
+from core.model.precision import Precision
+from core.model.vit import VisionTransformer
+from core.pictures.ahead import ahead
+from core.pictures.geometry import Geometry, plan_grid
+from core.pictures.image import load_image
+from core.pictures.listing import Picture, find_pictures
+from core.records.feature_files import FeatureFolder, Number, Settings, Which
+from core.weights.load import load_model
 
 Prepared = tuple[Tensor, Geometry]
 
@@ -171,7 +171,7 @@ def _store(options: Export, model: VisionTransformer) -> Store:
     if options.format == "safetensors":
         return FeatureFolder(options.out, settings)
     # here, since whoever writes single files can do without pyarrow
-    from core.feature_table import FeatureTable
+    from core.records.feature_table import FeatureTable
 
     return FeatureTable(options.out, settings, model.config.width, model.source.name)
 

@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import RequestError
-from core.geometry import Geometry, plan_grid
-from core.precision import Precision, inference
-from core.vit import Tokens, VisionTransformer
+from core.model.precision import Precision, inference
+from core.model.vit import Tokens, VisionTransformer
+from core.pictures.geometry import Geometry, plan_grid
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

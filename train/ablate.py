@@ -25,8 +25,8 @@ import torch
 import tyro
 
 from core import DinoError, RequestError, load_model
-from core.device import default_device
-from core.runs import CONFIG
+from core.model.device import default_device
+from core.records.runs import CONFIG
 from train import checkpoint, recipes
 from train.config import RunConfig, from_json
 from train.data.sources import open_source

@@ -14,7 +14,7 @@ import torch
 
 from core import ViTConfig
 from core.files import write_whole
-from core.runs import ACCOUNT, read_metrics
+from core.records.runs import ACCOUNT, read_metrics
 from train.config import AccountConfig, HeadConfig, RunConfig
 from train.distillation import PATCHES_LEARNED
 from train.phases import phases

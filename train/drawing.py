@@ -23,7 +23,7 @@ from core import FeatureMap
 from core.analysis.pca import joint_pca
 from core.analysis.render import onto_picture
 from core.files import write_whole
-from core.runs import PICTURES, picture_path
+from core.records.runs import PICTURES, picture_path
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from core import VisionTransformer
-from core.precision import inference
-from core.runs import BACKBONE, read_metrics, save_backbone, snapshot_path
+from core.model.precision import inference
+from core.records.runs import BACKBONE, read_metrics, save_backbone, snapshot_path
 from train import checkpoint, dist
 from train.config import RunConfig
 from train.data.batch import CutBatch, cut_batches, step_masks, to_device

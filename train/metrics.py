@@ -1,11 +1,11 @@
-"""What a run says of itself while it goes on: a progress bar, the log the app reads (`core.runs`), TensorBoard."""
+"""What a run says of itself while it goes on: a progress bar, the log the app reads (`core.records.runs`), TensorBoard."""
 
 import time
 from pathlib import Path
 
 from tqdm import tqdm
 
-from core.runs import append_metrics, drop_metrics_after
+from core.records.runs import append_metrics, drop_metrics_after
 
 
 class Meter:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from core.precision import has_fast_bfloat16
+from core.model.precision import has_fast_bfloat16
 from train.config import OptimConfig
 
 

@@ -1,6 +1,6 @@
 """Pretraining from a folder of images: `python -m train.pretrain --recipe NAME --data PATH --out RUN`.
 
-What it leaves in RUN is drawn in `core.runs`; the steps themselves are `train.loop`.
+What it leaves in RUN is drawn in `core.records.runs`; the steps themselves are `train.loop`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import tyro
 
 from core import DinoError, RequestError
 from core.files import write_whole
-from core.runs import CONFIG
+from core.records.runs import CONFIG
 from train import checkpoint, dist, recipes
 from train.account import write_account
 from train.advice import advice

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from core import RequestError, VisionTransformer, ViTConfig, load_model
-from core.precision import has_fast_bfloat16
+from core.model.precision import has_fast_bfloat16
 from train import checkpoint, recipes
 from train.config import RunConfig
 from train.dist import World

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import VisionTransformer, load_model
-from core.runs import CONFIG, find_backbone, stored_step
+from core.records.runs import CONFIG, find_backbone, stored_step
 from train import checkpoint
 from train.config import HeadConfig, RunConfig, from_json
 from train.heads import PrototypeHead

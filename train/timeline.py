@@ -12,12 +12,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from core import DinoError, RequestError, load_image, load_model
-from core.gallery import samples
-from core.listing import find_pictures
-from core.moment import look, with_steady_colours
-from core.runs import snapshots, stored_config
-from core.scores import curves
-from core.timeline import Shown, Timeline, losses_of, save_timeline, shown
+from core.pictures.gallery import samples
+from core.pictures.listing import find_pictures
+from core.records.moment import look, with_steady_colours
+from core.records.runs import snapshots, stored_config
+from core.records.scores import curves
+from core.records.timeline import Shown, Timeline, losses_of, save_timeline, shown
 from train.data.world import render
 from train.data.world.names import HELD_OUT
 from train.evaluate.emergence import ScaleConfig

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core import FeatureMap, Geometry, ImageError, Tokens, VisionTransformer
-from core.gallery import samples
+from core.pictures.gallery import samples
 from train.config import RunConfig, WatchConfig
 from train.data.pictures import load_pixels
 from train.data.reading import read_file

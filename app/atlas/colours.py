@@ -11,9 +11,9 @@ import numpy as np
 
 from app.atlas.points import Atlas
 from core import RequestError
-from core.analysis.clusters import ALONE, Clusters, islands, kmeans
-from core.analysis.projection import similarity_to
 from core.analysis.render import label_colours
+from core.projection.clusters import ALONE, Clusters, islands, kmeans
+from core.projection.components import similarity_to
 
 CHOICES = ("cluster", "label", "date", "similarity", "nothing")
 MOST_COLOURS = 16

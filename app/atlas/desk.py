@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core import DinoError
-from core.analysis.umap_run import Progress, UmapRun, UmapSettings, cached_umap, start_umap
+from core.projection.umap import Progress, UmapRun, UmapSettings, cached_umap, start_umap
 
 FORGOTTEN_S = 150
 """A map that nobody has asked about for so long is given up; pages in the background ask once a minute."""

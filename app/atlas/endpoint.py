@@ -13,10 +13,10 @@ from app.atlas.colours import GREY
 from app.engine import Engine
 from app.uploads import named_file
 from core import RequestError
-from core.analysis.clusters import ALONE, Clusters, islands, kmeans
-from core.analysis.projection import project
 from core.analysis.render import label_colours
-from core.analysis.umap_run import UmapSettings, cached_umap, start_umap
+from core.projection.clusters import ALONE, Clusters, islands, kmeans
+from core.projection.components import project
+from core.projection.umap import UmapSettings, cached_umap, start_umap
 
 FILES_SIZE = 224
 """Longer side in pixels at which pictures are shown to the model: enough to tell what is on them."""

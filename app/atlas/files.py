@@ -16,7 +16,7 @@ from app.downloads import fresh_folder
 from app.stage import STATIC, script_of
 from app.theme import variables
 from core import RequestError
-from core.analysis.clusters import Clusters
+from core.projection.clusters import Clusters
 
 MOST_INLINE = 3000
 """Points whose pictures a page carries along: some 10 MB."""

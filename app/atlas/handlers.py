@@ -19,8 +19,8 @@ from app.search.shelf import GALLERY
 from app.session import Settings, Tray
 from app.uploads import add_bytes
 from core import RequestError
-from core.analysis.projection import Projection, project
-from core.analysis.umap_run import FEWEST, UmapSettings
+from core.projection.components import Projection, project
+from core.projection.umap import FEWEST, UmapSettings
 
 TRAY, PATCHES = "The tray", "Patches of the selected pictures"
 LAYOUTS = ("UMAP", "Principal components")

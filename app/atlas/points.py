@@ -18,7 +18,7 @@ from app.engine import Engine, Item
 from app.models import Loaded
 from app.session import Picture, Tray
 from core import RequestError
-from core.analysis.retrieval import Collection
+from core.collection.collection import Collection
 from core.features import FeatureMap
 
 THUMBNAIL_SIDE = 96

@@ -18,7 +18,7 @@ from app.uploads import add_bytes
 from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
 from core.analysis.segments import segments
-from core.gallery import rendered, samples
+from core.pictures.gallery import rendered, samples
 
 MOST = 6
 """Pictures matched together: a reference and five others still fit on a screen with lines between them."""

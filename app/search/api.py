@@ -10,8 +10,8 @@ from app.search.files import contact_sheet
 from app.search.handlers import LARGEST_K, split_tags
 from app.search.shelf import GALLERY
 from core import RequestError
-from core.analysis.retrieval import Collection
-from core.image import named_file
+from core.collection.collection import Collection
+from core.pictures.image import named_file
 
 SIZE = 224
 

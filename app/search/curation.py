@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.compact import base64_of
 from core import RequestError
-from core.curation import PAGE, Curation, Dropped, open_curation
+from core.records.curation import PAGE, Curation, Dropped, open_curation
 
 
 def opened(path: str) -> Curation:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from app.search.lettering import lettered
 from core.analysis.render import onto_picture
-from core.analysis.retrieval import Collection, Hit
+from core.collection.collection import Collection, Hit
 
 COLUMNS = (
     "rank",

@@ -11,7 +11,7 @@ from app.models import Loaded
 from app.search.shelf import Shelf
 from app.session import Tray
 from core import RequestError
-from core.analysis.retrieval import Collection, Example, Hit, Record
+from core.collection.collection import Collection, Example, Hit, Record
 from core.collection.query import MODES, Mode
 
 LARGEST_K = 200

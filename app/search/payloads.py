@@ -10,7 +10,7 @@ from app.engine import Engine
 from app.payloads import thumbnail_uri
 from app.search.handlers import Asked, Found
 from app.session import Tray
-from core.analysis.retrieval import Collection, Hit, Record
+from core.collection.collection import Collection, Hit, Record
 
 
 def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:

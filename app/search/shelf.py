@@ -1,7 +1,7 @@
 """The collections of this server, which all its visitors share.
 
     COLLECTIONS/
-      birds-3f2a9c1e/        one collection (`core.analysis.retrieval`); its title may change, its folder does not
+      birds-3f2a9c1e/        one collection (`core.collection.collection`); its title may change, its folder does not
 
 The gallery that ships with the app is a further one, read-only. It is encoded once for each model, into the user's cache.
 """
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from app.models import Loaded
 from core import RequestError
-from core.analysis.retrieval import Collection
+from core.collection.collection import Collection
 from core.collection.incoming import Incoming
 from core.collection.store import DATABASE
-from core.gallery import RENDERED, Rendered, rendered
+from core.pictures.gallery import RENDERED, Rendered, rendered
 
 GALLERY = "gallery"
 """Key of the collection that ships; no folder has it, since folders end in a number."""

@@ -23,8 +23,8 @@ from app.tabs.map import Map
 from app.tabs.shared import Shared
 from app.tabs.wiring import LONG, answer, any_of, warn
 from core import DinoError, RequestError
-from core.analysis.umap_run import UmapSettings
 from core.errors import AnalysisError
+from core.projection.umap import UmapSettings
 
 TASK = "map"
 DRAWING = {"concurrency_id": "map", "concurrency_limit": 8}

@@ -15,7 +15,7 @@ from app.session import Tray
 from app.tabs.explore_events import DOWNLOAD
 from app.tabs.wiring import LIGHT, LONG, answer
 from core import DinoError, RequestError
-from core.analysis.retrieval import Added
+from core.collection.collection import Added
 
 if TYPE_CHECKING:
     from app.tabs.search_events import SearchEvents

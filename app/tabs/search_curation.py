@@ -11,7 +11,7 @@ from app.search.words import CURATION
 from app.stage import curation_component
 from app.tabs.wiring import answer, any_of
 from core import RequestError
-from core.curation import Curation
+from core.records.curation import Curation
 
 if TYPE_CHECKING:
     from app.tabs.search_events import SearchEvents

@@ -24,7 +24,7 @@ from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, LONG, answer, any_of
 from app.uploads import add_bytes
 from core import DinoError, RequestError
-from core.analysis.retrieval import Collection
+from core.collection.collection import Collection
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from core.analysis.foreground import refine_mask
 from core.analysis.render import blend, onto_picture
 from core.analysis.similarity import query_vector
 from core.features import FeatureMap, Geometry, plan_grid
-from core.video import Frame, clip_info, mp4_writer, read_frames, write_mp4
+from core.pictures.video import Frame, clip_info, mp4_writer, read_frames, write_mp4
 
 VIEWS = ("PCA", "Similarity", "Foreground")
 LAYOUTS = ("under", "beside", "not shown")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.errors import RequestError
 from core.features import Geometry, preprocess
-from core.vit import VisionTransformer
+from core.model.vit import VisionTransformer
 
 Query = Literal["cls"] | tuple[Literal["register"], int] | tuple[int, int]
 """`"cls"`, `("register", i)`, or a patch (row, column)."""

@@ -1,1 +1,1 @@
-"""What a collection of pictures is made of: its files, its records, its encoder, its search. See `core.analysis.retrieval`."""
+"""A collection of pictures: its files, its records, its encoder, its search. `core.collection.collection` joins them."""

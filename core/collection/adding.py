@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.ahead import ahead
 from core.collection.encode import Encoder, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
 from core.collection.store import Store
 from core.errors import CollectionError, ImageError
 from core.features import batch_patches
-from core.image import load_image, named_file
+from core.pictures.ahead import ahead
+from core.pictures.image import load_image, named_file
 
 THREADS = 4
 Progress = Callable[[int, int], None]

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.features import FeatureMap, Origin, extract_stream, preprocess
-from core.geometry import Geometry
-from core.vit import VisionTransformer
+from core.model.vit import VisionTransformer
+from core.pictures.geometry import Geometry
 
 GRID_SIDE = 24
 """Most cells along a side that are kept of a grid; finer ones are pooled, 518 pixels to 19 cells, 224 stay 16."""

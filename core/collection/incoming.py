@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from core.errors import CollectionError
-from core.listing import SUFFIXES, find_pictures, natural_key
+from core.pictures.listing import SUFFIXES, find_pictures, natural_key
 
 LONGEST_NAME = 500
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)

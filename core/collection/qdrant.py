@@ -44,7 +44,7 @@ from core.collection.records import Record, now
 from core.collection.search import SPACES, Hit, place_of
 from core.errors import CollectionError
 from core.features import Origin
-from core.vit import VisionTransformer
+from core.model.vit import VisionTransformer
 
 PAGE = 256
 

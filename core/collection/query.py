@@ -18,7 +18,7 @@ from core.analysis.similarity import query_vector
 from core.collection.encode import Encoder, mean_patch
 from core.errors import CollectionError, RequestError
 from core.features import FeatureMap, Origin
-from core.image import load_image
+from core.pictures.image import load_image
 
 Mode = Literal["cls", "mean", "region"]
 MODES: tuple[Mode, ...] = get_args(Mode)

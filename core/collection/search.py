@@ -15,7 +15,7 @@ from core.collection.index import PASSED, Index, IndexFacts, Space, build, facts
 from core.collection.query import Mode, Query
 from core.collection.records import Record
 from core.collection.vectors import Snapshot
-from core.geometry import Geometry
+from core.pictures.geometry import Geometry
 
 EXACT_VALUES = 100_000_000
 """Numbers that a query is compared with one by one: up to some 0.2 s on two cores. Beyond, an index is worth it."""

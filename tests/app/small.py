@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import core
-from core.weights import ModelSource
+from core.weights.load import ModelSource
 
 SIZE = 112
 NOTE = "This network is small & nobody trained it: what its maps show is position, colour and texture, and <i>nothing</i> else."

@@ -9,7 +9,8 @@ import torch
 from app import comparing, handlers
 from app.comparing import alike, compare, scores_of, table
 from app.session import Settings
-from core import RequestError, VisionTransformer, ViTConfig, load_model, runs
+from core import RequestError, VisionTransformer, ViTConfig, load_model
+from core.records import runs
 
 SETTINGS = Settings(size=112)
 RECORD = {

@@ -17,10 +17,11 @@ from app.engine import Engine
 from app.models import Models
 from app.tabs import emergence
 from app.training import Progress, Trainer
-from core import ModelError, VisionTransformer, ViTConfig, load_image, runs
-from core.moment import look, with_steady_colours
-from core.scores import Curve, Reading
-from core.timeline import Timeline, save_timeline, shown
+from core import ModelError, VisionTransformer, ViTConfig, load_image
+from core.records import runs
+from core.records.moment import look, with_steady_colours
+from core.records.scores import Curve, Reading
+from core.records.timeline import Timeline, save_timeline, shown
 from tests.app.browsing import DESKTOP, PHONE, fill, open_fold, opened, pick, typed
 from tests.app.conftest import unused_port
 from tests.app.small import photograph, small_model

@@ -14,8 +14,9 @@ from app import timelines
 from app.engine import Item
 from app.memory import Memory
 from app.timelines import Named, look_at_run, shipped_prop, silence, state_of, timeline_prop
-from core import ModelError, RequestError, VisionTransformer, ViTConfig, load_image, runs
-from core.timeline import save_timeline
+from core import ModelError, RequestError, VisionTransformer, ViTConfig, load_image
+from core.records import runs
+from core.records.timeline import save_timeline
 from tests.app.small import photograph
 
 CONFIG = ViTConfig(width=48, depth=1, heads=2, image_size=56, layer_scale=1.0)

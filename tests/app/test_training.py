@@ -6,7 +6,7 @@ import pytest
 
 from app.training import ROOT, Trainer, _schedule
 from core import RequestError, load_model
-from core.runs import snapshots, stored_step
+from core.records.runs import snapshots, stored_step
 from tests.app.small import photograph
 from train.recipes import recipe
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from core import load_image
-from core.curation import FATES
+from core.records.curation import FATES
 from train.curate.pack import SCHEMA
 from train.data.sources import Source, open_source, some_of
 from train.data.world.duplicates import near_duplicate

@@ -13,8 +13,8 @@ import torch
 import core
 from core.analysis.foreground import METHODS, foreground
 from core.features import FeatureMap
-from core.gallery import samples
-from core.geometry import plan_grid
+from core.pictures.gallery import samples
+from core.pictures.geometry import plan_grid
 from tests.data import masks
 
 SEEDS = 3

@@ -15,9 +15,9 @@ import torch
 from torch.nn.functional import cosine_similarity, linear
 
 import core
-from core import layouts
-from core.gallery import samples
-from core.precision import has_fast_bfloat16, inference
+from core.model.precision import has_fast_bfloat16, inference
+from core.pictures.gallery import samples
+from core.weights import layouts
 
 CASES = [(224, 1), (224, 8), (518, 1)]
 

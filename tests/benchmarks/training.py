@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from core import BACKBONES, VisionTransformer
-from core.runs import read_metrics
+from core.records.runs import read_metrics
 from tests.benchmarks.inference import fastest, matrix_rate
 from train import dist, recipes
 from train.account import backbone_work, step_work

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import core
-from core import layouts, runs
 from core.exchange import ExportError, to_hugging_face, to_onnx
+from core.records import runs
+from core.weights import layouts
 from tests import data
 
 ROOT = Path(__file__).parents[2]

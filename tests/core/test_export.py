@@ -14,10 +14,11 @@ import pytest
 import torch
 
 import core
-from core import export, runs
-from core.feature_files import read_features, read_metadata
-from core.gallery import samples
-from core.listing import find_pictures
+from core import export
+from core.pictures.gallery import samples
+from core.pictures.listing import find_pictures
+from core.records import runs
+from core.records.feature_files import read_features, read_metadata
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,7 +157,7 @@ def test_a_full_disk(photos, model_path, tmp_path, capsys, monkeypatch):
     def full(number):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.feature_files.os.fsync", full)
+    monkeypatch.setattr("core.records.feature_files.os.fsync", full)
     assert run(model_path, photos, "--out", tmp_path / "out") == 1
     assert "No space left" in capsys.readouterr().err
 

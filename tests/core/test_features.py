@@ -14,9 +14,9 @@ from PIL import Image
 import core
 from core import features
 from core.features import IMAGENET_MEAN, IMAGENET_STD, extract_stream, preprocess
-from core.gallery import samples
-from core.geometry import plan_grid
-from core.precision import inference
+from core.model.precision import inference
+from core.pictures.gallery import samples
+from core.pictures.geometry import plan_grid
 
 EXACT = {"rtol": 0.0, "atol": 1e-5}
 

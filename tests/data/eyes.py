@@ -10,8 +10,8 @@ from PIL import Image
 import core
 from core.analysis.similarity import query_vector, similarity_map
 from core.features import FeatureMap
-from core.gallery import samples
-from core.precision import Precision
+from core.model.precision import Precision
+from core.pictures.gallery import samples
 
 RADIUS = 0.1
 """Distance within which a point is found, as a share of the photograph's longer side."""

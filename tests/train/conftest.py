@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from core.gallery import samples
+from core.pictures.gallery import samples
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from core import ViTConfig
-from core.runs import read_metrics
+from core.records.runs import read_metrics
 from train import checkpoint
 from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, to_json
 from train.data.augment import AugmentConfig

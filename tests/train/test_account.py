@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from core import VisionTransformer, ViTConfig
-from core.runs import append_metrics
+from core.records.runs import append_metrics
 from train.account import backbone_work, power, step_work, write_account
 from train.config import AccountConfig, HeadConfig, OptimConfig, RunConfig
 from train.data.augment import AugmentConfig

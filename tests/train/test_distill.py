@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core import DinoError, VisionTransformer, ViTConfig, load_model
-from core.runs import save_backbone, snapshots
+from core.records.runs import save_backbone, snapshots
 from tests.train.small_run import CONFIG as PRETRAINING
 from tests.train.small_run import finish, killed_and_resumed, last_weights, logged, start
 from train.config import DistillationConfig, RunConfig, from_json, to_json

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core import DinoError, VisionTransformer, ViTConfig
-from core.runs import read_metrics, save_backbone
+from core.records.runs import read_metrics, save_backbone
 from tests.train.small_run import CONFIG, logged
 from train import loop
 from train.config import DistillationConfig, RunConfig, from_json, to_json

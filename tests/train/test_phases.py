@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from core import RequestError, VisionTransformer, ViTConfig, load_image
-from core.gallery import samples
+from core.pictures.gallery import samples
 from train.advice import advice
 from train.config import ComputeConfig, HeadConfig, RunConfig, from_json, to_json, with_origins
 from train.data.augment import AugmentConfig

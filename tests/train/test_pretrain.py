@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from core import DinoError, ViTConfig, load_model
-from core.layers import Block
-from core.runs import pictures, read_metrics, snapshots
+from core.model.layers import Block
+from core.records.runs import pictures, read_metrics, snapshots
 from tests.train.small_run import CONFIG, last_checkpoint, last_weights, logged
 from train import checkpoint
 from train.config import RunConfig, from_json, to_json

@@ -10,8 +10,8 @@ import torch
 from torch.distributed.fsdp import FSDPModule
 
 from core import load_model
-from core.layers import Block
-from core.runs import pictures, read_metrics, snapshots
+from core.model.layers import Block
+from core.records.runs import pictures, read_metrics, snapshots
 from tests.train.small_run import (
     CONFIG,
     finish,
@@ -31,7 +31,7 @@ NEAR_COLLAPSE = replace(CONFIG, model=replace(CONFIG.model, layer_scale=1e-5))
 """As all published models begin: cls tokens so alike that rounding the residual stream changes who is nearest to whom."""
 CHECK_RESIDUALS = """
 import torch
-from core.layers import Block
+from core.model.layers import Block
 forward = Block.forward
 def checked(self, x, *rest):
     after = forward(self, x, *rest)

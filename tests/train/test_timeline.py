@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from core.gallery import samples
-from core.runs import scores, scores_path, snapshots
-from core.timeline import load_timeline
+from core.pictures.gallery import samples
+from core.records.runs import scores, scores_path, snapshots
+from core.records.timeline import load_timeline
 from tests.train.small_run import CONFIG
 from train.pretrain import pretrain
 from train.timeline import MOST_DIMS, fitting_dims, main

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from core import VisionTransformer, ViTConfig
-from core.gallery import samples
-from core.runs import pictures
+from core.pictures.gallery import samples
+from core.records.runs import pictures
 from train.config import RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
 from train.data.sources import DataError, Files, Source, open_source

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from core import DinoError, RequestError
-from core.curation import FATES, REPORT
+from core.records.curation import FATES, REPORT
 from train import dist
 from train.curate.cluster import cluster
 from train.curate.config import ClusterConfig, DeduplicateConfig, EmbedConfig, RetrieveConfig

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core import RequestError
-from core.precision import Precision
+from core.model.precision import Precision
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How many images are left after each step, and why the others went."""
 
-from core.curation import Step
+from core.records.curation import Step
 from train.curate.folder import Record
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from core.curation import FATES, Dropped, Kind, write_dropped
+from core.records.curation import FATES, Dropped, Kind, write_dropped
 from train.curate import fates
 from train.curate.counts import steps_of
 from train.curate.embeddings import SETS, ImageRow, open_embeddings, required_embeddings

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, load_image, load_model
-from core.ahead import ahead
 from core.features import batch_patches, extract_stream, preprocess
 from core.files import write_whole
-from core.geometry import plan_grid
+from core.pictures.ahead import ahead
+from core.pictures.geometry import plan_grid
 from train import dist
 from train.curate.config import EmbedConfig
 from train.curate.embeddings import (

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.curation import DROPPED, FATES
-from core.feature_table import whole_table
 from core.files import replacing
+from core.records.curation import DROPPED, FATES
+from core.records.feature_table import whole_table
 from train.curate import deduplicate
 from train.curate.cluster import labels_of
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings

@@ -13,7 +13,7 @@
     ├── fates.parquet                   a row per image: kept or dropped, by which step, because of which image
     ├── selected.txt                    the images kept, one a line, where all of them are files
     ├── report.html
-    └── dropped.parquet                 small pictures of what was dropped, to be browsed (`core.curation`)
+    └── dropped.parquet                 small pictures of what was dropped, to be browsed (`core.records.curation`)
 
 Every step is a list of parts. Processes take them in turn; a part is a file that appears by a rename, so a step that
 was killed goes on with the parts that are absent. A step is finished when steps/NAME.json has its key, which follows

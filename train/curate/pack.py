@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
-from core.curation import FATES
+from core.records.curation import FATES
 from train import dist
 from train.curate.embeddings import parts_of
 from train.curate.folder import Parts, prepare, read_table, required_record, write_table

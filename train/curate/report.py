@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from core.curation import FATES, REPORT
 from core.files import write_whole
+from core.records.curation import FATES, REPORT
 from train.curate import deduplicate, examples
 from train.curate.cluster import labels_of
 from train.curate.counts import steps_of

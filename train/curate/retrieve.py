@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from core.curation import FATES
+from core.records.curation import FATES
 from train import dist
 from train.curate.balance import balance
 from train.curate.cluster import labels_of

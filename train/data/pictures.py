@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from core import ImageError, load_image
-from core.image import FORMATS, LARGEST_PIXELS
+from core.pictures.image import FORMATS, LARGEST_PIXELS
 
 NPY = b"\x93NUMPY"
 JPEG = b"\xff\xd8\xff"

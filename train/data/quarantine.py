@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from core.runs import UNREADABLE
+from core.records.runs import UNREADABLE
 from train.data.sources import DataError
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from core import DinoError, ImageError
-from core.listing import SUFFIXES
+from core.pictures.listing import SUFFIXES
 from train.data.reading import read_file, read_part, unreadable
 
 ARRAY_SUFFIX = ".npy"

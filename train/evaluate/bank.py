@@ -22,7 +22,7 @@ from torch import Tensor
 
 from core import ImageError, RequestError, VisionTransformer
 from core.features import IMAGENET_MEAN, IMAGENET_STD, batch_patches
-from core.precision import Precision, inference
+from core.model.precision import Precision, inference
 from train import dist
 from train.data.pictures import load_pixels
 from train.data.sources import DataError, Joined, Source

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from core.runs import save_tensors
+from core.records.runs import save_tensors
 from train import dist
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import VisionTransformer, load_image
-from core.precision import Precision
+from core.model.precision import Precision
 from train.evaluate.bootstrap import Estimate, of_mean, of_ratio
 from train.evaluate.layouts.spair import Pair
 from train.evaluate.positions import sampled

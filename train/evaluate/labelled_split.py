@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core import RequestError, VisionTransformer
-from core.precision import Precision
+from core.model.precision import Precision
 from train import dist
 from train.data.sources import DataError, Source, open_source
 from train.evaluate.bank import Bank, feature_bank

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, extract, load_image
 from core.analysis.foreground import foreground, refine_mask
-from core.precision import Precision
+from core.model.precision import Precision
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.emergence.objects import iou
 from train.evaluate.layouts.objects import Box, Objects, box_around

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, VisionTransformer, load_image
-from core.precision import Precision
+from core.model.precision import Precision
 from train.data.sources import DataError
 from train.evaluate.bootstrap import Estimate, bootstrap
 from train.evaluate.dense_head import RATES, STEPS, DenseHead, Rows, chosen_head, soft_cross_entropy

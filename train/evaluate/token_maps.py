@@ -15,8 +15,8 @@ from torch import Tensor
 
 from core import Geometry, RequestError, VisionTransformer, load_image
 from core.features import batch_patches, preprocess
-from core.geometry import plan_grid
-from core.precision import Precision, inference
+from core.model.precision import Precision, inference
+from core.pictures.geometry import plan_grid
 from train import dist
 from train.evaluate.chunks import kept_chunks
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from core import ImageError
-from core.image import LARGEST_PIXELS
+from core.pictures.image import LARGEST_PIXELS
 
 IGNORED = -1
 VOID = 255

@@ -5,7 +5,7 @@ import pytest
 
 from app.atlas.colours import CHOICES, MOST_COLOURS, OTHERS, coloured
 from core import RequestError
-from core.analysis.projection import project
+from core.projection.components import project
 from tests.app.atlas.made import made_atlas
 
 ATLAS = made_atlas()

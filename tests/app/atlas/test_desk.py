@@ -3,8 +3,8 @@ import pytest
 
 from app.atlas import desk as desk_module
 from app.atlas.desk import UmapDesk, Waiting
-from core.analysis.umap_run import Progress, UmapSettings
 from core.errors import AnalysisError
+from core.projection.umap import Progress, UmapSettings
 
 VECTORS = np.eye(6, dtype=np.float32)
 

@@ -7,7 +7,7 @@ import pytest
 from app.atlas import files
 from app.atlas.colours import coloured
 from core import RequestError
-from core.analysis.projection import project
+from core.projection.components import project
 from tests.app.atlas.made import NAMES, made_atlas
 
 ATLAS = made_atlas(12)

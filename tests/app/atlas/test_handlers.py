@@ -16,10 +16,10 @@ from app.search.shelf import GALLERY, Shelf
 from app.session import Tray
 from app.uploads import add_bytes
 from core import RequestError
-from core.analysis.projection import project
-from core.analysis.retrieval import Collection
-from core.analysis.umap_run import Progress, UmapSettings
-from core.gallery import rendered
+from core.collection.collection import Collection
+from core.pictures.gallery import rendered
+from core.projection.components import project
+from core.projection.umap import Progress, UmapSettings
 from tests.app.atlas.made import made_atlas
 from tests.app.small import SIZE, photograph
 

@@ -16,7 +16,7 @@ from app import stage
 from app.atlas import files
 from app.atlas.colours import coloured
 from app.atlas.payloads import about_points, colours_prop, places_prop
-from core.analysis.projection import project
+from core.projection.components import project
 from tests.app.atlas.made import NAMES, made_atlas
 from tests.app.browsing import CHROMIUM, PHONE, opened
 from tests.app.component_page import launched

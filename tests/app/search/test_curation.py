@@ -7,7 +7,7 @@ import pytest
 from app.access import Access
 from app.search.curation import curation_prop, opened, page_prop
 from core import RequestError
-from core.curation import Dropped, Kind, Step, write_dropped
+from core.records.curation import Dropped, Kind, Step, write_dropped
 
 KIND = Kind("near-duplicate", "near-duplicates", "kept instead", 40, 26)
 

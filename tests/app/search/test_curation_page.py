@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from core.curation import REPORT, Dropped, Kind, Step, write_dropped
+from core.records.curation import REPORT, Dropped, Kind, Step, write_dropped
 from tests.app.browsing import open_fold, opened, typed
 from tests.app.small import photograph
 

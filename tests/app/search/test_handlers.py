@@ -16,9 +16,9 @@ from app.session import Tray
 from app.tabs.search_changes import told
 from app.uploads import add_bytes
 from core import RequestError
-from core.analysis.retrieval import Added
+from core.collection.collection import Added
 from core.errors import CollectionError
-from core.gallery import Rendered
+from core.pictures.gallery import Rendered
 from tests.app.small import photograph
 
 HOSTILE = ["=cmd|' /C calc'!A0.png", "<img src=x onerror=alert(1)>.png", "猫.png", "+1.png"]

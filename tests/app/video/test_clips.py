@@ -11,11 +11,11 @@ from app.video import clips
 from app.video.clips import ClipSettings, first_frame, paint_clip, told
 from core import RequestError
 from core.errors import VideoError
-from core.gallery import samples
-from core.image import load_image
-from core.video import clip_info, read_frames, write_mp4
+from core.pictures.gallery import samples
+from core.pictures.image import load_image
+from core.pictures.video import clip_info, read_frames, write_mp4
 from tests.app.small import SIZE
-from tests.core.test_video import pan
+from tests.core.pictures.test_video import pan
 
 
 @pytest.fixture

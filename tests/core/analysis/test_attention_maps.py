@@ -3,10 +3,10 @@ import torch
 from PIL import Image
 
 from core.analysis.attention_maps import capture_attention
-from core.config import ViTConfig
 from core.errors import RequestError
 from core.features import preprocess
-from core.vit import VisionTransformer
+from core.model.config import ViTConfig
+from core.model.vit import VisionTransformer
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from core.analysis.foreground import METHODS, cut_out, foreground, refine_mask
 from core.analysis.threshold import otsu
 from core.errors import RequestError
 from core.features import Geometry
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from tests.core.analysis.maps import as_map, blob_map, disc_of
 from tests.data import masks
 

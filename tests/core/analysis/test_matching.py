@@ -6,9 +6,9 @@ from torch.nn import functional as F
 from core.analysis.matching import LARGEST_PAIRS, match, region_of, transfer_point, transfer_region
 from core.errors import RequestError
 from core.features import FeatureMap, Geometry, Origin, extract
-from core.gallery import samples
-from core.image import load_image
-from core.weights import load_model
+from core.pictures.gallery import samples
+from core.pictures.image import load_image
+from core.weights.load import load_model
 from tests.core.analysis.maps import as_map, blob_map
 
 

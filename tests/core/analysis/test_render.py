@@ -7,7 +7,7 @@ from PIL import Image
 from core.analysis.render import blend, colourise, label_colours, onto_picture
 from core.errors import RequestError
 from core.features import Geometry
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 
 
 @pytest.mark.parametrize("palette", ["viridis", "magma", "cividis"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import core
-from core.analysis.retrieval import Collection
+from core.collection.collection import Collection
 from core.collection.qdrant import QdrantCollection
 from core.errors import CollectionError, RequestError
 from tests.app.small import photograph, small_model

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from core import RequestError
-from core.gallery import samples
+from core.pictures.gallery import samples
 from tests.train.curate.planted import ALONE, noise, planted, unit
 from train.curate import neighbours
 from train.curate.config import DeduplicateConfig

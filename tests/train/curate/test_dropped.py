@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.curation import PAGE, open_curation
+from core.records.curation import PAGE, open_curation
 from tests.train.curate.planted import ALONE
 from train.curate import embed as embedding
 from train.curate.config import DeduplicateConfig, RetrieveConfig

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from core import VisionTransformer, ViTConfig, extract, load_image, load_model
-from core.runs import save_backbone
+from core.records.runs import save_backbone
 from tests.train.curate.planted import ALONE
 from train.curate import embed as embedding
 from train.curate.config import EmbedConfig

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from core import VisionTransformer, ViTConfig
-from core.curation import DROPPED
-from core.gallery import samples
-from core.runs import save_backbone
+from core.pictures.gallery import samples
+from core.records.curation import DROPPED
+from core.records.runs import save_backbone
 from tests.train.curate.planted import planted, unit
 from train.curate.__main__ import main
 from train.curate.embed import adopt

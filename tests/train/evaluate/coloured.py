@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from train.evaluate.token_maps import TokenMap
 
 PATCH, GRID = 14, 8

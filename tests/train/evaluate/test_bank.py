@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core import RequestError, VisionTransformer, ViTConfig, load_model
-from core.runs import save_backbone
+from core.records.runs import save_backbone
 from train.data.sources import DataError, open_source
 from train.dist import World
 from train.evaluate import bank as module

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from core import Geometry
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from tests.train.evaluate.coloured import PATCH, SIZE
 from train.evaluate import depth
 from train.evaluate.depth import bin_centres, depth_of, depth_on_patches, errors, log_loss, measure_depth

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from train.evaluate import keypoints
 from train.evaluate.keypoints import matched_points, measure_matching, scored
 from train.evaluate.layouts.spair import Pair

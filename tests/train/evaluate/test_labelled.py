@@ -9,7 +9,7 @@ from PIL import Image
 
 from core import RequestError, VisionTransformer, ViTConfig, load_image
 from core.features import IMAGENET_MEAN, IMAGENET_STD
-from core.gallery import samples
+from core.pictures.gallery import samples
 from train.data.sources import DataError, Files, open_source
 from train.evaluate.labelled import centre_crops, labelled_sample, pooled, tokens_of
 

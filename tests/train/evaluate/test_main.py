@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core import VisionTransformer, ViTConfig
-from core.runs import save_backbone
+from core.records.runs import save_backbone
 from train.evaluate.__main__ import main
 
 

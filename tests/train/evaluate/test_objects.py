@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from core import FeatureMap
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from train.evaluate import objects
 from train.evaluate.layouts.objects import read_objects
 from train.evaluate.objects import box_iou, largest_part, measure_foreground, on_pixels, scored

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core import VisionTransformer, load_image, load_model
-from core.precision import Precision
+from core.model.precision import Precision
 from train.data.sources import DataError, open_source
 from train.dist import World
 from train.evaluate.bank import feature_bank

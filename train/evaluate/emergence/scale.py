@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from core import ModelError, RequestError, VisionTransformer
-from core.geometry import plan_grid
+from core.pictures.geometry import plan_grid
 from train.data.sources import open_source
 from train.evaluate.accuracy import ranks
 from train.evaluate.bootstrap import of_mean

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core import ImageError, load_image
-from core.listing import SUFFIXES, natural_key
+from core.pictures.listing import SUFFIXES, natural_key
 from train.data.sources import DataError
 from train.evaluate.layouts.classes import ASKED
 from train.evaluate.truth import IGNORED, read_depth, read_labels

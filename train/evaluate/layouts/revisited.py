@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.listing import SUFFIXES
+from core.pictures.listing import SUFFIXES
 from train.data.sources import DataError
 
 ARRAYS = {

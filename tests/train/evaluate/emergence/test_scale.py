@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from core import ModelError, RequestError, VisionTransformer, ViTConfig
-from core.runs import save_backbone
+from core.records.runs import save_backbone
 from train.evaluate.__main__ import main
 from train.evaluate.emergence import ScaleConfig, as_json, as_text, read_scale
 from train.evaluate.emergence.scale import Column

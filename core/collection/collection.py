@@ -1,0 +1,251 @@
+"""Pictures that stay on disk with their features, and are found again by what is on them, wherever on them it is.
+
+    COLLECTION/
+      collection.sqlite      what exists: names, labels, tags, dates, and how far the vector files count
+      write.lock             held while something is written; one writer at a time, readers need none
+      vectors/000001/        cls, mean and patch vectors, places, thumbnails (`core.collection.vectors`)
+      index/                 faiss indexes, once exact search is slow; may be deleted (`core.collection.index`)
+
+Whatever is killed at whatever moment, the next one finds the collection as it was after the last whole change. Opening
+maps files and reads one row of the database, so that its cost does not grow with the collection.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.analysis.maps import told
+from core.collection.adding import Added, Progress, add
+from core.collection.duplicates import near_duplicates
+from core.collection.encode import Encoder
+from core.collection.incoming import Limits
+from core.collection.index import IndexFacts
+from core.collection.query import (
+    NEGATIVE_WEIGHT,
+    Asking,
+    Example,
+    Mode,
+    Query,
+    as_ids,
+    as_sources,
+    check_count,
+    check_origin,
+    gone,
+)
+from core.collection.records import VERSION, About, Record
+from core.collection.search import EXACT_VALUES, Hit, Method, Place, Searcher
+from core.collection.store import Store
+from core.collection.transport import bring_in, export
+from core.errors import CollectionError, RequestError
+from core.features import Origin
+from core.model.vit import VisionTransformer
+
+__all__ = ["Added", "Collection", "Example", "Hit", "Method", "Place", "Query", "Record"]
+
+SIZE = 224
+"""Longer side at which pictures are shown to the model unless asked otherwise: 16×16 patches each, and with ViT-S a
+thousand and more a minute on two cores. 518 finds smaller parts and takes eight times as long. The same for every
+model, not its `default_size`, since it decides how fast a collection fills."""
+
+
+class Collection:
+    """A folder of pictures that can be asked. Its model, weights, layer and size are fixed when it is made.
+
+    Threads and processes may share a folder, each through a `Collection` of its own or a common one.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        model: VisionTransformer | None = None,
+        *,
+        title: str = "",
+        size: int = SIZE,
+        layer: int = -1,
+        lock: AbstractContextManager | None = None,
+        exact_values: int = EXACT_VALUES,
+    ):
+        """Open the collection in `folder`, or make one for `model` where there is none.
+
+        Without a model it can be looked at and asked with vectors. `size` and `layer` are for a new one. `lock` is
+        held while the model computes. Up to `exact_values` numbers are compared one by one before an index is used.
+        Raises CollectionError where the folder holds no collection, or one that was made with another model.
+        """
+        self.folder = Path(folder)
+        self.store = Store(self.folder)
+        self.searcher = Searcher(self.folder, exact_values)
+        lock = nullcontext() if lock is None else lock
+        if not self.store.exists:
+            if model is None:
+                raise CollectionError(f"{self.folder} holds no collection; give a model to make one there.")
+            self.store.create(_about(Encoder(model, size, layer), title or self.folder.name))
+        self.about = self.store.records.about()
+        if self.about.version != VERSION:
+            raise CollectionError(f"{self.folder} was written by another version ({self.about.version}).")
+        self.encoder = None
+        if model is not None:
+            self.encoder = Encoder(model, self.about.size, self.about.layer, lock)
+            check_origin(self.origin, self.encoder.origin, "working")
+
+    @property
+    def origin(self) -> Origin:
+        """The model, weights, layer and size that made its vectors."""
+        return Origin(self.about.model, self.about.weights, self.about.layer, self.about.size)
+
+    @property
+    def title(self) -> str:
+        return self.store.records.about().title
+
+    def __len__(self) -> int:
+        return int(self.store.snapshot().alive.sum())
+
+    def add(
+        self,
+        images: Any,
+        *,
+        tags: Sequence[str] = (),
+        progress: Progress = lambda done, total: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        limits: Limits = Limits(),
+    ) -> Added:
+        """What became of every picture in `images`: one or a list of paths, bytes and PIL pictures.
+
+        A path is a picture, a folder (searched all the way down), a zip, a tar or a compressed tar. A folder's name
+        becomes the label of the pictures in it. Files that cannot be read are listed, never fatal; a file that is
+        there already is only counted. Other threads and processes may add and search at the same time.
+        """
+        if self.encoder is None:
+            raise CollectionError(
+                f"Adding needs the collection's model, {told(self.origin)}: Collection(folder, model)."
+            )
+        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits)
+
+    def search(
+        self,
+        what: Any,
+        k: int = 24,
+        *,
+        mode: Mode | None = None,
+        box: tuple[float, float, float, float] | None = None,
+        point: tuple[float, float] | None = None,
+        against: Sequence[Any] = (),
+        weight: float = NEGATIVE_WEIGHT,
+        tags: Iterable[str] = (),
+    ) -> list[Hit]:
+        """The `k` pictures that answer best, each with where it matches.
+
+        `what`: a picture (path, bytes, PIL, feature map), an `Example`, a list of these, a vector [D], or a `Query`.
+        `box` and `point` (pixels) ask with a part of a single picture. `against`: what results should be unlike, as
+        much as `weight` says. `mode`: "cls" compares whole pictures, "mean" their mean patch, "region" every part of
+        them ("cls" by default, "region" with a box or point). `tags`: only pictures that have all of them.
+        """
+        check_count(k)
+        query = self.query(what, mode, box, point, against, weight)
+        snapshot = self.store.snapshot()
+        tags = list(tags)
+        rows = snapshot.rows_of(self.store.records.tagged(tags)) if tags else np.flatnonzero(snapshot.alive)
+        found, scores = self.searcher.rank(snapshot, query.mode, query.vector, k, rows)
+        records = self.store.records.get(snapshot.ids[found].tolist())
+        return [
+            Hit(record, float(np.clip(score, -1, 1)), self.searcher.place(snapshot, query, row, record))
+            for row, score in zip(found.tolist(), scores.tolist(), strict=True)
+            if (record := records.get(int(snapshot.ids[row])))  # else removed a moment ago
+        ]
+
+    def query(
+        self,
+        what: Any,
+        mode: Mode | None = None,
+        box: tuple[float, float, float, float] | None = None,
+        point: tuple[float, float] | None = None,
+        against: Sequence[Any] = (),
+        weight: float = NEGATIVE_WEIGHT,
+    ) -> Query:
+        """What `search` would ask, to be asked more than once."""
+        return Asking(self.origin, self.about.width, self.encoder).query(what, mode, box, point, against, weight)
+
+    def remove(self, ids: int | Sequence[int]) -> int:
+        """Forget pictures; how many of the ids were there."""
+        return self.store.remove(as_ids(ids))
+
+    def rename(self, title: str) -> None:
+        """Give the collection another title; its folder stays where it is."""
+        if not title.strip():
+            raise RequestError("A collection needs a name; type at least one letter.")
+        self.store.rename(title.strip()[:200])
+
+    def tag(self, ids: Sequence[int], tags: Sequence[str], *, off: bool = False) -> None:
+        """Put tags on pictures, or take them off."""
+        self.store.tag(ids, tags, off=off)
+
+    def tags(self) -> dict[str, int]:
+        """Every tag with the number of its pictures."""
+        return self.store.records.tags()
+
+    def records(self, offset: int = 0, limit: int = -1, tag: str = "") -> list[Record]:
+        """What is known of the pictures, in the order they were added."""
+        return self.store.records.page(offset, limit, tag)
+
+    def thumbnail(self, identity: int) -> bytes:
+        """A small WebP of one picture. RequestError where it is not here."""
+        snapshot = self.store.snapshot()
+        rows = snapshot.rows_of([identity])
+        if not len(rows):
+            raise gone(identity)
+        return snapshot.thumbnail(int(rows[0]))
+
+    def vectors(self, kind: str = "cls") -> tuple[np.ndarray, np.ndarray]:
+        """Ids [n] int64 and unit vectors [n, D] float16, of the cls tokens or the mean patches ("mean")."""
+        if kind not in ("cls", "mean"):
+            raise RequestError(f"kind is {kind!r}; choose 'cls' or 'mean'.")
+        snapshot = self.store.snapshot()
+        return snapshot.ids[snapshot.alive], getattr(snapshot, kind)[snapshot.alive]
+
+    def near_duplicates(
+        self,
+        threshold: float = 0.95,
+        progress: Progress = lambda done, total: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[list[int]]:
+        """Groups of ids whose cls vectors have at least that cosine, directly or through others; largest first."""
+        return near_duplicates(self.store.snapshot(), threshold, progress, cancelled)
+
+    def method(self, mode: Mode = "cls") -> Method:
+        """How that mode is searched just now: exact, or by which index with which recall."""
+        return self.searcher.method(self.store.snapshot(), mode)
+
+    def build_indexes(self) -> list[IndexFacts]:
+        """Build the indexes that are due, and none that is not. Search goes on meanwhile, on another thread."""
+        snapshot = self.store.snapshot()
+        return [self.searcher.build(snapshot, space) for space in self.searcher.due(snapshot)]
+
+    def tidy(self) -> None:
+        """Give back the room of removed pictures."""
+        self.store.tidy()
+
+    def export(self, path: str | Path) -> Path:
+        """The collection as one zip, thumbnails and vectors included, the pictures themselves not."""
+        return export(self.store, Path(path))
+
+    @classmethod
+    def bring_in(cls, path: str | Path, folder: str | Path, model: VisionTransformer | None = None) -> "Collection":
+        """The collection of an exported zip, in a new folder."""
+        bring_in(Path(path), Path(folder))
+        return cls(folder, model)
+
+
+def _about(encoder: Encoder, title: str) -> About:
+    origin, config = encoder.origin, encoder.model.config
+    return About(
+        version=VERSION,
+        title=title,
+        model=origin.model,
+        weights=origin.weights,
+        layer=origin.layer,
+        size=origin.size,
+        width=config.width,
+        patch=config.patch,
+    )

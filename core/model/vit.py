@@ -1,0 +1,201 @@
+"""The DINOv2 Vision Transformer: pixels to tokens.
+
+B batch, H W pixels, P patch side, h w patch grid, N = h·w, R registers, T = 1+R+N tokens, D width, A heads.
+Token order is [cls, registers, patches]. Parameter names and numbers are those of the reference
+(facebookresearch/dinov2, models/vision_transformer.py); unlike there, the model knows nothing of distribution,
+several picture sizes always share one packed pass, and stochastic depth is an argument, not a state.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.errors import RequestError
+from core.model.attention import Packing, attention_weights, draw_subset
+from core.model.config import ViTConfig
+from core.model.layers import Block, PatchEmbed
+
+
+class Tokens(NamedTuple):
+    """What the model says of a batch: `cls` [B, D], `registers` [B, R, D], `patches` [B, N, D] in row-major order."""
+
+    cls: Tensor
+    registers: Tensor
+    patches: Tensor
+
+
+class VisionTransformer(nn.Module):
+    """A DINOv2 backbone. `load_state_dict` takes the published weights unchanged, strictly."""
+
+    default_size: int
+    """Longer side in pixels at which this model is best: the one taken for a picture where nobody names another."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.config = config
+        self.default_size = config.default_size
+        self.patch_embed = PatchEmbed(config)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))
+        if config.registers:
+            self.register_tokens = nn.Parameter(torch.zeros(1, config.registers, config.width))
+        self.mask_token = nn.Parameter(torch.zeros(1, config.width))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        if not self.pos_embed.is_meta:  # there, torch imports its compiler for 2 s to draw nothing
+            self.initialise()
+
+    def initialise(self, generator: torch.Generator | None = None) -> None:
+        """Draw all parameters anew as the reference does: normal with 0.02, with 1e-6 for cls and registers."""
+        for name, parameter in self.named_parameters():
+            if name in ("cls_token", "register_tokens"):
+                nn.init.normal_(parameter, std=1e-6, generator=generator)
+            elif name == "mask_token" or name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif name == "patch_embed.proj.weight":
+                bound = (self.config.channels * self.config.patch**2) ** -0.5
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+            elif name == "pos_embed" or parameter.ndim == 2:
+                # the reference truncates at ±2, a hundred standard deviations out
+                nn.init.normal_(parameter, std=0.02, generator=generator)
+
+    def forward(self, pixels: Tensor, masks: Tensor | None = None) -> Tokens:
+        """Tokens after the final norm.
+
+        `pixels` [B, 3, H, W] float, ImageNet-normalised, H and W multiples of P; `masks` [B, N] bool, True where
+        the patch is hidden behind the mask token. Raises RequestError on other shapes.
+        """
+        return self.forward_packed([pixels], [masks])[0]
+
+    def forward_packed(
+        self,
+        pixels: Sequence[Tensor],
+        masks: Sequence[Tensor | None] | None = None,
+        *,
+        drop_rate: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Tokens]:
+        """Tokens of several batches of different H, W in one pass: the numbers of separate passes, fewer kernels.
+
+        `drop_rate` in [0, 1) is that of stochastic depth: each residual branch is computed for the share of each
+        batch that keeps it only. It draws from `generator` (on the CPU), which it therefore needs.
+        """
+        x, packing = self._embed(pixels, masks)
+        if drop_rate and generator is None:
+            raise RequestError("forward_packed: stochastic depth draws at random; pass a torch.Generator (CPU).")
+        for block in self.blocks:
+            subsets = None
+            if drop_rate:
+                subsets = tuple(draw_subset(packing, drop_rate, x.device, generator) for _ in range(2))
+            x = block(x, packing, subsets)
+        return self._tokens(self.norm(x), packing)
+
+    def intermediate(
+        self, pixels: Tensor, layers: int | Sequence[int] = 2, norm: bool = True, masks: Tensor | None = None
+    ) -> list[Tokens]:
+        """Tokens after the last `layers` blocks, or after the blocks numbered in it (negative: from the end).
+
+        With `norm`, each passes through the model's final norm, as the reference's linear probes take them.
+        """
+        return [tokens for (tokens,) in self.intermediate_packed([pixels], layers, norm, [masks])]
+
+    def intermediate_packed(
+        self,
+        pixels: Sequence[Tensor],
+        layers: int | Sequence[int] = 2,
+        norm: bool = True,
+        masks: Sequence[Tensor | None] | None = None,
+    ) -> list[list[Tokens]]:
+        """`intermediate` for several batches of different H, W in one pass: per layer, per batch."""
+        wanted = self._layer_indices(layers)
+        x, packing = self._embed(pixels, masks)
+        outputs = {}
+        for index, block in enumerate(self.blocks[: max(wanted) + 1]):
+            x = block(x, packing)
+            if index in wanted:
+                outputs[index] = self._tokens(self.norm(x) if norm else x, packing)
+        return [outputs[index] for index in wanted]
+
+    def attention(self, pixels: Tensor, layer: int = -1, queries: Sequence[int] | None = None) -> Tensor:
+        """Attention weights of one block, [B, A, Q, T] float32, rows summing to 1.
+
+        Computed beside the fast path, for the tokens numbered `queries` only (default: all T; 0 is cls, then the
+        registers, then the patches), since all of them at 1036 px would take 700 MB.
+        """
+        qkv, packing = self.capture(pixels, layer)
+        tokens = packing.lengths[0]
+        chosen = list(range(tokens)) if queries is None else list(queries)
+        if not chosen or min(chosen) < 0 or max(chosen) >= tokens:
+            raise RequestError(f"attention: queries {chosen} must be token numbers from 0 to {tokens - 1}.")
+        return attention_weights(qkv, packing, torch.tensor(chosen, device=qkv.device))[0]
+
+    def capture(self, pixels: Tensor, layer: int = -1) -> tuple[Tensor, Packing]:
+        """What attention works with in one block: queries, keys and values [B·T, 3, A, E], and their packing."""
+        (index,) = self._layer_indices([layer])
+        x, packing = self._embed([pixels], None)
+        for block in self.blocks[:index]:
+            x = block(x, packing)
+        block = self.blocks[index]
+        return block.attn.split_heads(block.norm1(x)), packing
+
+    def position_embedding(self, rows: int, columns: int) -> Tensor:
+        """`pos_embed` resized to a patch grid, [1, 1 + rows·columns, D], by this model's convention."""
+        config = self.config
+        if rows == columns == config.grid:
+            return self.pos_embed
+        square = self.pos_embed[:, 1:].float().unflatten(1, (config.grid, config.grid)).permute(0, 3, 1, 2)
+        target = {"size": (rows, columns)}
+        if config.pos_offset:
+            target = {"scale_factor": tuple((side + config.pos_offset) / config.grid for side in (rows, columns))}
+        resized = F.interpolate(square, mode="bicubic", antialias=config.pos_antialias, **target)
+        if resized.shape[-2:] != (rows, columns):
+            raise RequestError(
+                f"A patch grid of {rows}×{columns} cannot be reached from {config.grid}×{config.grid} with "
+                f"pos_offset {config.pos_offset}; use a smaller picture or pos_offset=0."
+            )
+        return torch.cat([self.pos_embed[:, :1], resized.flatten(2).mT.to(self.pos_embed.dtype)], dim=1)
+
+    def _embed(self, pixels: Sequence[Tensor], masks: Sequence[Tensor | None] | None) -> tuple[Tensor, Packing]:
+        masks = [None] * len(pixels) if masks is None else masks
+        if not pixels or len(masks) != len(pixels):
+            raise RequestError(f"{len(pixels)} batches of pixels came with {len(masks)} masks; pass as many, or None.")
+        batches = [self._embed_batch(batch, mask) for batch, mask in zip(pixels, masks, strict=True)]
+        packing = Packing(tuple(tuple(batch.shape[:2]) for batch in batches))
+        flat = [batch.flatten(0, 1) for batch in batches]
+        return flat[0] if len(flat) == 1 else torch.cat(flat), packing
+
+    def _embed_batch(self, pixels: Tensor, mask: Tensor | None) -> Tensor:
+        config = self.config
+        fits = pixels.ndim == 4 and pixels.shape[1] == config.channels
+        if not fits or any(side % config.patch or not side for side in pixels.shape[2:]):
+            raise RequestError(
+                f"Pixels of shape {tuple(pixels.shape)}: this model takes [B, {config.channels}, H, W] with H and W "
+                f"multiples of {config.patch}; core.extract prepares any picture."
+            )
+        rows, columns = (side // config.patch for side in pixels.shape[2:])
+        patches = self.patch_embed(pixels)  # [B, N, D]
+        if mask is not None:
+            if mask.shape != patches.shape[:2]:
+                raise RequestError(f"A mask of shape {tuple(mask.shape)} came with patches {tuple(patches.shape[:2])}.")
+            patches = torch.where(mask.unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
+        position = self.position_embedding(rows, columns)
+        front = [self.cls_token + position[:, :1]]
+        if config.registers:
+            front.append(self.register_tokens)
+        front = torch.cat(front, dim=1).expand(pixels.shape[0], -1, -1)
+        patches = patches + position[:, 1:]  # float32 from here on, also where autocast rounded the patches
+        return torch.cat([front.to(patches.dtype), patches], dim=1)
+
+    def _tokens(self, x: Tensor, packing: Packing) -> list[Tokens]:
+        first = 1 + self.config.registers
+        return [Tokens(group[:, 0], group[:, 1:first], group[:, first:]) for group in packing.split(x)]
+
+    def _layer_indices(self, layers: int | Sequence[int]) -> list[int]:
+        depth = len(self.blocks)
+        chosen = list(range(depth - layers, depth)) if isinstance(layers, int) else list(layers)
+        if not chosen or (isinstance(layers, int) and layers > depth) or any(not -depth <= i < depth for i in chosen):
+            raise RequestError(f"Layers {layers}: this model has blocks 0 to {depth - 1} (or -{depth} to -1).")
+        return [index % depth for index in chosen]

@@ -1,0 +1,88 @@
+"""Pictures to look at before anything is downloaded: real photographs of installed packages, and rendered ones."""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ImageError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photograph: a short unique name, where it lies, what it shows, and whom to thank for it."""
+
+    name: str
+    path: Path
+    title: str
+    credit: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A picture of the small world that ships with the app: where it lies, what it shows, in which domain."""
+
+    path: Path
+    category: str
+    domain: str
+
+
+RENDERED = Path(__file__).parents[2] / "assets" / "gallery"
+_FOLDERS = {"gradio": "media_assets/images", "skimage": "data", "sklearn": "datasets/images"}
+_PHOTOGRAPHS = (
+    # Faces of three cats first, turned different ways, so that parts can be followed from one animal to the next;
+    # then the whole cheetah, then what has other parts, then scenes.
+    ("cheetah", "gradio", "cheetah1.jpg", "A cheetah's face", "gradio"),
+    ("lion", "gradio", "lion.jpg", "A lion on a rock", "gradio"),
+    ("cat", "skimage", "chelsea.png", "Chelsea the cat", "Stéfan van der Walt, CC0; scikit-image"),
+    ("cheetah-running", "gradio", "cheetah.jpg", "A cheetah at full speed", "gradio"),
+    ("motorcycle", "skimage", "motorcycle_left.png", "A motorcycle", "Middlebury stereo 2014; scikit-image"),
+    (
+        "motorcycle-right",
+        "skimage",
+        "motorcycle_right.png",
+        "The motorcycle from 19 cm further right",
+        "Middlebury stereo 2014; scikit-image",
+    ),
+    ("astronaut", "skimage", "astronaut.png", "Eileen Collins", "NASA, public domain; scikit-image"),
+    ("flower", "sklearn", "flower.jpg", "A dahlia", "vultilion, CC BY 2.0; scikit-learn"),
+    ("pagoda", "sklearn", "china.jpg", "A pagoda by a lake", "danielbuechele, CC BY 2.0; scikit-learn"),
+    ("tower", "gradio", "tower.jpg", "The Eiffel Tower at dusk", "gradio"),
+    ("coffee", "skimage", "coffee.png", "A cup of coffee", "Rachel Michetti, CC0; scikit-image"),
+    ("rocket", "skimage", "rocket.jpg", "A rocket on its pad at night", "SpaceX, public domain; scikit-image"),
+)
+
+
+def samples() -> list[Sample]:
+    """The photographs that are installed here, in the order that makes the best first impression.
+
+    Packages are located, not imported. Raises ImageError where no photograph is found.
+    """
+    folders = {package: _folder(package) for package in _FOLDERS}
+    found = [
+        Sample(name, folders[package] / file, title, credit)
+        for name, package, file, title, credit in _PHOTOGRAPHS
+        if folders[package] and (folders[package] / file).is_file()
+    ]
+    if not found:
+        raise ImageError(
+            "No sample photographs are here: they come with gradio, scikit-image and scikit-learn, and none of these "
+            "has its pictures installed. Install them: python -m pip install gradio scikit-image scikit-learn"
+        )
+    return found
+
+
+def rendered() -> list[Rendered]:
+    """The rendered pictures that ship; none where the folder is not there."""
+    table = RENDERED / "table.json"
+    if not table.is_file():
+        return []
+    rows = json.loads(table.read_text(encoding="utf-8"))
+    return [Rendered(RENDERED / row["file"], row["category"], row["domain"]) for row in rows]
+
+
+def _folder(package: str) -> Path | None:
+    """Where an installed package keeps its pictures."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) / _FOLDERS[package] if places else None

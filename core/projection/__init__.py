@@ -1,0 +1,1 @@
+"""Feature vectors of a collection as points on a map, and in groups."""

@@ -1,0 +1,222 @@
+"""UMAP maps: found in a cache at once, or computed by a process of their own that never holds up the page.
+
+McInnes, Healy & Melville 2018, arXiv 1802.03426. n pictures, D width.
+
+    CACHE/
+    └── <sha256>.npy   [n, 2] float32; the name is the hash of the vectors, the settings and the library's version
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from core.errors import AnalysisError, RequestError
+from core.files import replacing
+from core.projection.components import aligned, project, unit_vectors
+
+log = logging.getLogger(__name__)
+
+FEWEST = 5
+"""Pictures from which a map of neighbours says more than principal components."""
+CACHED = 256
+"""Maps that a cache keeps, the ones used last; 50,000 pictures take 400 kB."""
+WORKER = Path(__file__).with_name("umap_worker.py")
+
+
+@dataclass(frozen=True)
+class UmapSettings:
+    """What a map depends on, besides the vectors."""
+
+    neighbours: int = 15
+    """How many nearest pictures each is held to: few show fine groups, many the whole."""
+    distance: float = 0.1
+    """How close points may lie, 0 to 1."""
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 2 <= self.neighbours <= 200:
+            raise RequestError(f"neighbours is {self.neighbours}; choose 2 to 200.")
+        if not 0 <= self.distance <= 1:
+            raise RequestError(f"distance is {self.distance}; choose 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a map is: "start", "neighbours", "graph", "layout" with the epochs done and in all, or "done"."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+def installed_version() -> str:
+    """The version of umap-learn, without the 15 s of importing it. AnalysisError where it is not installed."""
+    try:
+        return importlib.metadata.version("umap-learn")
+    except importlib.metadata.PackageNotFoundError:
+        raise AnalysisError(
+            "UMAP maps need the package umap-learn: python -m pip install umap-learn. "
+            "The map by principal components needs nothing."
+        ) from None
+
+
+def cached_umap(vectors: Tensor | np.ndarray, settings: UmapSettings, cache: Path) -> np.ndarray | None:
+    """The map of these vectors, [n, 2] as `UmapRun.result` gives it, where `cache` holds it."""
+    units = unit_vectors(vectors).numpy()
+    return _read(_place_of(units, settings, cache), len(units))
+
+
+def start_umap(vectors: Tensor | np.ndarray, settings: UmapSettings, cache: Path | None = None) -> "UmapRun":
+    """The map of the vectors [n, D], being computed; kept in `cache` when it is done.
+
+    Raises RequestError for fewer than FEWEST vectors or wrong ones, AnalysisError where umap-learn is missing.
+    """
+    units = unit_vectors(vectors).numpy()
+    if len(units) < FEWEST:
+        raise RequestError(f"UMAP wants at least {FEWEST} pictures, here are {len(units)}; add more, or look at PCA.")
+    installed_version()
+    return UmapRun(units, settings, _place_of(units, settings, cache) if cache else None)
+
+
+class UmapRun:
+    """One map on its way, in a process that ends with this one. Safe to ask from several threads."""
+
+    def __init__(self, units: np.ndarray, settings: UmapSettings, kept: Path | None):
+        self.progress = Progress("start")
+        self._reference = project(units).coordinates
+        self._kept = kept
+        self._cancelled = False
+        self._folder = Path(tempfile.mkdtemp(prefix="dinoscope-umap-"))
+        try:
+            self._write_job(units, settings)
+            self._errors = (self._folder / "errors.txt").open("w+b")
+            self._process = subprocess.Popen(
+                [sys.executable, str(WORKER), str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+            )
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise AnalysisError(f"UMAP could not be started ({error.strerror}); free some disk and memory.") from error
+        self._places: np.ndarray | None = None
+        self._error: AnalysisError | None = None
+        self._over = threading.Event()
+        threading.Thread(target=self._follow, name="umap", daemon=True).start()
+
+    @property
+    def done(self) -> bool:
+        return self._over.is_set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether it is done, after at most so long."""
+        return self._over.wait(seconds)
+
+    def cancel(self) -> None:
+        """End it; `result` then raises AnalysisError."""
+        self._cancelled = True
+        self._process.kill()
+
+    def result(self) -> np.ndarray:
+        """The map [n, 2] float32, lying as the one by principal components does; waits for it.
+
+        Raises AnalysisError where it was cancelled or its process failed.
+        """
+        self._over.wait()
+        if self._error is not None:
+            raise self._error
+        return self._places
+
+    def _write_job(self, units: np.ndarray, settings: UmapSettings) -> None:
+        np.save(self._folder / "vectors.npy", units)
+        # between 0 and 10, as the library scales its own starts; from components, far groups stay far
+        np.save(self._folder / "start.npy", (self._reference + 1) * 5)
+        words = {
+            "n_neighbors": min(settings.neighbours, len(units) - 1),
+            "min_dist": settings.distance,
+            "random_state": settings.seed,
+        }
+        (self._folder / "settings.json").write_text(json.dumps(words), encoding="utf-8")
+
+    def _follow(self) -> None:
+        """Read the process's progress to its end, then its map."""
+        try:
+            for line in self._process.stdout:
+                with contextlib.suppress(ValueError, TypeError):  # a library's own word on standard output
+                    self.progress = Progress(*json.loads(line))
+            self._take(self._process.wait())
+        finally:
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._errors.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._over.set()
+
+    def _take(self, status: int) -> None:
+        places = _read(self._folder / "coordinates.npy", len(self._reference)) if status == 0 else None
+        if places is None:
+            self._error = self._failure(status)
+            return
+        self._places = aligned(places, self._reference)
+        self.progress = Progress("done")
+        if self._kept is not None:
+            _keep(self._kept, self._places)
+
+    def _failure(self, status: int) -> AnalysisError:
+        if self._cancelled:
+            return AnalysisError("The map was cancelled.")
+        self._errors.seek(0)
+        written = self._errors.read().decode("utf-8", "replace").strip()
+        log.error("UMAP ended with status %s: %s", status, written)
+        last = written.splitlines()[-1] if written else "it was killed, perhaps for want of memory"
+        return AnalysisError(f"UMAP failed ({last}); take fewer pictures, or look at the principal components.")
+
+
+@functools.lru_cache(maxsize=8)
+def _note_once(folder: str, reason: str) -> None:
+    log.warning("Maps are not kept in %s: %s", folder, reason)
+
+
+def _place_of(units: np.ndarray, settings: UmapSettings, cache: Path) -> Path:
+    """Where a map is kept: equal exactly where the same library would compute the same."""
+    made_by = json.dumps([asdict(settings), installed_version(), units.shape], sort_keys=True)
+    return cache / f"{hashlib.sha256(made_by.encode() + np.ascontiguousarray(units).tobytes()).hexdigest()}.npy"
+
+
+def _read(path: Path, count: int) -> np.ndarray | None:
+    """Places [count, 2] from a file; None where it is missing, or damaged by whatever befell the disk."""
+    try:
+        places = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if places.shape != (count, 2) or not np.isfinite(places).all():
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used last now
+    return places
+
+
+def _keep(path: Path, places: np.ndarray) -> None:
+    """Write a map whole or not at all. A disk that is full or read-only costs only the next visitor's time."""
+    try:
+        with replacing(path, contested=True) as fresh, fresh.open("wb") as file:
+            np.save(file, places)
+        by_age = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+        for old in by_age[:-CACHED]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        _note_once(str(path.parent), error.strerror or str(error))

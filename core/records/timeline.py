@@ -1,0 +1,166 @@
+"""A timeline in one file: what the networks of a training run, step after step, make of the same few pictures.
+
+    FILE.safetensors
+    ├── pictures.0, pictures.1, …      small copies, each a WebP file as bytes
+    ├── features.8, scales.8           of step 8: [N, k] int8 and [k] float32 (`core.records.moment`)
+    ├── colours.8                      [N, 3] uint8, steady along the timeline
+    ├── foreground.8                   [N] uint8
+    └── metadata "timeline"            JSON: title, size, pictures, steps, curves of the emergence scale, losses
+
+N patches of all pictures together, k kept dimensions. The file is written under a temporary name and renamed.
+"""
+
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from core.errors import ImageError, RequestError
+from core.pictures.geometry import Geometry, plan_grid
+from core.pictures.image import load_image
+from core.records.moment import Moment
+from core.records.runs import read_metrics, save_tensors
+from core.records.scores import Curve, Reading
+
+SHIPPED = Path(__file__).parents[2] / "assets" / "timeline.safetensors"
+COPY_SIDE = 448
+"""Longer side of the copies, in pixels: sharp where four pictures stand side by side."""
+VERSION = 1
+LOSSES = ("loss", "dino_local", "dino_global", "ibot", "koleo", "gram")
+MOST_LINES = 200
+"""Lines of a run's log that are kept, spread evenly over the logarithm of the step."""
+_KEY = "timeline"
+_TENSORS = ("features", "scales", "colours", "foreground")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture that is looked at in every step: its name, whom to thank, a small copy, and where its patches lie."""
+
+    name: str
+    credit: str
+    image: Image.Image
+    """RGB."""
+    geometry: Geometry
+    """On a picture of the copy's size."""
+
+    @property
+    def patches(self) -> int:
+        return self.geometry.rows * self.geometry.columns
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """Pictures, and what is made of them at each step."""
+
+    title: str
+    size: int
+    """Longer side in pixels at which the pictures were given to the networks."""
+    pictures: tuple[Shown, ...]
+    moments: tuple[Moment, ...]
+    """By step, ascending."""
+    curves: tuple[Curve, ...] = ()
+    losses: tuple[dict[str, float], ...] = ()
+    """{"step": ..., "loss": ..., ...} each."""
+
+
+def shown(name: str, credit: str, image: Image.Image, size: int, patch: int) -> Shown:
+    """A picture [RGB] as a timeline keeps it, its grid that of a model with such patches at `size` pixels."""
+    grid = plan_grid(image.height, image.width, size, patch)
+    copy = image.copy()
+    copy.thumbnail((COPY_SIDE, COPY_SIDE), Image.Resampling.LANCZOS)
+    return Shown(name, credit, copy, dataclasses.replace(grid, height=copy.height, width=copy.width))
+
+
+def losses_of(run: Path, most: int = MOST_LINES) -> tuple[dict[str, float], ...]:
+    """The lines with losses in a run's log, thinned to `most` of them, the first and the last among them."""
+    lines = [line for line in read_metrics(run) if "loss" in line]
+    if len(lines) > most:
+        places = np.unique(np.round(np.geomspace(1, len(lines), most)).astype(int)) - 1
+        lines = [lines[place] for place in places]
+    return tuple({name: line[name] for name in ("step", *LOSSES) if name in line} for line in lines)
+
+
+def save_timeline(timeline: Timeline, path: Path) -> Path:
+    """Write a timeline file, whole or not at all."""
+    tensors = {f"pictures.{place}": _encoded(one.image) for place, one in enumerate(timeline.pictures)}
+    for moment in timeline.moments:
+        tensors |= {f"{name}.{moment.step}": getattr(moment, name).contiguous() for name in _TENSORS}
+    return save_tensors(tensors, path, {_KEY: json.dumps(_described(timeline), ensure_ascii=False)})
+
+
+def load_timeline(path: Path) -> Timeline:
+    """A timeline that `save_timeline` wrote; RequestError where the file is something else."""
+    try:
+        with safe_open(path, "pt") as file:
+            told = json.loads((file.metadata() or {})[_KEY])
+            if told["version"] != VERSION:
+                raise ValueError(f"version {told['version']}, this reads {VERSION}")
+            pictures = [
+                Shown(one["name"], one["credit"], _decoded(file, place), Geometry(**one["geometry"]))
+                for place, one in enumerate(told["pictures"])
+            ]
+            moments = [_moment(file, one) for one in told["moments"]]
+            curves = tuple(_curve(one) for one in told["curves"])
+            losses = tuple(told["losses"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImageError) as error:
+        raise RequestError(
+            f"{path} is no timeline ({type(error).__name__}: {error}); write one with python -m train.timeline RUN."
+        ) from error
+    _check(path, pictures, moments)
+    return Timeline(told["title"], told["size"], tuple(pictures), tuple(moments), curves, losses)
+
+
+def _described(timeline: Timeline) -> dict:
+    return {
+        "version": VERSION,
+        "title": timeline.title,
+        "size": timeline.size,
+        "pictures": [
+            {"name": one.name, "credit": one.credit, "geometry": dataclasses.asdict(one.geometry)}
+            for one in timeline.pictures
+        ],
+        "moments": [
+            {name: getattr(moment, name) for name in ("step", "error", "threshold", "explained")}
+            for moment in timeline.moments
+        ],
+        "curves": [dataclasses.asdict(curve) for curve in timeline.curves],
+        "losses": timeline.losses,
+    }
+
+
+def _moment(file: safe_open, told: dict) -> Moment:
+    tensors = {name: file.get_tensor(f"{name}.{told['step']}") for name in _TENSORS}
+    return Moment(**told, **tensors)
+
+
+def _curve(told: dict) -> Curve:
+    points = {int(step): Reading(**reading) for step, reading in told["points"].items()}
+    return Curve(**(told | {"points": points}))
+
+
+def _check(path: Path, pictures: Sequence[Shown], moments: Sequence[Moment]) -> None:
+    patches = sum(one.patches for one in pictures)
+    for moment in moments:
+        dims = len(moment.scales)
+        expected = {"features": (patches, dims), "colours": (patches, 3), "foreground": (patches,)}
+        wrong = [name for name, shape in expected.items() if tuple(getattr(moment, name).shape) != shape]
+        if wrong:
+            raise RequestError(f"{path}: {', '.join(wrong)} of step {moment.step} do not fit the pictures; remake it.")
+
+
+def _encoded(image: Image.Image) -> torch.Tensor:
+    stream = io.BytesIO()
+    image.save(stream, "WEBP", quality=85, method=6)
+    return torch.frombuffer(bytearray(stream.getvalue()), dtype=torch.uint8)
+
+
+def _decoded(file: safe_open, place: int) -> Image.Image:
+    return load_image(file.get_tensor(f"pictures.{place}").numpy().tobytes())

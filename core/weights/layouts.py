@@ -1,0 +1,250 @@
+"""The ways in which DINOv2 weights are stored, and the way from each to ours.
+
+official        published names, as torch.hub's `.pth` files hold them: our own names
+wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints, whose blocks
+                may be numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the reference)
+Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart; below "dinov2." or
+                "dinov2_with_registers." where the file has a head as well
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.errors import ExportError, ModelError
+from core.model.config import ViTConfig
+from core.pictures.geometry import whole_size
+
+HEAD_WIDTH = 64
+"""Width of an attention head in every published backbone; the weights alone do not tell it."""
+
+State = dict[str, Tensor]
+
+
+class Described(NamedTuple):
+    """What a `config.json` says of a model."""
+
+    config: ViTConfig
+    complete: bool
+    """Whether it says itself how position embeddings are resized."""
+    default_size: int
+    """The model's picture size where it names no other."""
+
+
+_TO_OURS = [
+    (r"^embeddings\.(cls_token|mask_token|register_tokens)$", r"\1"),
+    (r"^embeddings\.position_embeddings$", "pos_embed"),
+    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+    (r"^layernorm\.", "norm."),
+    (r"^encoder\.layer\.(\d+)\.(norm[12])\.", r"blocks.\1.\2."),
+    (r"^encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1$", r"blocks.\1.ls\2.gamma"),
+    (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.(fc[12])\.", r"blocks.\1.mlp.\2."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_in\.", r"blocks.\1.mlp.w12."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_out\.", r"blocks.\1.mlp.w3."),
+]
+_QKV = re.compile(r"^encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$")
+_PARTS = ("query", "key", "value")
+_BLOCK = re.compile(r"^blocks\.(\d+)\.")
+_BELOW = ("backbone.", "dinov2.", "dinov2_with_registers.")
+"""Prefixes of the backbone's weights in files that hold heads beside it."""
+_CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
+
+
+def to_ours(state: Mapping[str, Tensor]) -> State:
+    """The backbone's weights under our names, from any of the stored ways; heads and training state are left out.
+
+    Raises ModelError where there is something else than tensors by name.
+    """
+    for wrapper in ("teacher", "model", "state_dict"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        raise ModelError(f"These are not weights by name but a {type(state).__name__}; save the model's state_dict.")
+    for prefix in _BELOW:
+        below = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        state = below or state
+    if "embeddings.cls_token" in state:
+        state = _from_hugging_face(state)
+    strange = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise ModelError(
+            f"{', '.join(strange[:5])}: no tensors. The weights must be all there is, or stand below 'teacher' or "
+            "'model'; save the backbone's state_dict."
+        )
+    return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in state.items()}
+
+
+def _from_hugging_face(state: Mapping[str, Tensor]) -> State:
+    ours: State = {}
+    separate: dict[tuple[str, str], dict[str, Tensor]] = {}
+    for key, value in state.items():
+        match = _QKV.match(key)
+        if match:
+            separate.setdefault((match[1], match[3]), {})[match[2]] = value
+            continue
+        for pattern, replacement in _TO_OURS:
+            renamed, count = re.subn(pattern, replacement, key)
+            if count:
+                key = renamed
+                break
+        ours[key] = value
+    for (block, kind), parts in separate.items():
+        missing = [part for part in _PARTS if part not in parts]
+        if missing:
+            raise ModelError(
+                f"Block {block} lacks its attention {', '.join(missing)} ({kind}); the file is incomplete."
+            )
+        ours[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat([parts[part] for part in _PARTS])
+    return ours
+
+
+def to_hugging_face(state: Mapping[str, Tensor]) -> State:
+    """Our weights under the names that published Hugging Face repositories use."""
+    theirs: State = {}
+    for key, value in state.items():
+        match = re.match(r"^blocks\.(\d+)\.attn\.qkv\.(weight|bias)$", key)
+        if match:
+            for part, rows in zip(_PARTS, value.chunk(3), strict=True):
+                name = f"encoder.layer.{match[1]}.attention.attention.{part}.{match[2]}"
+                theirs[name] = rows.clone()  # a file refuses tensors that share memory
+        else:
+            theirs[_hugging_face_name(key)] = value.contiguous()
+    return theirs
+
+
+def _hugging_face_name(key: str) -> str:
+    if key == "pos_embed":
+        return "embeddings.position_embeddings"
+    if key in ("cls_token", "mask_token", "register_tokens"):
+        return f"embeddings.{key}"
+    for ours, theirs in (
+        (r"^patch_embed\.proj\.", "embeddings.patch_embeddings.projection."),
+        (r"^norm\.", "layernorm."),
+        (r"^blocks\.(\d+)\.attn\.proj\.", r"encoder.layer.\1.attention.output.dense."),
+        (r"^blocks\.(\d+)\.ls([12])\.gamma$", r"encoder.layer.\1.layer_scale\2.lambda1"),
+        (r"^blocks\.(\d+)\.mlp\.w12\.", r"encoder.layer.\1.mlp.weights_in."),
+        (r"^blocks\.(\d+)\.mlp\.w3\.", r"encoder.layer.\1.mlp.weights_out."),
+        (r"^blocks\.(\d+)\.", r"encoder.layer.\1."),
+    ):
+        renamed, count = re.subn(ours, theirs, key)
+        if count:
+            return renamed
+    raise ModelError(f"{key} has no counterpart in the Hugging Face layout.")
+
+
+def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
+    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in other models.
+
+    Raises ModelError where the weights are not those of a DINOv2 ViT.
+    """
+    swiglu = "blocks.0.mlp.w12.weight" in state
+    last = "blocks.0.mlp.w3.weight" if swiglu else "blocks.0.mlp.fc2.weight"
+    needed = {"patch_embed.proj.weight": 4, "pos_embed": 3, last: 2}
+    missing = [key for key, dims in needed.items() if key not in state or state[key].ndim != dims]
+    if missing:
+        found = ", ".join(list(state)[:5]) or "nothing"
+        raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(missing)} missing (found {found} …).")
+    width, channels, patch, _ = state["patch_embed.proj.weight"].shape
+    grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
+    registers = state["register_tokens"].shape[1] if "register_tokens" in state else 0
+    hidden = state[last].shape[1]
+    return ViTConfig(
+        width=width,
+        depth=1 + max(int(match[1]) for match in map(_BLOCK.match, state) if match),
+        heads=width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else 3,
+        patch=patch,
+        image_size=grid * patch,
+        registers=registers,
+        ffn="swiglu" if swiglu else "mlp",
+        pos_offset=0.0 if registers else 0.1,
+        pos_antialias=bool(registers),
+        mlp_ratio=4.0 if swiglu else hidden / width,
+        channels=channels,
+    )
+
+
+def read_hugging_face_config(path: Path) -> Described:
+    """What a `config.json` describes.
+
+    Raises ModelError where it is damaged or describes another kind of model.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it holds no object")
+        config = config_from_hugging_face(values)
+        size = whole_size(values.get("default_size", config.image_size), config.patch)
+        return Described(config, "pos_offset" in values, size)
+    except (ValueError, TypeError, OSError) as error:
+        raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
+
+
+def config_from_hugging_face(values: Mapping) -> ViTConfig:
+    """The shape a `config.json` of a Dinov2 or Dinov2WithRegisters model describes.
+
+    Position embeddings are resized as transformers does: to the target size, with antialiasing where there are
+    registers. Facebook's models without registers were trained with an offset of 0.1 instead; `load_model` keeps
+    to that for the published names.
+    """
+    kind = values.get("model_type")
+    if kind not in ("dinov2", "dinov2_with_registers"):
+        raise ModelError(
+            f"config.json describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened."
+        )
+    for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
+        if values.get(key, only) != only:
+            raise ModelError(f"config.json sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
+    registers = values.get("num_register_tokens", 4) if kind == "dinov2_with_registers" else 0
+    return ViTConfig(
+        width=values.get("hidden_size", 768),
+        depth=values.get("num_hidden_layers", 12),
+        heads=values.get("num_attention_heads", 12),
+        patch=values.get("patch_size", 16),
+        image_size=values.get("image_size", 224),
+        registers=registers,
+        ffn="swiglu" if values.get("use_swiglu_ffn") else "mlp",
+        pos_offset=values.get("pos_offset", 0.0),
+        pos_antialias=values.get("pos_antialias", bool(registers)),
+        mlp_ratio=float(values.get("mlp_ratio", 4)),
+        channels=values.get("num_channels", 3),
+    )
+
+
+def config_to_hugging_face(config: ViTConfig) -> dict:
+    """A `config.json` for transformers; our two settings of position embeddings ride along under their own names.
+
+    Raises ExportError for a feed-forward that transformers has no setting for.
+    """
+    if config.mlp_ratio != int(config.mlp_ratio):
+        raise ExportError(
+            f"The model has an mlp_ratio of {config.mlp_ratio:g}; transformers takes whole ones only. Export to ONNX, "
+            "or give the safetensors file itself."
+        )
+    kind = "dinov2_with_registers" if config.registers else "dinov2"
+    architecture = "Dinov2WithRegistersModel" if config.registers else "Dinov2Model"
+    registers = {"num_register_tokens": config.registers} if config.registers else {}
+    return registers | {
+        "architectures": [architecture],
+        "model_type": kind,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "mlp_ratio": int(config.mlp_ratio),
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-6,
+        "image_size": config.image_size,
+        "patch_size": config.patch,
+        "num_channels": config.channels,
+        "qkv_bias": True,
+        "layerscale_value": 1.0,
+        "use_swiglu_ffn": config.ffn == "swiglu",
+        "dtype": "float32",
+        "pos_offset": config.pos_offset,
+        "pos_antialias": config.pos_antialias,
+    }

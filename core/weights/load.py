@@ -1,0 +1,304 @@
+"""A model by name: shipped, untrained, published, a run folder, or a file.
+
+Weights are read without running any code in them, and strictly: each missing or unexpected key is named.
+"""
+
+import hashlib
+import logging
+import pickle
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file
+
+from core.errors import ModelError, RequestError
+from core.model.config import BACKBONES, ViTConfig
+from core.model.device import default_device
+from core.model.vit import VisionTransformer
+from core.records import runs
+from core.weights import layouts
+from core.weights.hub import fetch
+from core.weights.transfer import Progress, file_sha256
+
+log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).parents[2] / "assets" / runs.BACKBONE
+UNTRAINED_SEED = 0
+NAMED_KEYS = 10
+"""Keys that an error spells out before it only counts them."""
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model came from and whose work it is."""
+
+    name: str
+    """What `load_model` was asked for, or what it gave instead."""
+    title: str
+    """For a reader: `DINOv2 ViT-S/14`."""
+    where: str
+    """The file or repository."""
+    sha256: str
+    """Of the weights' file; of the tensors where there is none."""
+    parameters: int
+    trained_by: str = "unknown"
+    licence: str = "unknown"
+    revision: str = ""
+    note: str = ""
+    """What the person looking at its features should know, in a sentence."""
+
+
+class Repository(NamedTuple):
+    """A published model on the hub."""
+
+    name: str
+    revision: str
+
+
+PUBLISHED = {
+    "dinov2-small": Repository("facebook/dinov2-small", "ed25f3a31f01632728cabb09d1542f84ab7b0056"),
+    "dinov2-base": Repository("facebook/dinov2-base", "f9e44c814b77203eaa57a6bdbbd535f21ede1415"),
+    "dinov2-large": Repository("facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c"),
+    "dinov2-giant": Repository("facebook/dinov2-giant", "611a9d42f2335e0f921f1e313ad3c1b7178d206d"),
+    "dinov2-small-reg": Repository("facebook/dinov2-with-registers-small", "0d9846e56b43a21fa46d7f3f5070f0506a5795a9"),
+    "dinov2-base-reg": Repository("facebook/dinov2-with-registers-base", "a1d738ccfa7ae170945f210395d99dde8adb1805"),
+    "dinov2-large-reg": Repository("facebook/dinov2-with-registers-large", "e4c89a4e05589de9b3e188688a303d0f3c04d0f3"),
+    "dinov2-giant-reg": Repository("facebook/dinov2-with-registers-giant", "8d0d49f77fb8b5dd78842496ff14afe7dd4d85cb"),
+}
+
+UNTRAINED_NOTE = (
+    "This network is untrained: its weights are random. What its maps show is position, colour and texture, which "
+    "any network passes on; nothing here has been learned."
+)
+
+
+SHIPPED_NOTE = (
+    "The shipped model is tiny and learned for an hour on a processor: it sees textures and simple shapes. For "
+    "DINOv2's own features click the model's name and choose dinov2-small."
+)
+
+ASSUMED_CONVENTION = (
+    "Its description does not say how position embeddings are resized; this is done as transformers does. For a copy "
+    "of a model that Meta published without registers, load it by its name (dinov2-small …) instead: at other picture "
+    "sizes than its own, features differ slightly."
+)
+ASSUMED_HEADS = "The file does not say how many attention heads the model has; {heads} were assumed."
+
+
+def load_model(
+    name: str | Path, device: str | torch.device | None = None, progress: Progress | None = None
+) -> VisionTransformer:
+    """The model of that name in eval mode, float32, on `device` (CUDA where there is one), with its `.source`
+    and its `.default_size`.
+
+    `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
+    without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
+    `.safetensors` or an official `.pth` file. `progress` is told (bytes done, bytes in all) of a download.
+    Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
+    """
+    name = str(name)
+    if name == "embedded":
+        model = _embedded()
+    elif name == "untrained":
+        model = _untrained()
+    elif name in PUBLISHED:
+        model = _published(name, progress)
+    elif name.startswith("hf:"):
+        model = _from_hub(name, progress)
+    else:
+        model = _from_path(name, Path(name).expanduser())
+    return model.to(default_device() if device is None else device).eval()
+
+
+def _embedded() -> VisionTransformer:
+    if SHIPPED.is_file():
+        model = _from_file("embedded", SHIPPED, trained_by="this project", licence="Apache-2.0", note=SHIPPED_NOTE)
+        model.source = replace(model.source, title=f"Dinoscope {_shape(model)}")
+        return model
+    log.warning("No trained checkpoint is shipped yet; `embedded` gives the untrained network instead.")
+    model = _untrained()
+    model.source = replace(model.source, note=f"No trained checkpoint is shipped yet. {UNTRAINED_NOTE}")
+    return model
+
+
+def _untrained() -> VisionTransformer:
+    """A ViT-S/14 with seeded random weights: what the architecture shows before anything is learned.
+
+    LayerScale is 1, not training's 1e-5, with which the blocks would add nothing and the map would be that of
+    the patch embedding alone.
+    """
+    with torch.device("meta"):
+        model = VisionTransformer(replace(BACKBONES["dinov2-small"], layer_scale=1.0))
+    model.to_empty(device="cpu")
+    for block in model.blocks:
+        for norm in (block.norm1, block.norm2):
+            norm.reset_parameters()
+        for scale in (block.ls1, block.ls2):
+            torch.nn.init.ones_(scale.gamma)
+    model.norm.reset_parameters()
+    model.initialise(torch.Generator().manual_seed(UNTRAINED_SEED))
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.numpy().data)
+    model.source = ModelSource(
+        name="untrained",
+        title="Untrained ViT-S/14",
+        where=f"random, seed {UNTRAINED_SEED}",
+        sha256=digest.hexdigest(),
+        parameters=_count(model),
+        trained_by="nobody",
+        licence="Apache-2.0",
+        note=UNTRAINED_NOTE,
+    )
+    return model
+
+
+def _published(name: str, progress: Progress | None) -> VisionTransformer:
+    repository = PUBLISHED[name]
+    file = fetch(repository.name, "model.safetensors", repository.revision, progress)
+    size = name.split("-")[1]
+    title = f"DINOv2 ViT-{size[0].upper() if size != 'giant' else 'g'}/14{' with registers' if '-reg' in name else ''}"
+    model = _build(_weights(file.path), BACKBONES[name], str(file.path))
+    model.source = ModelSource(
+        name, title, repository.name, file.sha256, _count(model), "Meta AI", "Apache-2.0", file.revision
+    )
+    return model
+
+
+def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
+    repository, _, revision = name.removeprefix("hf:").partition("@")
+    if repository.count("/") != 1:
+        raise ModelError(f"{name!r} names no repository; write hf:owner/name, or hf:owner/name@revision.")
+    described = fetch(repository, "config.json", revision or "main", progress)
+    config, note, default_size = _hugging_face_config(described.path)
+    for published, (owner_and_name, _) in PUBLISHED.items():
+        if repository == owner_and_name:  # it was trained with the convention that its description leaves out
+            config, note = BACKBONES[published], ""
+    file = fetch(repository, "model.safetensors", described.revision, progress)
+    model = _build(_weights(file.path), config, name, default_size)
+    owner = repository.split("/")[0]
+    model.source = ModelSource(
+        name, repository, repository, file.sha256, _count(model), owner, revision=file.revision, note=note
+    )
+    return model
+
+
+def _hugging_face_config(path: Path) -> tuple[ViTConfig, str, int]:
+    """The shape that a `config.json` describes, a note on what had to be assumed, and the default size."""
+    config, complete, default_size = layouts.read_hugging_face_config(path)
+    return config, "" if complete or config.registers else ASSUMED_CONVENTION, default_size
+
+
+def _from_path(name: str, path: Path) -> VisionTransformer:
+    if not path.exists():
+        known = ", ".join(["embedded", "untrained", *PUBLISHED])
+        raise ModelError(
+            f"There is no model {name!r}: it is neither a path that exists, nor hf:owner/name, nor {known}."
+        )
+    if path.is_file():
+        return _from_file(name, path)
+    described, weights = path / "config.json", path / "model.safetensors"
+    if weights.is_file() and described.is_file():
+        config, note, default_size = _hugging_face_config(described)
+        return _from_file(name, weights, config, default_size, note=note)
+    return _from_file(name, runs.find_backbone(path))
+
+
+def _from_file(
+    name: str, path: Path, config: ViTConfig | None = None, default_size: int | None = None, **credits: str
+) -> VisionTransformer:
+    state = _weights(path)
+    step = None
+    if config is None and path.suffix == ".safetensors":
+        config, step = runs.stored_config(path), runs.stored_step(path)
+        if config is not None:
+            default_size = runs.stored_size(path, config.patch)
+    if config is None:
+        config = _inferred(state, path)
+        default_size = config.image_size  # of others' models: what they learned on
+        if config.width % layouts.HEAD_WIDTH:
+            credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
+    model = _build(state, config, str(path), default_size)
+    title = f"{_shape(model)} from {path.parent.name}/{path.name}"
+    if step is not None:
+        title += f", step {step:,}"
+        credits = {"trained_by": "Dinoscope"} | credits
+    model.source = ModelSource(name, title, str(path), file_sha256(path),
+                               _count(model), **credits)  # fmt: skip
+    return model
+
+
+def _shape(model: VisionTransformer) -> str:
+    return f"ViT {model.config.width}×{model.config.depth}/{model.config.patch}"
+
+
+def _inferred(state: layouts.State, path: Path) -> ViTConfig:
+    try:
+        return layouts.infer_config(state)
+    except (ModelError, RequestError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _weights(path: Path) -> layouts.State:
+    """The backbone's weights in a file, under our names."""
+    stored = _read(path)
+    try:
+        return layouts.to_ours(stored)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> dict:
+    """The tensors of a file as stored. ModelError where it is damaged, or would have to run code to be opened."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # torch's older format, no zip archive, cannot be mapped
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path} is damaged, or holds more than tensors, so that opening it could run code. Download it anew; or "
+            "save its state_dict alone, or as safetensors, where you trust it."
+        ) from error
+    except Exception as error:  # on rubbish, torch's reader lets out whatever it runs into, KeyError among others
+        raise ModelError(
+            f"{path} cannot be read as weights ({(str(error) or type(error).__name__).splitlines()[0]}); check that "
+            "it may be read, or download it anew."
+        ) from error
+
+
+def _build(state: layouts.State, config: ViTConfig, where: str, default_size: int | None = None) -> VisionTransformer:
+    """A model of that shape with those weights, strictly; without a default size, that of its shape."""
+    with torch.device("meta"):
+        model = VisionTransformer(config)
+    expected = model.state_dict()
+    problems = [
+        *_named("missing", expected.keys() - state.keys()),
+        *_named("unexpected", state.keys() - expected.keys()),
+        *_named("of another shape", {
+            f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+            for key in expected.keys() & state.keys() if state[key].shape != expected[key].shape
+        }),
+    ]  # fmt: skip
+    if problems:
+        raise ModelError(
+            f"{where} does not fit a ViT of width {config.width} and depth {config.depth}: {'; '.join(problems)}."
+        )
+    model.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)
+    model.default_size = model.default_size if default_size is None else default_size
+    return model.requires_grad_(True)
+
+
+def _named(what: str, keys: set[str]) -> list[str]:
+    if not keys:
+        return []
+    ordered = sorted(keys)
+    more = f" and {len(ordered) - NAMED_KEYS} more" if len(ordered) > NAMED_KEYS else ""
+    return [f"{what} {', '.join(ordered[:NAMED_KEYS])}{more}"]
+
+
+def _count(model: VisionTransformer) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,151 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core import RequestError
+from core.errors import AnalysisError
+from core.projection import umap as umap_run
+from core.projection.components import project
+from core.projection.umap import UmapSettings, cached_umap, start_umap
+from tests.core.projection.test_components import vectors
+
+QUICK = """
+import json, os, sys
+from pathlib import Path
+import numpy as np
+folder = Path(sys.argv[1])
+print(json.dumps(["layout", 3, 10]), flush=True)
+print("something else")
+{what}
+start = np.load(folder / "start.npy")
+np.save(folder / "coordinates.npy", start @ [[0, 3], [-3, 0]] + 100)
+"""
+
+
+@pytest.fixture
+def quick(tmp_path, monkeypatch):
+    """In place of UMAP, which takes 20 s: a program that turns and moves where the points began."""
+
+    def install(what: str = "") -> None:
+        path = tmp_path / "quick.py"
+        path.write_text(QUICK.format(what=what))
+        monkeypatch.setattr(umap_run, "WORKER", path)
+
+    install()
+    return install
+
+
+def test_the_result_lies_as_the_principal_components_do(quick):
+    given = vectors()
+    places = start_umap(given, UmapSettings()).result()
+    np.testing.assert_allclose(places, project(given).coordinates, atol=1e-5)
+
+
+def test_a_map_is_found_again_without_umap(quick, tmp_path):
+    given, cache = vectors(), tmp_path / "maps"
+    assert cached_umap(given, UmapSettings(), cache) is None
+    run = start_umap(given, UmapSettings(), cache)
+    places = run.result()
+    assert run.progress.stage == "done" and run.done
+    before = set(sys.modules)
+    assert np.array_equal(cached_umap(given, UmapSettings(), cache), places)
+    assert not {"umap", "numba"} & (set(sys.modules) - before)
+    assert cached_umap(given, UmapSettings(seed=1), cache) is None
+    assert cached_umap(given, UmapSettings(neighbours=5), cache) is None
+    assert cached_umap(given[::-1], UmapSettings(), cache) is None
+
+
+def test_another_version_of_the_library_is_another_map(quick, tmp_path, monkeypatch):
+    given = vectors()
+    start_umap(given, UmapSettings(), tmp_path / "maps").result()
+    monkeypatch.setattr(umap_run, "installed_version", lambda: "0.0.1")
+    assert cached_umap(given, UmapSettings(), tmp_path / "maps") is None
+
+
+def test_a_damaged_file_of_the_cache_counts_as_none(quick, tmp_path):
+    given, cache = vectors(), tmp_path / "maps"
+    start_umap(given, UmapSettings(), cache).result()
+    (file,) = cache.iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    assert cached_umap(given, UmapSettings(), cache) is None
+
+
+def test_the_cache_keeps_the_maps_used_last(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(umap_run, "CACHED", 2)
+    given, cache = vectors(), tmp_path / "maps"
+    start_umap(given, UmapSettings(seed=0), cache).result()
+    start_umap(given, UmapSettings(seed=1), cache).result()
+    for age, file in enumerate(cache.iterdir()):
+        os.utime(file, (age, age))
+    assert cached_umap(given, UmapSettings(seed=0), cache) is not None
+    start_umap(given, UmapSettings(seed=2), cache).result()
+    kept = [cached_umap(given, UmapSettings(seed=seed), cache) is not None for seed in range(3)]
+    assert kept == [True, False, True]
+
+
+def test_where_nothing_can_be_kept_the_map_is_there_all_the_same(quick, tmp_path):
+    (tmp_path / "maps").write_text("a file where the folder should be")
+    assert len(start_umap(vectors(), UmapSettings(), tmp_path / "maps").result()) == 40
+
+
+def test_progress_is_followed_and_a_map_can_be_cancelled(quick):
+    quick("import time; time.sleep(60)")
+    run = start_umap(vectors(), UmapSettings())
+    for _ in range(200):
+        if run.progress.stage == "layout":
+            break
+        run.wait(0.05)
+    assert (run.progress.done, run.progress.total) == (3, 10) and not run.done
+    run.cancel()
+    assert run.wait(10)
+    with pytest.raises(AnalysisError, match="cancelled"):
+        run.result()
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [("raise MemoryError('no room')", "no room"), ("os.kill(os.getpid(), 9)", "killed"), ("sys.exit(0)", "killed")],
+)
+def test_a_process_that_fails_says_why(quick, what, message):
+    quick(what)
+    with pytest.raises(AnalysisError, match=message):
+        start_umap(vectors(), UmapSettings()).result()
+
+
+def test_what_makes_no_map_is_refused_at_once(monkeypatch):
+    with pytest.raises(RequestError, match="at least 5 pictures"):
+        start_umap(vectors(4), UmapSettings())
+    for wrong in ({"neighbours": 1}, {"distance": 2.0}):
+        with pytest.raises(RequestError, match=r"choose"):
+            UmapSettings(**wrong)
+
+    def missing(name):
+        raise umap_run.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(umap_run.importlib.metadata, "version", missing)
+    with pytest.raises(AnalysisError, match="pip install umap-learn"):
+        start_umap(vectors(), UmapSettings())
+
+
+def test_the_process_ends_with_the_one_that_started_it():
+    process = subprocess.Popen(
+        [sys.executable, str(umap_run.WORKER), "/nonexistent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdin.close()
+    process.stdout.read()
+    assert process.wait(timeout=120) == 1
+    process.stdout.close()
+
+
+@pytest.mark.slow
+def test_umap_keeps_groups_together_and_repeats_itself():
+    """The library itself: two groups of directions stay apart, and equal calls give equal maps."""
+    given = vectors(60)
+    first, second = (start_umap(given, UmapSettings(neighbours=8)).result() for _ in range(2))
+    assert np.array_equal(first, second)
+    between = np.linalg.norm(first[::2].mean(axis=0) - first[1::2].mean(axis=0))
+    within = max(first[side::2].std(axis=0).max() for side in (0, 1))
+    assert between > 3 * within
