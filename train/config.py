@@ -9,8 +9,8 @@ import tyro
 
 from core import RequestError, ViTConfig
 from train.data.augment import AugmentConfig
-from train.masking import MaskConfig
-from train.objective import ObjectiveConfig
+from train.data.masking import MaskConfig
+from train.method.objective import ObjectiveConfig
 from train.phase_config import PHASE_WORDS, PhaseConfig, changed
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class OptimConfig:
     """From first to last step, by a cosine (Caron et al. 2021)."""
     betas: tuple[float, float] = (0.9, 0.999)
     muon: bool = False
-    """Whether Muon learns the matrices of the blocks and heads (`train.optim.optimisers`); not in the reference."""
+    """Whether Muon learns the matrices of the blocks and heads (`train.run.optim.optimisers`); not in the reference."""
     layer_decay: float = 0.9
     """Factor on the learning rate for each block further from the output (the reference's short setup)."""
     patch_embed_lr: float = 0.2

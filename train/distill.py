@@ -3,7 +3,7 @@
     python -m train.distill --teacher NAME_OR_PATH --recipe NAME --data PATH --out RUN
 
 The run is a run of `train.pretrain` in all else: launcher, checkpoints, logs, sharding, what it leaves in RUN. What
-the teacher does is `train.distillation`.
+the teacher does is `train.method.distillation`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Pretraining from a folder of images: `python -m train.pretrain --recipe NAME --data PATH --out RUN`.
 
-What it leaves in RUN is drawn in `core.records.runs`; the steps themselves are `train.loop`.
+What it leaves in RUN is drawn in `core.records.runs`; the steps themselves are `train.run.loop`.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from core import DinoError, RequestError
 from core.files import write_whole
 from core.records.runs import CONFIG
 from train import checkpoint, dist, recipes
-from train.account import write_account
-from train.advice import advice
 from train.config import RunConfig, from_json, to_json, with_origins
 from train.data.quarantine import Quarantine
 from train.data.resident import GIB, ResidentImages
 from train.data.sources import Source, open_source, some_of
-from train.loop import Loop, StopSignal
-from train.memory import keep_freed_memory
-from train.metrics import Log
-from train.objective import require_groups
-from train.phases import phases
-from train.setup import completed, prepared
-from train.step import Rhythm
-from train.watch import Watch
+from train.method.objective import require_groups
+from train.run.account import write_account
+from train.run.advice import advice
+from train.run.loop import Loop, StopSignal
+from train.run.memory import keep_freed_memory
+from train.run.metrics import Log
+from train.run.monitor import Watch
+from train.run.phases import phases
+from train.run.setup import completed, prepared
+from train.run.step import Rhythm
 
 log = logging.getLogger(__name__)
 

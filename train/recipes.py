@@ -10,7 +10,7 @@ from dataclasses import replace
 from core import BACKBONES, RequestError, ViTConfig
 from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
-from train.objective import ObjectiveConfig
+from train.method.objective import ObjectiveConfig
 from train.phase_config import PhaseConfig
 
 FEW_IMAGES = OptimConfig(

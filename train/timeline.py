@@ -18,10 +18,10 @@ from core.records.moment import look, with_steady_colours
 from core.records.runs import snapshots, stored_config
 from core.records.scores import curves
 from core.records.timeline import Shown, Timeline, losses_of, save_timeline, shown
-from train.data.world import render
-from train.data.world.names import HELD_OUT
 from train.evaluate.emergence import ScaleConfig
 from train.evaluate.emergence.snapshots import score_snapshots
+from train.world import render
+from train.world.names import HELD_OUT
 
 log = logging.getLogger(__name__)
 

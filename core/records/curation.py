@@ -1,7 +1,7 @@
 """What of a curation can be looked at without its images: its report, and small pictures of what it dropped.
 
     DIR/
-    ├── fates.parquet       what became of every image (`train.curate.fates`)
+    ├── fates.parquet       what became of every image (`train.curate.steps.fates`)
     ├── report.html         a page that stands by itself
     └── dropped.parquet     images that were dropped, each with the one that decided, small pictures of both
 

@@ -14,7 +14,7 @@
     │   ├── step-00001024.webp          the same pictures seen at that step
     │   └── step-00001024.npz           their colours as numbers
     ├── checkpoints/                    to continue from (`train.checkpoint`)
-    ├── teacher/                        of a distillation with fixed crops (`train.teacher_memory`)
+    ├── teacher/                        of a distillation with fixed crops (`train.method.teacher_memory`)
     ├── NAME/                           of a distillation, another student: its backbone and snapshots
     └── tensorboard/
 

@@ -19,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from train.curate import deduplicate
-from train.curate.cluster import labels_of
-from train.curate.embed import adopt
 from train.curate.embeddings import open_embeddings
 from train.curate.folder import read_arrays, read_record, write_arrays
+from train.curate.steps import deduplicate
+from train.curate.steps.cluster import labels_of
+from train.curate.steps.embed import adopt
 
 WIDTH = 384
 WITHIN = 0.35

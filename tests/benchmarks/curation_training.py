@@ -5,7 +5,7 @@ pictures of that world. One recipe then learns from what was retrieved, and from
 at random, each with the same seeds, and every model is read on the emergence scale, whose scenes are of that world.
 The curated pictures themselves are not trained on. What is in `--work` is not made again.
 
-    python -m train.data.world --count 16000 --size 128 --domains photo photo photo cartoon sketch night --out WORLD
+    python -m train.world --count 16000 --size 128 --domains photo photo photo cartoon sketch night --out WORLD
 """
 
 import argparse
@@ -23,9 +23,9 @@ from PIL import Image
 
 from core import load_image
 from core.records.curation import FATES
-from train.curate.pack import SCHEMA
+from train.curate.steps.pack import SCHEMA
 from train.data.sources import Source, open_source, some_of
-from train.data.world.duplicates import near_duplicate
+from train.world.duplicates import near_duplicate
 
 CURATED, WANTED, OTHERS, COPIES = 1000, 4000, 4000, 2000
 """Pictures: of the curated set; and of the pool, of that world, of other things, and near-duplicates of any of these."""

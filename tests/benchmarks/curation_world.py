@@ -16,16 +16,16 @@ import pyarrow.parquet as pq
 import torch
 
 from core import load_image
-from train.curate.components import Components
 from train.curate.config import DeduplicateConfig, EmbedConfig, RetrieveConfig
-from train.curate.deduplicate import deduplicate
-from train.curate.embed import adopt, embed, open_given
 from train.curate.embeddings import ImageRow, open_embeddings
 from train.curate.folder import Parts
-from train.curate.retrieve import retrieve
-from train.data.world.write import write_world
+from train.curate.steps.components import Components
+from train.curate.steps.deduplicate import deduplicate
+from train.curate.steps.embed import adopt, embed, open_given
+from train.curate.steps.retrieve import retrieve
 from train.dist import World
 from train.evaluate.emergence.features import colour_encoder
+from train.world.write import write_world
 
 THRESHOLDS = (0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 0.995, 0.998)
 WANTED = ("cat", "dog", "horse", "owl", "duck")

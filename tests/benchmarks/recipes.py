@@ -24,17 +24,17 @@ from torch import Tensor
 from core import VisionTransformer, load_image, load_model
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from train import checkpoint, recipes
-from train.account import step_work
 from train.config import RunConfig
 from train.evaluate.knn import knn_accuracy
 from train.evaluate.labelled import centre_crop, pooled, tokens_of
-from train.memory import keep_freed_memory
 from train.phase_config import PhaseConfig
-from train.phases import phases
 from train.pretrain import pretrain
+from train.run.account import step_work
+from train.run.memory import keep_freed_memory
+from train.run.phases import phases
 
 SIDE, NEIGHBOURS = 112, 10
-MOST_ASKED, MOST_KNOWN = 500, 1500
+MOST_ASKED, MOST_KNOWN = 2000, 3000
 """Pictures of a question and of its bank, drawn the same way every time."""
 
 Change = Callable[[RunConfig], RunConfig]

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.training [--model dinov2-small] [--batch 8] [--prototypes 65536] [--repeat 4]
         [--compile] [--recompute] [--curve IMAGES]
 
-Floors are the matrix products' (`train.account`) at the matrix rate measured in the same run. Variants are
+Floors are the matrix products' (`train.run.account`) at the matrix rate measured in the same run. Variants are
 interleaved and the fastest repetition of each counts, since machines are shared. `--curve` trains 50 steps on real
 images twice, in float32 and in bfloat16, and compares the losses.
 """
@@ -22,16 +22,16 @@ from core import BACKBONES, VisionTransformer
 from core.records.runs import read_metrics
 from tests.benchmarks.inference import fastest, matrix_rate
 from train import dist, recipes
-from train.account import backbone_work, step_work
 from train.config import ComputeConfig, HeadConfig, LogConfig, RunConfig
 from train.data.batch import step_masks
-from train.memory import keep_freed_memory
-from train.objective import Batch
-from train.optim import optimisers
+from train.method.objective import Batch
+from train.method.student_teacher import build
 from train.pretrain import pretrain
-from train.shard import DTYPES, prepare
-from train.step import update
-from train.student_teacher import build
+from train.run.account import backbone_work, step_work
+from train.run.memory import keep_freed_memory
+from train.run.optim import optimisers
+from train.run.shard import DTYPES, prepare
+from train.run.step import update
 
 DROP_RATES = (0.0, 0.3, 0.4)
 

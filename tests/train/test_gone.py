@@ -11,14 +11,14 @@ from PIL import Image
 from core import DinoError, VisionTransformer, ViTConfig
 from core.records.runs import read_metrics, save_backbone
 from tests.train.small_run import CONFIG, logged
-from train import loop
 from train.config import DistillationConfig, RunConfig, from_json, to_json
 from train.data import resident
 from train.data.sources import open_source
 from train.distill import for_distillation
+from train.method.teacher_memory import TeacherMemory
 from train.phase_config import PhaseConfig
 from train.pretrain import pretrain
-from train.teacher_memory import TeacherMemory
+from train.run import loop
 
 GONE = ("cat/1.png", "dog/4.png")
 SHORT = replace(CONFIG, optim=replace(CONFIG.optim, steps=4), log=replace(CONFIG.log, snapshots=False))

@@ -18,9 +18,9 @@ from tests.train.small_run import CONFIG, last_checkpoint, last_weights, logged
 from train import checkpoint
 from train.config import RunConfig, from_json, to_json
 from train.data.augment import AugmentConfig
+from train.method.student_teacher import build
 from train.pretrain import main, pretrain
-from train.setup import completed
-from train.student_teacher import build
+from train.run.setup import completed
 
 
 def test_it_learns_a_handful_of_photographs(photographs, tmp_path):
@@ -91,7 +91,7 @@ def test_compiled_blocks_compute_the_same(photographs, tmp_path, monkeypatch):
     ways = (("plain", CONFIG.compute), ("compiled", compiled), ("sharded", replace(compiled, shard="always")))
     for name, compute in ways:
         compiler = CompileCounterWithBackend("aot_eager")
-        monkeypatch.setattr("train.shard.COMPILER", compiler)
+        monkeypatch.setattr("train.run.shard.COMPILER", compiler)
         pretrain(replace(CONFIG, optim=optim, compute=compute), [photographs], tmp_path / name)
         graphs.append(compiler.frame_count)
     for name in ("compiled", "sharded"):
@@ -175,7 +175,7 @@ def test_pictures_of_other_channels_can_be_learned(tmp_path, channels):
 
 
 def test_a_term_that_is_not_finite_is_named_and_its_batch_kept(photographs, tmp_path, monkeypatch):
-    monkeypatch.setattr("train.objective.koleo", lambda cls, *_: cls.sum() * float("nan"))
+    monkeypatch.setattr("train.method.objective.koleo", lambda cls, *_: cls.sum() * float("nan"))
     with pytest.raises(DinoError, match=r"koleo is not finite.*safetensors"):
         pretrain(CONFIG, [photographs], tmp_path / "stops")
     saved = list((tmp_path / "stops" / "nonfinite").iterdir())
@@ -199,7 +199,7 @@ def test_a_finite_loss_with_a_gradient_that_is_not_changes_nothing(photographs, 
         log = replace(config.log, on_nonfinite=choice)
         (tmp_path / name / "config.json").write_text(to_json(replace(config, log=log)))
     before = last_checkpoint(run)
-    monkeypatch.setattr("train.objective.koleo", _finite_with_a_broken_gradient)
+    monkeypatch.setattr("train.method.objective.koleo", _finite_with_a_broken_gradient)
     with pytest.raises(DinoError, match=r"Step 2: the gradient of backbone is not finite.*safetensors"):
         pretrain(config, [photographs], tmp_path / "stops", resume=True)
     pretrain(config, [photographs], run, resume=True)
@@ -222,7 +222,7 @@ def test_weights_that_are_not_finite_are_never_saved(photographs, tmp_path, monk
     config = replace(CONFIG, log=replace(CONFIG.log, save_every=1))
     run = pretrain(replace(config, optim=replace(CONFIG.optim, steps=4)), [photographs], tmp_path / "run")
     kept = load_model(run, device="cpu").norm.bias
-    monkeypatch.setattr("train.student_teacher.StudentTeacher.update_teacher", broken)
+    monkeypatch.setattr("train.method.student_teacher.StudentTeacher.update_teacher", broken)
     (run / "config.json").write_text(to_json(config))
     with pytest.raises(DinoError, match=r"norm.bias are not finite, and are not saved.*--resume"):
         pretrain(config, [photographs], run, resume=True)
@@ -263,13 +263,13 @@ def test_precision_is_what_the_device_multiplies_faster_and_stays_what_it_was(ph
     config = replace(CONFIG, optim=replace(CONFIG.optim, steps=1, warmup_steps=0))
     automatic = replace(config, compute=replace(config.compute, precision="auto"))
     for fast, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr("train.setup.has_fast_bfloat16", lambda device, fast=fast: fast)
+        monkeypatch.setattr("train.run.setup.has_fast_bfloat16", lambda device, fast=fast: fast)
         run = pretrain(automatic, [photographs], tmp_path / expected)
         assert from_json(RunConfig, (run / "config.json").read_text()).compute.precision == expected
 
 
 def test_a_precision_that_is_emulated_is_told(monkeypatch, caplog):
-    monkeypatch.setattr("train.setup.has_fast_bfloat16", lambda device: False)
+    monkeypatch.setattr("train.run.setup.has_fast_bfloat16", lambda device: False)
     for precision in ("float32", "bfloat16"):
         caplog.clear()
         compute = replace(CONFIG.compute, precision=precision)

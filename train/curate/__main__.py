@@ -11,16 +11,16 @@ import tyro
 from core import DinoError, RequestError
 from core.records.curation import FATES, REPORT
 from train import dist
-from train.curate.cluster import cluster
 from train.curate.config import ClusterConfig, DeduplicateConfig, EmbedConfig, RetrieveConfig
-from train.curate.deduplicate import deduplicate
-from train.curate.dropped import BROWSED, write_browsed
-from train.curate.embed import UNREADABLE, embed
-from train.curate.fates import write_fates
 from train.curate.folder import SELECTED, read_record
-from train.curate.pack import pack
-from train.curate.report import write_report
-from train.curate.retrieve import retrieve
+from train.curate.report.report import write_report
+from train.curate.steps.cluster import cluster
+from train.curate.steps.deduplicate import deduplicate
+from train.curate.steps.dropped import BROWSED, write_browsed
+from train.curate.steps.embed import UNREADABLE, embed
+from train.curate.steps.fates import write_fates
+from train.curate.steps.pack import pack
+from train.curate.steps.retrieve import retrieve
 from train.dist import World
 
 MEMORY = 4.0

@@ -14,13 +14,13 @@ from core.features import IMAGENET_MEAN, IMAGENET_STD
 from train.data.augment import AugmentConfig
 from train.data.colour import ColourPlan, finish
 from train.data.draws import draw_crops
+from train.data.masking import MaskConfig, batch_masks
 from train.data.pictures import load_pixels
 from train.data.quarantine import REPLACEMENTS, Unreadable, too_many_unreadable
 from train.data.resize import resize_each
 from train.data.sampler import FixedPositions, StepSampler, position_of
 from train.data.sources import DataError, Source
-from train.masking import MaskConfig, batch_masks
-from train.objective import Batch
+from train.method.objective import Batch
 
 
 class CutBatch(NamedTuple):

@@ -20,7 +20,7 @@ from core.records.curation import DROPPED
 from core.records.runs import save_backbone
 from tests.train.curate.planted import planted, unit
 from train.curate.__main__ import main
-from train.curate.embed import adopt
+from train.curate.steps.embed import adopt
 from train.data.sources import open_source
 
 ROOT = Path(__file__).parents[3]
@@ -190,8 +190,8 @@ STEPS = (
 
 STEP_BY_STEP = """
 import sys; from pathlib import Path; from train import dist
-from train.curate.config import *; from train.curate.cluster import cluster
-from train.curate.deduplicate import deduplicate; from train.curate.retrieve import retrieve
+from train.curate.config import *; from train.curate.steps.cluster import cluster
+from train.curate.steps.deduplicate import deduplicate; from train.curate.steps.retrieve import retrieve
 root, world = Path(sys.argv[-1]), dist.join("cpu")
 deduplicate(root, DeduplicateConfig(threshold=0.85, evaluation_threshold=0.8), 4, world)
 cluster(root, ClusterConfig(levels=2, clusters=40, batch=700), world)

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.data.world import PARTS
 from train.evaluate.bootstrap import Estimate, bootstrap
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.objects import COVERED
 from train.evaluate.emergence.ridge import ridge
 from train.evaluate.emergence.world_set import Known
 from train.evaluate.linear import linear_labels
+from train.world import PARTS
 
 LEAST_PATCHES = 50
 """Parts on fewer patches than this, in training or in test, are neither learnt nor asked about."""

@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from core import RequestError
-from train.data.world import CATEGORIES, PARTS, Picture, near_duplicate, render
-from train.data.world.names import HELD_OUT
+from train.world import CATEGORIES, PARTS, Picture, near_duplicate, render
+from train.world.names import HELD_OUT
 
 FIRST_SEED = HELD_OUT
 """Scenes from this seed on are the scale's; the world's writer stays below, so that no model has seen them."""

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from tests.train.evaluate.emergence.made import GRID, known
-from train.data.world import PARTS
 from train.evaluate.emergence.dense import chance_iou, confusions, halves, mean_iou, measure_dense
+from train.world import PARTS
 
 RANDOM = np.random.default_rng(0)
 

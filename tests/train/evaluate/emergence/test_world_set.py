@@ -7,9 +7,9 @@ import pytest
 
 from core import RequestError
 from core.pictures.geometry import plan_grid
-from train.data.world import CATEGORIES, render
 from train.evaluate.emergence import world_set
 from train.evaluate.emergence.world_set import FIRST_SEED, SEEDS_EACH, on_grid, patch_of_pixels, render_set
+from train.world import CATEGORIES, render
 
 
 @pytest.fixture(scope="module")

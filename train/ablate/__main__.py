@@ -1,0 +1,196 @@
+"""What each part of the method is worth: a grid of runs with several seeds, and the table the paper prints.
+
+    python -m train.ablate --grid components --data PHOTOGRAPHS --labelled LABELLED --out DIR
+    python -m train.ablate --grid distillation --teacher embedded --recipe shipped --emergence 600 --data … --out DIR
+    python -m train.ablate --grid scaling --models 48x4x3 96x4x3 --counts 500 2000 0 --data … --out DIR
+
+    DIR/
+    ├── runs/CELL-seed0/        run folders, as `train.pretrain` leaves them; scores.json beside
+    ├── results.json            every score of every run, means and deviations
+    └── scaling.svg  .png       of the grid `scaling`
+
+A run that is finished is not run again, one that was stopped goes on: the same command continues.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+
+from core import DinoError, RequestError, load_model
+from core.model.device import default_device
+from core.records.runs import CONFIG
+from train import checkpoint, recipes
+from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
+from train.ablate.scaling_plot import draw_scaling
+from train.ablate.scores import Asked, scores
+from train.config import RunConfig, from_json
+from train.data.sources import open_source
+from train.evaluate.results import write_results
+from train.pretrain import RecipeName, pretrain, recipe_name
+from train.run.memory import keep_freed_memory
+from train.run.setup import completed
+
+log = logging.getLogger(__name__)
+
+GridName = Literal[(*GRIDS, "data", "distillation", "scaling")]
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train a grid of models that differ in one thing, with several seeds, and print how they compare.
+
+    Grids: koleo, ibot, heads (tied or not), centring (softmax or Sinkhorn-Knopp), components (one more in each row),
+    data (each --data alone), distillation (from scratch or from --teacher), scaling (--models by --counts, with a
+    plot). The same command goes on where it was stopped. The defaults shown are the recipe's; each can be changed for
+    all runs.
+    """
+
+    data: tuple[Path, ...]
+    """Images to learn from, as `python -m train.pretrain` takes them."""
+    out: Path
+    """The folder for runs and results."""
+    grid: GridName = "components"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    asked: Annotated[Asked, tyro.conf.arg(name="")] = field(default_factory=Asked)
+    teacher: str = ""
+    """Of the grid `distillation`: the frozen model, by any name that `core.load_model` takes."""
+    models: tuple[str, ...] = ()
+    """Of the grid `scaling`: WIDTHxDEPTHxHEADS each; the recipe's model where none is given."""
+    counts: tuple[int, ...] = ()
+    """Of the grid `scaling`: numbers of images to learn from; 0 for all."""
+    show: tuple[str, ...] = ()
+    """Scores in the table and the plot, by their names in results.json, which has all; all where none is named."""
+    recipe: RecipeName = "tiny"
+    config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+
+    def shown(self, rows: Sequence[Row]) -> list[str]:
+        """Names of the scores to show. RequestError for one that the runs have not."""
+        names = list(rows[0].scores[0])
+        unknown = [name for name in self.show if name not in names]
+        if unknown:
+            raise RequestError(f"There is no score {unknown[0]!r} to show; choose from {', '.join(names)}.")
+        return list(self.show) or names
+
+    def cells(self) -> list[Cell]:
+        if self.grid == "scaling":
+            return scaling_cells(self.config, self.data, self.models, self.counts)
+        if self.grid == "data":
+            return data_cells(self.config, self.data)
+        if self.grid == "distillation":
+            return distillation_cells(self.config, self.data, self.teacher)
+        return named_cells(self.grid, self.config, self.data)
+
+
+def ablate(command: Command) -> list[Row]:
+    """Run what is not finished, write the results, and give them. Raises RequestError where a folder holds another
+    run than the one it is to hold, or a run was asked to stop."""
+    command.asked.require_something()
+    if "RANK" in os.environ:
+        raise RequestError(
+            "python -m train.ablate trains one run after the other in one process; start it alone."
+        )
+    rows = []
+    for cell in command.cells():
+        found = [_scored(cell, seed, command) for seed in command.seeds]
+        images = cell.config.images or len(open_source(*cell.data, channels=cell.config.model.channels))
+        rows.append(Row(cell, [one for one, _ in found], found[0][1], images))
+        _write(command, rows)
+    return rows
+
+
+def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], int]:
+    """The scores of one run and how many parameters its backbone has; trained first where it is not."""
+    run = command.out / "runs" / f"{cell.folder}-seed{seed}"
+    config = completed(replace(cell.config, seed=seed), default_device())
+    path = run / SCORES
+    begun = (run / CONFIG).exists()
+    if begun and from_json(RunConfig, (run / CONFIG).read_text(encoding="utf-8")) != config:
+        raise RequestError(f"{run} holds a run with other values; choose another --out, or remove it.")
+    asked = json.loads(json.dumps(asdict(command.asked), default=str))
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["asked"] == asked:
+            return kept["scores"], kept["parameters"]
+    if checkpoint.last_step(run) < config.steps:
+        log.info("%s, seed %d", cell.name, seed)
+        pretrain(config, cell.data, run, resume=begun)
+    if checkpoint.last_step(run) < config.steps:
+        raise RequestError(f"{run} was asked to stop; the same command goes on.")
+    model = load_model(run)
+    found = scores(model, command.asked, config.augment.global_size, run / "features")
+    write_results(path, {"asked": asked, "scores": found, "parameters": model.source.parameters})
+    return found, model.source.parameters
+
+
+def _write(command: Command, rows: Sequence[Row]) -> None:
+    names = list(rows[0].scores[0])
+    results = {
+        "grid": command.grid,
+        "recipe": command.recipe,
+        "seeds": command.seeds,
+        "rows": [
+            {
+                "cell": row.cell.name,
+                "images": row.images,
+                "parameters": row.parameters,
+                "scores": row.scores,
+                "means": {name: row.mean(name) for name in names},
+                "deviations": {name: row.deviation(name) for name in names},
+            }
+            for row in rows
+        ],
+    }
+    write_results(command.out / "results.json", results)
+
+
+def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
+    """The table, the mean over seeds ± the deviation between them: a line for each cell, or for each score where these
+    are more."""
+    table = [["", *names]]
+    table += [[row.cell.name, *(f"{row.mean(name):.3f} ±{row.deviation(name):.3f}" for name in names)] for row in rows]
+    if len(names) > len(rows):
+        table = list(zip(*table, strict=True))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in table
+    ]
+    told = f"± is the deviation between {seeds} seeds." if seeds > 1 else "One seed: differences may be chance."
+    return "\n".join([*(line.rstrip() for line in lines), "", told])
+
+
+def main(words: list[str]) -> int:
+    """What `python -m train.ablate` does with its command line; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        recipe = recipes.recipe(recipe_name(words))
+        chosen = replace(recipe, log=replace(recipe.log, snapshots=False))
+        waiting = Command(tyro.MISSING, tyro.MISSING, config=chosen)
+        command = tyro.cli(Command, prog="python -m train.ablate", args=words, default=waiting)
+        if not torch.cuda.is_available():
+            keep_freed_memory()
+        rows = ablate(command)
+        names = command.shown(rows)
+        told = f"Written to {command.out / 'results.json'}."
+        if command.grid == "scaling":
+            told += f" Drawn into {draw_scaling(rows, names, command.out)}."
+        print(f"{as_text(rows, names, len(command.seeds))} {told}")
+    except DinoError as error:
+        print(f"python -m train.ablate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

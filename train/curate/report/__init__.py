@@ -1,0 +1,1 @@
+"""The report of a curation: one page that stands by itself."""

@@ -1,0 +1,1 @@
+"""Self-distillation: a student, its teacher, their heads, and the objective between them."""

@@ -1,0 +1,42 @@
+"""What the training loop asks of the networks it trains, whoever teaches them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from core import VisionTransformer
+from train.config import RunConfig
+from train.method.heads import PrototypeHead
+from train.method.objective import Batch, Term
+from train.method.student_teacher import StudentTeacher
+
+
+class Learning(Protocol):
+    """A module (its parameters and buffers are what a checkpoint holds) that knows its own loss.
+
+    `train.method.student_teacher.StudentTeacher` learns from its own running mean, `train.method.distillation.Distillation` from a
+    frozen model.
+    """
+
+    def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
+        """The weighted terms whose sum is descended; the same names in every step."""
+
+    def update_teacher(self, momentum: float) -> None:
+        """Move every running mean towards what it is the mean of."""
+
+    def trained(self) -> Iterator[tuple[str, nn.Module]]:
+        """The sub-networks that learn, each of which has its gradient clipped by itself."""
+
+    def pairs(self) -> list[StudentTeacher]:
+        """Every student with its running mean."""
+
+    def backbones(self) -> list[VisionTransformer]:
+        """All of them, frozen ones too: what is sharded and compiled."""
+
+    def heads(self) -> list[PrototypeHead]: ...
+
+    def exported(self) -> dict[Path, VisionTransformer]:
+        """The backbones a run leaves behind, by their folders within that of the run; the first is the run's own."""

@@ -1,0 +1,209 @@
+"""One step's loss: what the teacher says, what the student says, and the terms between them.
+
+B images, G = 2 global crops, L local crops, N patches of a global crop, M masked patches, K prototypes, D width.
+Crops lie crop after crop: rows 0..B−1 are the first crops of all images, rows B..2B−1 the second.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from core import RequestError, Tokens
+from train.dist import first_row, gather_rows
+from train.losses import SoftmaxCentring, dino_cross_entropy, gram, ibot_cross_entropy, koleo, sinkhorn_knopp
+from train.method.network import Network
+
+
+class Batch(NamedTuple):
+    """What one step sees.
+
+    `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks` [2B, N]
+    bool, True where the student sees the mask token. `local_crops` may be empty. `indices` [B] int64 are the images'
+    places in the source, where somebody asks for them.
+    """
+
+    global_crops: Tensor
+    local_crops: Tensor
+    masks: Tensor
+    indices: Tensor = torch.empty(0, dtype=torch.int64)
+
+    @property
+    def images(self) -> int:
+        return len(self.global_crops) // 2
+
+    @property
+    def locals_per_image(self) -> int:
+        return len(self.local_crops) // self.images
+
+
+class Term(NamedTuple):
+    """A part of what is descended, by the name it is logged under."""
+
+    name: str
+    value: Tensor
+
+
+class Losses(NamedTuple):
+    """The weighted terms; their sum is what the student descends."""
+
+    dino_local: Tensor
+    dino_global: Tensor
+    ibot: Tensor
+    koleo: Tensor
+    gram: Tensor | None = None
+    """In a phase that anchors the relations between patches."""
+
+    def total(self) -> Tensor:
+        return sum(value for _, value in self.terms())
+
+    def terms(self, before: str = "") -> list[Term]:
+        return [Term(before + name, value) for name, value in self._asdict().items() if value is not None]
+
+
+class Pair(Protocol):
+    """A student and a teacher with heads of one size, and the running means that softmax centring subtracts."""
+
+    student: Network
+    teacher: Network
+    cls_centring: SoftmaxCentring
+    patch_centring: SoftmaxCentring
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Weights and temperatures of the terms (Oquab et al. 2023, table 16)."""
+
+    dino_weight: float = 1.0
+    ibot_weight: float = 1.0
+    koleo_weight: float = 0.1
+    koleo_images: int = 0
+    """Images that KoLeo compares with one another: groups of so many of what all ranks compute at once, 0 for all of it.
+    The reference compares those of each GPU."""
+    gram_weight: float = 0.0
+    """Of the relations between patches, held to those of the teacher as it was when the phase began (DINOv3: 2)."""
+    gram_scale: int = 2
+    """How many times as large that teacher sees the global crops, whose finer patches are then pooled (DINOv3: 2)."""
+    student_temperature: float = 0.1
+    centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
+    """How the teacher's logits become targets that do not collapse."""
+
+
+class TeacherTargets(NamedTuple):
+    """`cls` [2, B, K]: targets of the two global crops; `patches` [M, K']: those of the masked patches."""
+
+    cls: Tensor
+    patches: Tensor
+
+
+@torch.no_grad()
+def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: ObjectiveConfig) -> TeacherTargets:
+    """What the teacher, seeing the whole global crops, asks of the student."""
+    teacher = networks.teacher
+    centrings = networks.cls_centring, networks.patch_centring
+    tokens = teacher.backbone(batch.global_crops)
+    cls = balanced(teacher.dino_head(tokens.cls, exact=True), temperature, config, centrings[0])
+    patch_logits = teacher.patch_head(tokens.patches[batch.masks], exact=True)
+    patches = balanced(patch_logits, temperature, config, centrings[1])
+    return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
+
+
+def balanced(logits: Tensor, temperature: float, config: ObjectiveConfig, centring: SoftmaxCentring) -> Tensor:
+    """Targets [M, K] float32 of a teacher's logits [M, K], by the configured way."""
+    return (centring if config.centring == "softmax" else sinkhorn_knopp)(logits, temperature)
+
+
+def losses(
+    networks: Pair,
+    batch: Batch,
+    targets: TeacherTargets,
+    config: ObjectiveConfig,
+    drop_rate: float = 0.0,
+    generator: torch.Generator | None = None,
+    anchor: Tensor | None = None,
+) -> Losses:
+    """The terms of the objective for a batch, as the reference weighs them.
+
+    `drop_rate` is the student's stochastic depth, drawn from `generator`; `anchor` [2B, N, D] float are the patches of
+    an earlier teacher, whose relations the student is held to.
+    """
+    packed = student_tokens(networks.student, batch, drop_rate, generator)
+    found = compared(networks.student, packed, batch, batch.masks, targets, config)
+    if anchor is None:
+        return found
+    return found._replace(gram=config.gram_weight * gram(packed[0].patches, anchor))
+
+
+def student_tokens(
+    student: Network, batch: Batch, drop_rate: float = 0.0, generator: torch.Generator | None = None
+) -> list[Tokens]:
+    """Tokens of the global crops, masked, and of the local ones where there are any, in one packed pass."""
+    crops, masks = [batch.global_crops], [batch.masks]
+    if len(batch.local_crops):
+        crops.append(batch.local_crops)
+        masks.append(None)
+    return student.backbone.forward_packed(crops, masks, drop_rate=drop_rate, generator=generator)
+
+
+def compared(
+    student: Network,
+    packed: list[Tokens],
+    batch: Batch,
+    asked: Tensor,
+    targets: TeacherTargets,
+    config: ObjectiveConfig,
+) -> Losses:
+    """The terms of what the student says, `packed`, against the targets; `asked` [2B, N] bool: iBOT's patches.
+
+    Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2.
+    """
+    images = batch.images
+    global_cls = packed[0].cls
+    logits = student.dino_head(torch.cat([tokens.cls for tokens in packed]))
+    global_logits, local_logits = logits.split([2 * images, len(logits) - 2 * images])
+    pairs = 2 * batch.locals_per_image + 2
+
+    across = targets.cls.flip(0).flatten(0, 1)  # each global crop against the other one's target
+    dino_global = dino_cross_entropy(global_logits[None], across[None], config.student_temperature) * 2 / pairs
+    dino_local = global_logits.new_zeros(())
+    if len(local_logits):
+        by_crop = local_logits.unflatten(0, (-1, images))
+        dino_local = dino_cross_entropy(by_crop, targets.cls, config.student_temperature) / pairs
+
+    weights = (1 / asked.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(asked)[asked]
+    ibot = ibot_cross_entropy(
+        student.patch_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
+    )
+    spread = sum(_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
+    return Losses(
+        config.dino_weight * dino_local,
+        config.dino_weight * dino_global,
+        config.ibot_weight * ibot,
+        config.koleo_weight * spread,
+    )
+
+
+def _spread(cls: Tensor, group: int) -> Tensor:
+    """KoLeo of this rank's images [B, D] in groups of `group` over all ranks, 0 for one; zero where it is of one image."""
+    if group and len(cls) % group == 0:
+        return torch.stack([koleo(part) for part in cls.split(group)]).mean()
+    everyone, first = gather_rows(cls), first_row(len(cls))
+    if group:
+        start = first // group * group
+        everyone, first = everyone[start : start + group], first - start
+    return koleo(cls, everyone, first) if len(everyone) > 1 else cls.new_zeros(())
+
+
+def require_groups(group: int, images: int, ranks: int) -> None:
+    """RequestError where KoLeo's groups of `group` cannot be made of the `images` that each rank computes at once.
+
+    A group lies within a rank, or is of whole ranks' images.
+    """
+    if group < 0 or group == 1:
+        raise RequestError(f"objective.koleo_images is {group}; KoLeo compares 2 images or more, with 0 all there are.")
+    if group and group < images * ranks and images % group and group % images:
+        raise RequestError(
+            f"KoLeo's groups of {group} images (objective.koleo_images) cannot be made of the {images} that each of "
+            f"{ranks} ranks computes at once: choose a divisor or a multiple of {images}, or 0 for all."
+        )

@@ -1,0 +1,98 @@
+"""Two networks of one shape: the student that learns, and the teacher that is its running mean."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core import VisionTransformer, ViTConfig
+from train.config import HeadConfig, RunConfig
+from train.losses import SoftmaxCentring
+from train.method.heads import PrototypeHead
+from train.method.network import Network
+from train.method.objective import Batch, Term, losses, teacher_targets
+
+
+class StudentTeacher(nn.Module):
+    """Both networks. The teacher has no gradients and starts equal to the student.
+
+    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `anchor` is
+    the teacher's backbone as it was when a phase with a Gram term began, frozen; None in other phases.
+    """
+
+    def __init__(self, student: Network):
+        super().__init__()
+        self.student = student
+        self.teacher = copy.deepcopy(student).requires_grad_(False).eval()
+        self.cls_centring = SoftmaxCentring(len(student.dino_head.last_layer.weight_v))
+        self.patch_centring = SoftmaxCentring(len(student.patch_head.last_layer.weight_v))
+        self.anchor: VisionTransformer | None = None
+
+    def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
+        """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
+        objective = config.objective
+        targets = teacher_targets(self, batch, temperature, objective)
+        anchor = None if self.anchor is None else self._anchor_patches(batch.global_crops, objective.gram_scale)
+        return losses(self, batch, targets, objective, config.optim.drop_rate, generator, anchor).terms()
+
+    def set_anchor(self) -> None:
+        """Keep the teacher's backbone as it is now, for the Gram term."""
+        self.anchor = copy.deepcopy(self.teacher.backbone)
+
+    @torch.no_grad()
+    def _anchor_patches(self, crops: Tensor, scale: int) -> Tensor:
+        """What the anchor says of each patch [2B, N, D], seeing the crops `scale` times as large and pooling."""
+        grid = crops.shape[-1] // self.anchor.config.patch
+        if scale > 1:
+            crops = F.interpolate(crops, scale_factor=scale, mode="bicubic")
+        fine = self.anchor(crops).patches.float().mT.unflatten(2, (grid * scale, grid * scale))
+        return F.avg_pool2d(fine, scale).flatten(2).mT
+
+    @torch.no_grad()
+    def update_teacher(self, momentum: float) -> None:
+        """teacher ← momentum · teacher + (1 − momentum) · student, in the parameters' own precision."""
+        move_towards(self.teacher, self.student, momentum)
+
+    def trained(self) -> Iterator[tuple[str, nn.Module]]:
+        """The sub-networks that learn, each of which has its gradient clipped by itself."""
+        return self.student.named_children()
+
+    def pairs(self) -> list["StudentTeacher"]:
+        return [self]
+
+    def backbones(self) -> list[VisionTransformer]:
+        anchor = [] if self.anchor is None else [self.anchor]
+        return [self.student.backbone, self.teacher.backbone, *anchor]
+
+    def heads(self) -> list[PrototypeHead]:
+        return [head for network in (self.student, self.teacher) for head in network.heads]
+
+    def exported(self) -> dict[Path, VisionTransformer]:
+        """The backbones a run leaves behind, by their folders within that of the run."""
+        return {Path(): self.teacher.backbone}
+
+
+@torch.no_grad()
+def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
+    """mean ← momentum · mean + (1 − momentum) · learner, parameter by parameter."""
+    pairs = zip(mean.parameters(), learner.parameters(), strict=True)
+    means, learners = zip(*pairs, strict=True)
+    torch._foreach_lerp_(list(means), list(learners), 1 - momentum)
+
+
+def build(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
+    """A student and its teacher, freshly initialised."""
+    backbone = VisionTransformer(model)
+    return StudentTeacher(Network(backbone, *both_heads(model.width, heads)))
+
+
+def both_heads(width: int, config: HeadConfig) -> tuple[PrototypeHead, PrototypeHead | None]:
+    """DINO's and iBOT's head on features of one width, freshly initialised; None for iBOT's where they are tied."""
+    prototypes = config.train_magnitudes, config.prototype_std
+    dino = PrototypeHead(width, config.dino_prototypes, config.hidden, config.bottleneck, *prototypes)
+    if config.tied:
+        return dino, None
+    return dino, PrototypeHead(width, config.ibot_prototypes, config.hidden, config.patch_bottleneck, *prototypes)

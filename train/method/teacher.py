@@ -1,0 +1,104 @@
+"""A frozen model to learn from: any that `core.load_model` opens, with its heads where its run kept them.
+
+B images, D width of the teacher, h w its patch grid, N = h·w.
+"""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core import VisionTransformer, load_model
+from core.records.runs import CONFIG, find_backbone, stored_step
+from train import checkpoint
+from train.config import HeadConfig, RunConfig, from_json
+from train.method.heads import PrototypeHead
+from train.method.student_teacher import both_heads
+
+log = logging.getLogger(__name__)
+
+
+class Heads(nn.Module):
+    """DINO's and iBOT's head on features of one width; one for both where they are tied."""
+
+    def __init__(self, width: int, config: HeadConfig):
+        super().__init__()
+        self.dino_head, self.ibot_head = both_heads(width, config)
+
+    @property
+    def patch_head(self) -> PrototypeHead:
+        """The head that reads patches."""
+        return self.dino_head if self.ibot_head is None else self.ibot_head
+
+
+class FrozenTeacher(NamedTuple):
+    """A backbone without gradients; `heads` is None where they were not kept, as for all released models."""
+
+    backbone: VisionTransformer
+    heads: Heads | None
+    head_config: HeadConfig | None
+
+
+class Seen(NamedTuple):
+    """What a teacher says of global crops: `cls` [2B, D], `patches` [2B, N, D] on its own grid, float32."""
+
+    cls: Tensor
+    patches: Tensor
+
+
+def frozen_teacher(name: str) -> FrozenTeacher:
+    """The model of that name on the CPU, and the heads it was trained with. Raises as `core.load_model` does.
+
+    Heads are found where `name` is a run folder that still holds the checkpoint its backbone was exported with.
+    """
+    backbone = load_model(name, device="cpu").requires_grad_(False)
+    return FrozenTeacher(backbone, *_kept_heads(Path(name)))
+
+
+def _kept_heads(run: Path) -> tuple[Heads, HeadConfig] | tuple[None, None]:
+    path = run / CONFIG
+    if not path.is_file() or not checkpoint.steps_saved(run):
+        return None, None
+    step, config = stored_step(find_backbone(run)), from_json(RunConfig, path.read_text(encoding="utf-8"))
+    if step not in checkpoint.steps_saved(run):
+        log.warning("%s keeps no checkpoint of step %s, so its heads are learned anew.", run, step)
+        return None, None
+    heads = Heads(config.model.width, config.heads).requires_grad_(False)
+    within = "students.main.teacher." if config.distillation.teacher else "teacher."
+    checkpoint.load_part(run, step, heads, within)
+    return heads, config.heads
+
+
+def own_side(size: int, patch: int) -> int:
+    """The side at which a teacher looks at crops of `size` pixels: the nearest multiple of its patch.
+
+    >>> own_side(224, 14), own_side(96, 14), own_side(5, 14)
+    (224, 98, 14)
+    """
+    return max(round(size / patch), 1) * patch
+
+
+@torch.no_grad()
+def look(backbone: VisionTransformer, crops: Tensor) -> Seen:
+    """What a backbone says of crops [2B, C, S, S] at the multiple of its patch that is nearest to their size."""
+    own = own_side(crops.shape[-1], backbone.config.patch)
+    if own != crops.shape[-1]:
+        crops = F.interpolate(crops.float(), size=(own, own), mode="bicubic", antialias=True)
+    tokens = backbone(crops)
+    return Seen(tokens.cls.float(), tokens.patches.float())
+
+
+def on_grid(patches: Tensor, side: int) -> Tensor:
+    """Patches [n, N, D] of a square grid at the positions of a grid of `side` × `side`, [n, side², D], bilinear.
+
+    >>> on_grid(torch.tensor([[[0.0], [1.0], [0.0], [1.0]]]), 1)
+    tensor([[[0.5000]]])
+    """
+    own = round(patches.shape[1] ** 0.5)
+    if own == side:
+        return patches
+    square = patches.unflatten(1, (own, own)).permute(0, 3, 1, 2)
+    return F.interpolate(square, size=(side, side), mode="bilinear", antialias=True).flatten(2).mT

@@ -1,0 +1,77 @@
+"""`python -m train.world.gallery --out assets/gallery`: the rendered pictures that ship with the app.
+
+    DIR/
+    ├── CATEGORY/NAME.webp   three pictures of each category in each domain
+    └── table.json           for each: file, category, family, domain, seed
+
+Their seeds are below those that models are judged by, and `python -m train.world` makes the same from them.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from core import DinoError, RequestError
+from train.world import CATEGORIES, DOMAINS
+from train.world.write import write_world
+
+EACH = 3
+"""Pictures of a category in a domain: 240 in all, 2 to 3 MB."""
+SIZE = 224
+SEED = 900_000_000
+"""Far above the seeds that a training set takes, so that no shipped picture was trained on."""
+COLUMNS = ("file", "category", "family", "domain", "seed")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Render the gallery: every category in every domain, three times."""
+
+    out: Path
+    """The folder to make; it must not hold anything yet."""
+    seed: int = SEED
+    workers: int = 1
+    """Processes that draw."""
+
+
+def write_gallery(out: Path, seed: int = SEED, workers: int = 1, each: int = EACH) -> int:
+    """Write the gallery's pictures and its table; how many there are.
+
+    Raises RequestError where `out` holds something already.
+    """
+    import pyarrow.parquet as parquet
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(f"{out} exists and is not an empty folder; choose another --out, or remove it first.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
+        world = Path(made) / "world"
+        if out.exists():
+            out.rmdir()
+        count = write_world(world, len(CATEGORIES) * len(DOMAINS) * each, SIZE, seed, domains=DOMAINS, workers=workers)
+        rows = parquet.read_table(world / "truth.parquet", columns=list(COLUMNS)).to_pylist()
+        lines = ",\n".join(json.dumps(row) for row in rows)
+        (world / "images" / "table.json").write_text(f"[\n{lines}\n]\n", "utf-8")
+        shutil.move(world / "images", out)
+    return count
+
+
+def main(words: list[str]) -> int:
+    """What the command does with its command line; the exit status."""
+    command = tyro.cli(Command, args=words, prog="python -m train.world.gallery")
+    try:
+        made = write_gallery(command.out, command.seed, command.workers)
+    except DinoError as error:
+        print(f"python -m train.world.gallery: {error}", file=sys.stderr)
+        return 2
+    print(f"{made} pictures in {command.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
