@@ -4,7 +4,6 @@ The prop is {"pictures": as on the stage, "columns": [{"title", "about", "geomet
 "covered"}}, "features", "view"}, ...]}; features and view as on the stage, each column's own.
 """
 
-import html
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from core import RequestError
 from core.analysis.steady import turned
 from core.records.runs import SNAPSHOTS, scores_path, stored_step
 from core.records.scores import Score, Scores, read_scores
+from core.templates import html, render
 from core.weights.load import SHIPPED, ModelSource
 
 log = logging.getLogger(__name__)
@@ -110,38 +110,36 @@ def table(models: Sequence[Loaded]) -> str:
     """The emergence scale for several models side by side, as HTML; what to do where none has been measured."""
     found = [scores_of(model.source) for model in models]
     if not any(found):
-        return f'<p class="hint">{html.escape(NO_SCORES).replace("`", "")}</p>'
+        return html('<p class="hint">{{ words }}</p>', words=NO_SCORES.replace("`", ""))
     by_key: dict[str, Score] = {row.key: row for scores in found if scores for row in scores.rows}
     baselines = list(dict.fromkeys(name for row in by_key.values() for name in row.baselines))
-    names = [model.source.title for model in models] + baselines + ["chance"]
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    lines = [
-        f"<tr><th title='{html.escape(row.asks)}'>{html.escape(MEASURES.get(key, row.title))} {'↑' if row.rises else '↓'}</th>"
-        + "".join(_cells(key, found))
-        + "".join(
-            f"<td>{row.baselines[name].value:.3f}</td>" if name in row.baselines else "<td>–</td>" for name in baselines
-        )
-        + f"<td>{row.chance:.3f}</td></tr>"
+    rows = [
+        {
+            "title": MEASURES.get(key, row.title),
+            "asks": row.asks,
+            "rises": row.rises,
+            "cells": list(_cells(key, found)),
+            "baselines": [row.baselines[name].value if name in row.baselines else None for name in baselines]
+            + [row.chance],
+        }
         for key, row in by_key.items()
     ]
-    pictures = {tuple(scores.pictures.items()) for scores in found if scores}
-    note = "↑ more is better, ↓ less is. ± is half of the interval that covers 95 % of resampled pictures; the best is bold."
-    if len(pictures) > 1:
-        note += " These were measured on different pictures, so that small differences mean nothing."
-    return (
-        f'<div class="scores-frame"><table class="scores"><thead><tr><th></th>{head}</tr></thead>'
-        f'<tbody>{"".join(lines)}</tbody></table></div><p class="hint">{note}</p>'
+    return render(
+        Path(__file__).with_name("comparing.html.j2"),
+        names=[model.source.title for model in models] + baselines + ["chance"],
+        rows=rows,
+        differ=len({tuple(scores.pictures.items()) for scores in found if scores}) > 1,
     )
 
 
-def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[str]:
+def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[dict | None]:
+    """{"value", "half", "best"} of a measure for each model, `half` of its interval; None where it was not measured."""
     rows = [next((row for row in scores.rows if row.key == key), None) if scores else None for scores in found]
     values = [row.reading.value for row in rows if row]
     best = (max if next(row for row in rows if row).rises else min)(values)
     for row in rows:
-        if row is None:
-            yield "<td>–</td>"
-            continue
-        half = (row.reading.high - row.reading.low) / 2
-        strong = ' class="best"' if len(values) > 1 and row.reading.value == best else ""
-        yield f"<td{strong}>{row.reading.value:.3f} <small>±{half:.3f}</small></td>"
+        yield row and {
+            "value": row.reading.value,
+            "half": (row.reading.high - row.reading.low) / 2,
+            "best": len(values) > 1 and row.reading.value == best,
+        }

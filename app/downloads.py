@@ -21,6 +21,7 @@ from app.models import Loaded
 from app.session import SOFT_EDGE, Settings
 from core.analysis.foreground import cut_out, refine_mask
 from core.analysis.render import onto_picture
+from core.encoding import picture_bytes
 
 
 def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
@@ -116,9 +117,7 @@ def _stems(encoded: Encoded) -> list[str]:
 
 
 def _png(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=3)
-    return stream.getvalue()
+    return picture_bytes(image, "PNG", compress_level=3)
 
 
 def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:

@@ -1,17 +1,15 @@
 """What is painted, in the form the browser's components take."""
 
-import io
 from collections.abc import Sequence
 
 import gradio as gr
-from PIL import Image
 
 from app import handlers, stage
-from app.compact import base64_of
 from app.engine import Engine, Item
 from app.handlers import Screen
 from app.models import Loaded
 from app.session import Settings, Tray
+from core.encoding import picture_address
 
 
 def empty_stage() -> gr.HTML:
@@ -67,7 +65,7 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
             "name": picture.name,
             "thumb": engine.painted.recall(
                 ("thumb", picture.digest),
-                lambda picture=picture: thumbnail_uri(handlers.thumbnail(engine, tray, picture)),
+                lambda picture=picture: picture_address(handlers.thumbnail(engine, tray, picture), "JPEG", quality=85),
             ),
             "selected": picture.id in tray.selected,
         }
@@ -87,9 +85,3 @@ def pictures_sent(
         return stage.pictures_prop(list(map(stage.StagePicture, ids, names, images, geometries)))
 
     return engine.painted.recall(("pictures", key), make)
-
-
-def thumbnail_uri(image: Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64_of(stream.getvalue())}"

@@ -1,10 +1,11 @@
 """Sentences with numbers and names in them."""
 
-import html
 import re
+from html import escape
 
 from app.models import Loaded
 from app.session import Settings
+from core.templates import html
 from core.weights.load import ModelSource
 
 
@@ -22,7 +23,7 @@ def chip(source: ModelSource) -> str:
 
 def banner(note: str) -> str:
     """A note about a model as HTML: on a phone one line of it, and all of it for whoever opens it."""
-    return f"<details><summary>{html.escape(note)}</summary></details>"
+    return html("<details><summary>{{ note }}</summary></details>", note=note)
 
 
 def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
@@ -36,7 +37,7 @@ def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
 
 def plain(text: str) -> str:
     """Text as Markdown that means nothing but itself: names of files may hold anything."""
-    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", html.escape(text))
+    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", escape(text))
 
 
 def lapse(seconds: float) -> str:

@@ -15,7 +15,6 @@ A component's JavaScript (`static/`) keeps its own DOM and reads its props; Pyth
   their help button in `#help`.
 """
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app.compact import base64_of, compact
 from core import RequestError
+from core.analysis.compact import compact
+from core.encoding import base64_of, picture_address
 from core.features import FeatureMap, Geometry
 
 STATIC = Path(__file__).parent / "static"
@@ -233,7 +233,7 @@ def _source(*names: str) -> str:
 
 def png_uri(layer: np.ndarray) -> str:
     """A layer [h, w, C] or [h, w] uint8 as an address that holds the whole picture, without loss."""
-    return _uri(Image.fromarray(layer), "PNG")
+    return picture_address(layer, "PNG")
 
 
 def _picture(picture: StagePicture) -> dict:
@@ -250,11 +250,5 @@ def _picture(picture: StagePicture) -> dict:
         "rows": geometry.rows,
         "columns": geometry.columns,
         "covered": [left / width, top / height, right / width, bottom / height],
-        "uri": _uri(small, "JPEG", quality=88),
+        "uri": picture_address(small, "JPEG", quality=88),
     }
-
-
-def _uri(image: Image.Image, kind: str, **options) -> str:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64_of(stream.getvalue())}"

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.compact import base64_of
 from app.engine import Item
 from app.lessons import MEASURES
 from app.memory import Memory
 from app.stage import StagePicture, pictures_prop
 from core import ModelError, load_model
+from core.encoding import base64_of
 from core.errors import RequestError
 from core.records.moment import Moment, look, with_steady_colours
 from core.records.runs import ACCOUNT, METRICS, read_metrics, scores, snapshots, stored_config

@@ -1,8 +1,9 @@
 """A tour for a class: six steps on the sample pictures, each a sentence to read, a thing to try, and where it is."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from core.templates import html
 
 SCRIPT = Path(__file__).parent / "static" / "tour.js"
 
@@ -68,5 +69,8 @@ STOPS = (
 
 def tour_script() -> str:
     """The tour as a script for the page's head; `window.dinoscope.tour()` opens it."""
-    stops = json.dumps([asdict(stop) for stop in STOPS]).replace("<", "\\u003c")
-    return f"<script>(() => {{ const STOPS = {stops};\n{SCRIPT.read_text('utf-8')} }})();</script>"
+    return html(
+        "<script>(() => { const STOPS = {{ stops | tojson }};\n{{ script | safe }} })();</script>",
+        stops=[asdict(stop) for stop in STOPS],
+        script=SCRIPT.read_text("utf-8"),
+    )

@@ -33,7 +33,8 @@ Prepared = tuple[Tensor, Geometry]
 class Export:
     """Write the features of pictures to files: what a DINOv2 says of every patch, and of the whole.
 
-    IMAGES are picture files, folders (searched all the way down) and lists of either (@list.txt, a path a line).
+    IMAGES are picture files, folders (searched all the way down, hidden ones left out) and lists of either (@list.txt,
+    a path a line, relative to the list's own folder; lines that begin with # are skipped).
 
         python -m core.export photos --model dinov2-small --out features
         python -m core.export @list.txt --model dinov2-base-reg --out features --features cls --format parquet
@@ -49,7 +50,7 @@ class Export:
     model: str = "embedded"
     """embedded, untrained, dinov2-{small,base,large,giant} with or without -reg, hf:owner/name, or a path."""
     list: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A file that names one picture or folder a line; the same as @FILE."""
+    """A file that names one picture or folder a line, relative to its own folder; the same as @FILE."""
     features: Which = "both"
     """What to write: the patches, the cls token, or both."""
     layer: int = -1

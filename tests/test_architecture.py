@@ -22,7 +22,20 @@ ROOMS = (
 STABLE_NAMES = {"core.analysis.retrieval"}
 """Modules that only pass on what lives in a room above; nothing of the project imports them."""
 FORBIDDEN_NAMES = {"utils", "misc", "common", "helpers", "legacy"}
-HEAVY = ("gradio", "train", "app", "xformers", "transformers", "umap", "sklearn", "skimage", "scipy", "faiss", "plotly")
+HEAVY = (
+    "gradio",
+    "train",
+    "app",
+    "xformers",
+    "transformers",
+    "umap",
+    "sklearn",
+    "skimage",
+    "scipy",
+    "faiss",
+    "plotly",
+    "jinja2",
+)
 
 
 def imports_of(module):

@@ -19,7 +19,6 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
@@ -31,7 +30,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from core import DinoError, VisionTransformer
-from train.dist import wait
+from train.dist import leads, wait
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +60,14 @@ def save(
     """
     final = run / "checkpoints" / f"step-{step:08}"
     partial = final.with_suffix(".part")
-    if _leads():
+    if leads():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     wait()
     weights, moments = get_state_dict(networks, optimisers)
     with _one_process_is_meant():
         dcp.save({"networks": weights, "optimiser": moments, "extra": extra}, checkpoint_id=partial)
-    if _leads():
+    if leads():
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
@@ -83,7 +82,7 @@ def whole(backbone: VisionTransformer) -> VisionTransformer | None:
     """A copy of a backbone on the CPU, on the rank that writes; None on others. Every rank calls it."""
     everything = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(backbone, options=everything)
-    if not _leads():
+    if not leads():
         return None
     with torch.device("meta"):
         model = VisionTransformer(backbone.config)
@@ -135,10 +134,6 @@ def _one_process_is_meant() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
-
-
-def _leads() -> bool:
-    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def _flush(folder: Path) -> None:

@@ -40,6 +40,16 @@ def join(device: str | None = None, group_of_one: bool = False) -> World:
     return World(dist.get_rank(), dist.get_world_size(), place)
 
 
+def distributed() -> bool:
+    """Whether there are other processes than this one."""
+    return dist.is_initialized() and dist.get_world_size() > 1
+
+
+def leads() -> bool:
+    """`World.leads`, where no world is at hand."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
 def leave() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
@@ -64,9 +74,7 @@ class _GatherRows(torch.autograd.Function):
 
 def gather_rows(rows: Tensor) -> Tensor:
     """The rows [B, D] of all ranks, [size·B, D] in rank order, with gradients that flow back to their ranks."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return rows
-    return _GatherRows.apply(rows)
+    return _GatherRows.apply(rows) if distributed() else rows
 
 
 def first_row(rows: int) -> int:
@@ -74,11 +82,29 @@ def first_row(rows: int) -> int:
     return dist.get_rank() * rows if dist.is_initialized() else 0
 
 
-def average(values: Tensor) -> Tensor:
-    """The mean of `values` over ranks, on every rank."""
-    if dist.is_initialized() and dist.get_world_size() > 1:
+def total(values: Tensor) -> Tensor:
+    """`values`, overwritten by their sum over ranks, on every rank."""
+    if distributed():
         dist.all_reduce(values)
-        values /= dist.get_world_size()
+    return values
+
+
+def largest(values: Tensor) -> Tensor:
+    """`values`, overwritten by their maximum over ranks, on every rank."""
+    if distributed():
+        dist.all_reduce(values, dist.ReduceOp.MAX)
+    return values
+
+
+def average(values: Tensor) -> Tensor:
+    """`values`, overwritten by their mean over ranks, on every rank."""
+    return total(values).div_(dist.get_world_size()) if distributed() else values
+
+
+def from_first(values: Tensor) -> Tensor:
+    """`values`, overwritten by those of the rank that leads, on every rank."""
+    if distributed():
+        dist.broadcast(values, 0)
     return values
 
 

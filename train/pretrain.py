@@ -132,7 +132,8 @@ class Command:
     """
 
     data: tuple[Path, ...]
-    """Folders of images, list files (.txt, .csv), tar shards (.tar), Parquet files (.parquet)."""
+    """Folders of images, list files (.txt, .csv: a path a line, relative to the list), tar shards (.tar), Parquet files
+    (.parquet)."""
     out: Path
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()

@@ -8,8 +8,8 @@ import numpy as np
 
 from app.atlas.colours import Colouring
 from app.atlas.points import Atlas
-from app.compact import base64_of
 from core.analysis.render import colourise
+from core.encoding import base64_of, data_address
 
 ABOUT = 64
 """Points the browser may ask about at once."""
@@ -38,7 +38,7 @@ def colours_prop(atlas: Atlas, token: str, colouring: Colouring) -> dict:
                 "name": entry.name,
                 "count": entry.count,
                 "medoid": -1 if entry.medoid is None else entry.medoid,
-                "uri": "" if entry.medoid is None else _uri(*atlas.thumbnail(entry.medoid)),
+                "uri": "" if entry.medoid is None else data_address(*atlas.thumbnail(entry.medoid)),
             }
         )
     return {
@@ -60,7 +60,7 @@ def about_point(atlas: Atlas, point: int) -> dict[str, str]:
         "name": atlas.names[point],
         "label": atlas.labels[point],
         "date": day(atlas.dates[point]),
-        "uri": _uri(*atlas.thumbnail(point)),
+        "uri": data_address(*atlas.thumbnail(point)),
     }
 
 
@@ -73,7 +73,3 @@ def day(seconds: float) -> str:
 
 def _hex(colour: Sequence[int]) -> str:
     return "#" + "".join(f"{int(value):02x}" for value in colour)
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64_of(data)}"

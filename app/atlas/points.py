@@ -4,7 +4,6 @@ n points, D width.
 """
 
 import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from app.models import Loaded
 from app.session import Picture, Tray
 from core import RequestError
 from core.collection.collection import Collection
+from core.encoding import picture_bytes
 from core.features import FeatureMap
 
 THUMBNAIL_SIDE = 96
@@ -161,6 +161,4 @@ def jpeg(image: Image.Image) -> tuple[str, bytes]:
     if max(small.size) < THUMBNAIL_SIDE / 2:
         factor = THUMBNAIL_SIDE / 2 / max(small.size)
         small = small.resize((max(round(side * factor), 1) for side in small.size), Image.Resampling.BICUBIC)
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=80)
-    return "image/jpeg", stream.getvalue()
+    return "image/jpeg", picture_bytes(small, "JPEG", quality=80)

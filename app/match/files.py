@@ -3,8 +3,6 @@
 Every function returns the path of a new file in a folder of its own under `folder`, which the server empties in time.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,8 @@ from app.downloads import provenance, write
 from app.match import sheet
 from app.match.handlers import MatchScreen, MatchSettings
 from app.models import Loaded
+from core.encoding import picture_bytes
+from core.tables import csv_bytes
 
 COLUMNS = ("reference", "picture", "reference_x", "reference_y", "picture_x", "picture_y", "score")
 
@@ -39,21 +39,15 @@ def points_json(folder: Path, screen: MatchScreen, settings: MatchSettings, mode
 
 
 def points_csv(folder: Path, screen: MatchScreen, settings: MatchSettings, model: Loaded) -> Path:
-    """A table of all matches, a row each, UTF-8 with the mark by which spreadsheets know it."""
-    stream = io.StringIO()
-    table = csv.writer(stream)
-    table.writerow(COLUMNS)
-    names = [cell(name) for name in screen.encoded.names]
-    for other, numbers in rows(screen):
-        table.writerow([names[screen.reference], names[other], *numbers])
-    return write(folder, "matches.csv", stream.getvalue().encode("utf-8-sig"))
+    """A table of all matches, a row each."""
+    names = screen.encoded.names
+    table = ([names[screen.reference], names[other], *numbers] for other, numbers in rows(screen))
+    return write(folder, "matches.csv", csv_bytes(COLUMNS, table))
 
 
 def picture_png(folder: Path, screen: MatchScreen, settings: MatchSettings, model: Loaded) -> Path:
     """The pictures on one sheet with what is shown of their matches."""
-    stream = io.BytesIO()
-    sheet.png(_sheet(screen, settings)).save(stream, "PNG")
-    return write(folder, "matches.png", stream.getvalue())
+    return write(folder, "matches.png", picture_bytes(sheet.png(_sheet(screen, settings)), "PNG"))
 
 
 def picture_svg(folder: Path, screen: MatchScreen, settings: MatchSettings, model: Loaded) -> Path:
@@ -66,11 +60,6 @@ def rows(screen: MatchScreen) -> Iterator[tuple[int, list[float]]]:
     for other, found in screen.pairs.items():
         for a, b, score in zip(found.points_a.tolist(), found.points_b.tolist(), found.scores.tolist(), strict=True):
             yield other, [*(round(value, 2) for value in (*a, *b)), round(score, 4)]
-
-
-def cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: a quote goes before what could begin one."""
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n") else text
 
 
 def _sheet(screen: MatchScreen, settings: MatchSettings) -> sheet.Sheet:

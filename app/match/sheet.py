@@ -3,7 +3,6 @@
 Positions on the sheet are (x, y) in its own pixels.
 """
 
-import io
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from app.compact import base64_of
 from core.analysis.matching import Matches
 from core.analysis.render import label_colours, onto_picture, place_colours
+from core.encoding import picture_address
 from core.features import Geometry
 
 TALL, GAP, CAPTION, MARGIN = 640, 48, 30, 16
@@ -165,9 +164,7 @@ def _on(box: tuple[float, float, float, float], share: np.ndarray) -> tuple[floa
 def _jpeg(image: Image.Image, tall: int) -> str:
     small = image.convert("RGB")
     small.thumbnail((4 * tall, tall))
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64_of(stream.getvalue())}"
+    return picture_address(small, "JPEG", quality=88)
 
 
 def hex_colour(colour: Sequence[int]) -> str:

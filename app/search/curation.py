@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from app.compact import base64_of
 from core import RequestError
+from core.encoding import data_address
 from core.records.curation import PAGE, Curation, Dropped, open_curation
 
 
@@ -40,4 +40,4 @@ def _item(one: Dropped) -> dict:
 
 
 def _uri(picture: bytes | None) -> str:
-    return f"data:image/webp;base64,{base64_of(picture)}" if picture else ""
+    return data_address("image/webp", picture) if picture else ""

@@ -1,7 +1,7 @@
 """Results as files: a table that no spreadsheet takes for formulas, and a contact sheet."""
 
-import csv
 import io
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from app.search.lettering import lettered
 from core.analysis.render import onto_picture
 from core.collection.collection import Collection, Hit
+from core.tables import csv_bytes
 
 COLUMNS = (
     "rank",
@@ -31,29 +32,18 @@ LETTER, LINE = 12, 15
 """Height of letters, and from one line of a long name to the next; all in pixels."""
 VEIL = 0.74
 """How dark the least alike place of a picture becomes, as on the page."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def table(hits: Sequence[Hit]) -> bytes:
-    """CSV in UTF-8 with a byte-order mark, which spreadsheets need to see other scripts; the box in pixels."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
-    for rank, hit in enumerate(hits, start=1):
+    """A CSV of the results in their order, the box in pixels."""
+
+    def row(rank: int, hit: Hit) -> list:
         record = hit.record
-        texts = [harmless(text) for text in (record.name, record.label, ", ".join(record.tags))]
+        texts = [record.name, record.label, ", ".join(record.tags)]
         box = [round(edge, 1) for edge in hit.place.box]
-        writer.writerow([rank, record.id, *texts, f"{hit.score:.4f}", *box, record.width, record.height, record.digest])
-    return stream.getvalue().encode("utf-8-sig")
+        return [rank, record.id, *texts, round(hit.score, 4), *box, record.width, record.height, record.digest]
 
-
-def harmless(text: str) -> str:
-    """Text that no spreadsheet computes: what begins like a formula gets an apostrophe before it.
-
-    >>> harmless("=1+1"), harmless("cat.png")
-    ("'=1+1", 'cat.png')
-    """
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return csv_bytes(COLUMNS, itertools.starmap(row, enumerate(hits, start=1)))
 
 
 def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6) -> Image.Image:

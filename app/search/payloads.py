@@ -1,16 +1,15 @@
 """What the Search tab's components are sent."""
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
 
 from app import handlers as page_handlers
 from app.engine import Engine
-from app.payloads import thumbnail_uri
 from app.search.handlers import Asked, Found
 from app.session import Tray
 from core.collection.collection import Collection, Hit, Record
+from core.encoding import base64_of, data_address, picture_address
 
 
 def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
@@ -21,7 +20,9 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
             "name": picture.name,
             "uri": engine.painted.recall(
                 ("query", picture.digest),
-                lambda picture=picture: thumbnail_uri(page_handlers.thumbnail(engine, tray, picture, 384)),
+                lambda picture=picture: picture_address(
+                    page_handlers.thumbnail(engine, tray, picture, 384), "JPEG", quality=85
+                ),
             ),
         }
         for picture in tray.chosen
@@ -40,7 +41,6 @@ def results_prop(collection: Collection, found: Found, *, told: str = "") -> dic
 
 def _item(collection: Collection, hit: Hit | Record) -> dict:
     record = hit.record if isinstance(hit, Hit) else hit
-    data = base64.b64encode(collection.thumbnail(record.id)).decode("ascii")
     item = {
         "id": record.id,
         "name": record.name,
@@ -48,7 +48,7 @@ def _item(collection: Collection, hit: Hit | Record) -> dict:
         "tags": list(record.tags),
         "width": record.width,
         "height": record.height,
-        "uri": f"data:image/webp;base64,{data}",
+        "uri": data_address("image/webp", collection.thumbnail(record.id)),
     }
     return item | (_place(hit) if isinstance(hit, Hit) else {})
 
@@ -64,7 +64,7 @@ def _place(hit: Hit) -> dict:
         "score": round(hit.score, 4),
         "low": round(low, 3),
         "high": round(high, 3),
-        "heat": base64.b64encode(numbers.tobytes()).decode("ascii"),
+        "heat": base64_of(numbers.tobytes()),
         "rows": heat.shape[0],
         "columns": heat.shape[1],
         "covered": [edge / side for edge, side in zip((left, top, right, bottom), sides, strict=True)],

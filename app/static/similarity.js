@@ -1,4 +1,4 @@
-// Cosines of patches, from the int8 features that were sent once (see compact.py for what the numbers mean).
+// Cosines of patches, from the int8 features that were sent once (see core/analysis/compact.py for what the numbers mean).
 
 function bytesOf(base64) {
   const text = atob(base64);

@@ -1,6 +1,5 @@
 """The Emergence tab: a training run to scrub through, and one to start on one's own pictures."""
 
-import html
 import math
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from app.timelines import Named, is_over, look_at_run, shipped_prop, silence, st
 from app.training import STEPS, USUAL_STEPS, Progress, Trainer
 from app.uploads import GALLERY
 from core import DinoError, RequestError
+from core.templates import html
 
 TICK_S = 2.0
 """How often a run that still trains is looked at."""
@@ -251,7 +251,7 @@ class EmergenceEvents:
             words = STOPPED
         else:
             words = SILENT.format(sentences.lapse(still)) if math.isfinite(still) else GONE
-        return f"{html.escape(str(run))}. {words}", live
+        return html("{{ run }}. {{ words | safe }}", run=run, words=words), live
 
     def _is_ours(self, run: Path) -> bool:
         progress = self.trainer.progress()
@@ -267,12 +267,14 @@ class EmergenceEvents:
 def bar_of(progress: Progress) -> str:
     """A bar and a sentence, as HTML."""
     if progress.problem:
-        return f'<p class="train-words" role="status"><b>That did not work.</b> {html.escape(progress.problem)}</p>'
+        return html(
+            '<p class="train-words" role="status"><b>That did not work.</b> {{ problem }}</p>', problem=progress.problem
+        )
     part = 100 * progress.step / progress.steps
     loss = f" · loss {progress.loss:.2f}" if progress.loss is not None else ""
     left = f" · about {sentences.duration(1000 * progress.seconds_left)} still" if progress.seconds_left else ""
     if progress.over:
-        state = f"Trained {progress.steps} steps{loss}. The run lies in {html.escape(str(progress.run))}; copy it to keep it."
+        state = f"Trained {progress.steps} steps{loss}. The run lies in {progress.run}; copy it to keep it."
     elif not progress.running:
         state = (
             f"Stopped after step {progress.step} of {progress.steps}{loss}. Nothing is lost: go on whenever you like."
@@ -281,7 +283,8 @@ def bar_of(progress: Progress) -> str:
         state = "Starting: a network is drawn at random …"
     else:
         state = f"Step {progress.step} of {progress.steps}{loss}{left}"
-    return (
-        f'<div class="train-bar"><i style="width:{part:.0f}%"></i></div>'
-        f'<p class="train-words" role="status">{state}</p>'
+    return html(
+        '<div class="train-bar"><i style="width:{{ part }}%"></i></div><p class="train-words" role="status">{{ state }}</p>',
+        part=round(part),
+        state=state,
     )

@@ -1,6 +1,5 @@
 """The tray at the left: a visitor's pictures, and every way to add one."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from app.session import Tray
 from app.stage import tray_component
 from app.tabs.wiring import answer, warn
 from app.uploads import add_bytes, add_files
+from core.encoding import picture_bytes
 
 TICKS = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
 """Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
@@ -67,9 +67,8 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
     def photographed(tray: Tray, photograph: Image.Image | None) -> dict | None:
         if photograph is None:
             return None
-        stream = io.BytesIO()
-        photograph.convert("RGB").save(stream, "JPEG", quality=92)
-        return update(add_bytes(engine.library, tray, stream.getvalue(), f"camera {tray.counter + 1}.jpg"))
+        data = picture_bytes(photograph.convert("RGB"), "JPEG", quality=92)
+        return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}.jpg"))
 
     def sampled(tray: Tray, event: gr.EventData) -> dict:
         return update(handlers.add_sample(engine, tray, int(event._data["index"])))

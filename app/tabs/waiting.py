@@ -1,6 +1,5 @@
 """What a visitor is told while the model looks at their pictures, on whichever tab."""
 
-import html
 from collections.abc import Iterator
 
 import gradio as gr
@@ -9,11 +8,12 @@ from app import handlers
 from app.engine import Engine
 from app.models import Loaded
 from app.session import Settings, Tray
+from core.templates import html
 
 
 def busy(sentence: str) -> str:
     """The status line while something is computed."""
-    return f'<span class="busy" role="status">{html.escape(sentence)}</span>'
+    return html('<span class="busy" role="status">{{ sentence }}</span>', sentence=sentence)
 
 
 def waits(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> Iterator[dict]:

@@ -5,7 +5,6 @@ D width of the model, h w patch grid.
 
 import contextlib
 import hashlib
-import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.encoding import picture_bytes
 from core.features import FeatureMap, Origin, extract_stream, preprocess
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import Geometry
@@ -129,9 +129,7 @@ def thumbnail(image: Image.Image) -> bytes:
     """A small WebP of an RGB picture."""
     small = image.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    stream = io.BytesIO()
-    small.save(stream, "WEBP", quality=78, method=2)
-    return stream.getvalue()
+    return picture_bytes(small, "WEBP", quality=78, method=2)
 
 
 def _digest(model: VisionTransformer) -> str:

@@ -42,6 +42,7 @@ from core.collection.query import (
 )
 from core.collection.records import Record, now
 from core.collection.search import SPACES, Hit, place_of
+from core.encoding import base64_of
 from core.errors import CollectionError
 from core.features import Origin
 from core.model.vit import VisionTransformer
@@ -209,7 +210,7 @@ class QdrantCollection:
     def _as_point(self, identity: int, entry: Entry):
         payload = {name: getattr(entry, name) for name in ("name", "label", "digest", "height", "width")}
         payload |= {"tags": list(entry.tags), "added": now(), "grid": list(entry.cells.shape[:2])}
-        payload["thumbnail"] = base64.b64encode(entry.thumbnail).decode("ascii")
+        payload["thumbnail"] = base64_of(entry.thumbnail)
         cells = entry.cells.flatten(0, 1).tolist()
         vectors = {"cls": entry.cls.tolist(), "mean": entry.mean.tolist(), "cells": cells}
         return self.models.PointStruct(id=identity, vector=vectors, payload=payload)

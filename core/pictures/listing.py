@@ -1,5 +1,7 @@
 """Paths, folders and list files → the picture files they mean, each with the name its results go by."""
 
+import csv
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -38,17 +40,15 @@ class Picture:
 def find_pictures(arguments: Sequence[str]) -> tuple[list[Picture], list[str]]:
     """The pictures that files, folders and `@list` files mean, each once, and a sentence for every fruitless folder.
 
-    Folders are searched all the way down, in natural order (2 before 10), without hidden files. A list file
-    names one file or folder a line, relative to the current folder; empty lines and lines that begin with # are
-    skipped. Files that do not exist are kept, for whoever reads them to report. Raises RequestError for a list file
+    Folders are searched as `pictures_below` does, lists are read as `read_list` does and may name both files and
+    folders. Files that do not exist are kept, for whoever reads them to report. Raises RequestError for a list file
     that cannot be read.
     """
     pictures: dict[Path, Picture] = {}
     problems: list[str] = []
-    for entry in _entries(arguments):
-        path = Path(os.path.abspath(entry))
+    for entry, path in _entries(arguments):
         if path.is_dir():
-            found = _in_folder(path, problems)
+            found = [_picture(path / name, name) for name in pictures_below(path, problems)]
             if not found:
                 problems.append(f"{entry!r} has no pictures in it (looked for {' '.join(sorted(SUFFIXES))}).")
         else:
@@ -56,6 +56,54 @@ def find_pictures(arguments: Sequence[str]) -> tuple[list[Picture], list[str]]:
         for picture in found:
             pictures.setdefault(picture.path, picture)
     return list(pictures.values()), problems
+
+
+def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = SUFFIXES) -> list[str]:
+    """The files below a folder that end in one of `suffixes`, relative to it, in natural order (2 before 10).
+
+    Hidden files and folders, whose names begin with a dot, are left out. Links are followed, each folder is searched
+    once: by its own name where it lies below `root` itself, otherwise by the first link to it. A link to a file that
+    is gone is kept, for whoever reads it to report. A sentence goes into `problems` for each folder that cannot be read.
+    """
+    names: list[str] = []
+    folders, links, seen = [""], [], set()
+    while folders or links:
+        below = folders.pop() if folders else links.pop(0)
+        if (real := os.path.realpath(root / below)) in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(root / below) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except OSError as error:
+            problems.append(
+                f"The folder {str(root / below)!r} cannot be read ({error.strerror}); check its permissions."
+            )
+            continue
+        for entry in entries:
+            name, link = f"{below}/{entry.name}".lstrip("/"), entry.is_symlink()
+            if entry.name.startswith("."):
+                continue
+            if os.path.isdir(entry) if link else entry.is_dir():
+                (links if link else folders).append(name)
+            elif os.path.splitext(name)[1].lower() in suffixes and (link or entry.is_file()):
+                names.append(name)
+    return sorted(names, key=lambda name: (natural_key(name), name))
+
+
+def read_list(path: Path) -> list[str]:
+    """What a list file names: a path a line, in a .csv its first column, relative to the list's own folder.
+
+    Empty lines and those that begin with # are left out. RequestError where it cannot be read as text in UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = csv.reader(io.StringIO(text)) if path.suffix == ".csv" else ([line] for line in text.split("\n"))
+        names = [row[0].strip() for row in rows if row]
+    except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RequestError(f"The list {str(path)!r} cannot be read ({reason}); give one path a line.") from error
+    return [name for name in names if name and not name.startswith("#")]
 
 
 def natural_key(path: str) -> list[tuple]:
@@ -72,40 +120,15 @@ def natural_key(path: str) -> list[tuple]:
     return key
 
 
-def _entries(arguments: Sequence[str]) -> Iterator[str]:
+def _entries(arguments: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Each file or folder as it was given, and its absolute path."""
     for argument in arguments:
         if not argument.startswith("@") or Path(argument).exists():
-            yield argument
+            yield argument, Path(os.path.abspath(argument))
             continue
-        try:
-            lines = Path(argument[1:]).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise RequestError(f"The list {argument[1:]!r} cannot be read ({reason}); give one path a line.") from error
-        yield from (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
-
-
-def _in_folder(root: Path, problems: list[str]) -> list[Picture]:
-    seen: set[str] = set()
-    names = []
-
-    def unreadable(error: OSError) -> None:
-        problems.append(f"The folder {error.filename!r} cannot be read ({error.strerror}); check its permissions.")
-
-    for folder, folders, files in os.walk(root, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link back to a folder above it
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = Path(folder).relative_to(root)
-        names += [
-            (below / name).as_posix()
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
-        ]
-    return [_picture(root / name, name) for name in sorted(names, key=lambda name: (natural_key(name), name))]
+        listing = Path(argument[1:])
+        for entry in read_list(listing):
+            yield entry, Path(os.path.abspath(listing.parent / entry))
 
 
 def _picture(path: Path, name: str) -> Picture:

@@ -11,7 +11,6 @@ N patches of all pictures together, k kept dimensions. The file is written under
 """
 
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
+from core.encoding import picture_bytes
 from core.errors import ImageError, RequestError
 from core.pictures.geometry import Geometry, plan_grid
 from core.pictures.image import load_image
@@ -157,9 +157,7 @@ def _check(path: Path, pictures: Sequence[Shown], moments: Sequence[Moment]) -> 
 
 
 def _encoded(image: Image.Image) -> torch.Tensor:
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=85, method=6)
-    return torch.frombuffer(bytearray(stream.getvalue()), dtype=torch.uint8)
+    return torch.frombuffer(bytearray(picture_bytes(image, "WEBP", quality=85, method=6)), dtype=torch.uint8)
 
 
 def _decoded(file: safe_open, place: int) -> Image.Image:

@@ -19,8 +19,8 @@ RECORD = {
     "rows": [
         {
             "measure": "knn_category",
-            "title": "k-NN <i>",
-            "asks": "'…'",
+            "title": "<img src=x onerror=alert(1)>",
+            "asks": '"><img src=x onerror=alert(1)>',
             "better": "higher",
             "chance": {"value": 0.05, "means": "…"},
             "best": None,
@@ -119,4 +119,5 @@ def test_the_table_marks_the_best_and_takes_no_name_for_html(models, tmp_path, m
     text = table(models)
     assert '<td>0.400 <small>±0.100</small></td><td class="best">0.600' in text
     assert "<th>colour</th>" in text and "<td>–</td><td>0.250</td><td>0.050</td>" in text
-    assert "<i>" not in text and "title='&#x27;" in text
+    assert "<img" not in text
+    assert 'title="&#34;&gt;&lt;img' in text

@@ -118,9 +118,9 @@ def test_without_a_size_it_is_the_models_own(photos, model_path, tmp_path, capsy
 
 def test_a_list_and_single_files(photos, model_path, tmp_path, monkeypatch):
     monkeypatch.chdir(photos)
-    (tmp_path / "list.txt").write_text("cats/lion.jpg\ncats/wild\n", encoding="utf-8")
+    (tmp_path / "list.txt").write_text("photos/cats/lion.jpg\nphotos/cats/wild\n", encoding="utf-8")
     assert run(model_path, "tower.jpg", "--list", tmp_path / "list.txt", "--out", tmp_path / "out") == 0
-    expected = ["cats/lion.jpg.safetensors", "cheetah.jpg.safetensors", "tower.jpg.safetensors"]
+    expected = ["cheetah.jpg.safetensors", "photos/cats/lion.jpg.safetensors", "tower.jpg.safetensors"]
     assert files(tmp_path / "out") == expected
 
 

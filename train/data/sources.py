@@ -4,20 +4,21 @@ Each source is a sequence of encoded images that can be read in any order, from 
 of a run is a matter of its seed alone. `blocks` says which neighbours are cheap to read together.
 """
 
-import csv
 import functools
 import itertools
-import re
+import logging
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from core import DinoError, ImageError
-from core.pictures.listing import SUFFIXES
+from core.pictures.listing import SUFFIXES, natural_key, pictures_below, read_list
 from train.data.reading import read_file, read_part, unreadable
+
+log = logging.getLogger(__name__)
 
 ARRAY_SUFFIX = ".npy"
 """Arrays are looked for beside pictures where a run does not take RGB."""
@@ -247,8 +248,9 @@ def some_of(source: Source, count: int) -> Source:
 def open_source(path: str | Path, *more: str | Path, channels: int = 3) -> Source:
     """The images under one or several paths: a folder, a `.txt`/`.csv` list, `.tar` shards, `.parquet` files.
 
-    A folder that holds shards or Parquet files at its top gives those; any other gives every image below it, in
-    natural order, and where `channels` is not 3, every .npy array too. Raises DataError where nothing is found.
+    A folder that holds shards or Parquet files at its top gives those; any other gives every image below it, and
+    where `channels` is not 3, every .npy array too. Hidden files, links and lists are treated as `core.pictures.listing` says.
+    Raises DataError where nothing is found, RequestError for a list that cannot be read.
     """
     suffixes = SUFFIXES if channels == 3 else SUFFIXES | {ARRAY_SUFFIX}
     parts = [_open_one(Path(one), suffixes) for one in (path, *more)]
@@ -265,7 +267,7 @@ def _open_one(path: Path, suffixes: frozenset[str]) -> Source:
     elif path.suffix == ".tar":
         source = Tar([path], suffixes)
     elif path.suffix in (".txt", ".csv", ".lst"):
-        source = Files(path.parent, _listed(path))
+        source = Files(path.parent, list(_listed(path, suffixes)))
     else:
         raise DataError(f"{path} is none of: a folder, a list (.txt, .csv), tar shards (.tar), Parquet (.parquet).")
     if not len(source):
@@ -274,20 +276,30 @@ def _open_one(path: Path, suffixes: frozenset[str]) -> Source:
 
 
 def _open_folder(path: Path, suffixes: frozenset[str]) -> Source:
-    parquet, shards = sorted(path.glob("*.parquet"), key=_natural), sorted(path.glob("*.tar"), key=_natural)
+    names = sorted((file.name for file in path.iterdir() if not file.name.startswith(".")), key=natural_key)
+    parquet, shards = ([path / name for name in names if name.endswith(end)] for end in (".parquet", ".tar"))
     parts = ([Parquet(parquet)] if parquet else []) + ([Tar(shards, suffixes)] if shards else [])
     if parts:
         return parts[0] if len(parts) == 1 else Joined(parts)
-    files = (file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
-    return Files(path, sorted(files, key=_natural))
+    return Files(path, _below(path, suffixes))
 
 
-def _listed(path: Path) -> list[Path]:
-    """The files named in the first column of a list, relative to the list's own folder."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file) if path.suffix == ".csv" else ([line.strip()] for line in file)
-        names = [row[0] for row in rows if row and row[0] and not row[0].startswith("#")]
-    return [path.parent / name for name in names]
+def _below(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    problems: list[str] = []
+    files = [folder / name for name in pictures_below(folder, problems, suffixes)]
+    for problem in problems:
+        log.warning("%s", problem)
+    return files
+
+
+def _listed(path: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    for name in read_list(path):
+        named = path.parent / name
+        # pictures are not looked at, since lists may be long
+        if named.suffix.lower() not in suffixes and named.is_dir():
+            yield from _below(named, suffixes)
+        else:
+            yield named
 
 
 def _label(value: object) -> str | None:
@@ -328,8 +340,3 @@ def _tar_members(shard: Path, suffixes: frozenset[str]) -> list[tuple[str, int, 
         for member in members
         if Path(member.name).suffix.lower() in suffixes
     ]
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort key that puts `img10` after `img9`."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", str(path))]

@@ -4,9 +4,9 @@ M rows (images or masked patches, of all ranks together), K prototypes.
 """
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
+from train import dist
 from train.losses.autocast import outside_autocast
 
 LARGEST_RANGE = 60.0
@@ -42,9 +42,7 @@ def _range_over_ranks(logits: Tensor) -> tuple[float, float]:
     if len(logits):
         low, high = logits.aminmax()
         bounds = torch.stack([-low, high]).float()
-    if _distributed():
-        dist.all_reduce(bounds, dist.ReduceOp.MAX)
-    low, high = bounds.tolist()
+    low, high = dist.largest(bounds).tolist()
     return -low, high
 
 
@@ -53,9 +51,9 @@ def _scale(shifted: Tensor, iterations: int) -> Tensor | None:
     targets = shifted.exp_()
     rows = targets.new_ones(len(targets))
     for _ in range(iterations):
-        columns = _sum_over_ranks(rows @ targets).reciprocal()
+        columns = dist.total(rows @ targets).reciprocal()
         rows = (targets @ columns).reciprocal()
-    broken = _sum_over_ranks((~columns.isfinite()).sum() + (~rows.isfinite()).sum())
+    broken = dist.total((~columns.isfinite()).sum() + (~rows.isfinite()).sum())
     if broken:
         return None
     return targets.mul_(columns).mul_(rows.unsqueeze(1))
@@ -69,25 +67,14 @@ def _in_log_domain(scaled: Tensor, iterations: int) -> Tensor:
     return (scaled + columns + rows).exp()
 
 
-def _distributed() -> bool:
-    return dist.is_initialized() and dist.get_world_size() > 1
-
-
-def _sum_over_ranks(values: Tensor) -> Tensor:
-    if _distributed():
-        dist.all_reduce(values)
-    return values
-
-
 def _logsumexp_over_ranks(values: Tensor) -> Tensor:
     """log Σ exp over the rows of all ranks, [1, K]."""
-    if not _distributed():
+    if not dist.distributed():
         return values.logsumexp(dim=0, keepdim=True)
     lowest = torch.finfo(values.dtype).min
     top = values.amax(dim=0, keepdim=True) if len(values) else values.new_full((1, values.shape[1]), lowest)
-    dist.all_reduce(top, dist.ReduceOp.MAX)
-    total = _sum_over_ranks((values - top).exp().sum(dim=0, keepdim=True))
-    return total.log() + top
+    dist.largest(top)
+    return dist.total((values - top).exp().sum(dim=0, keepdim=True)).log() + top
 
 
 class SoftmaxCentring(nn.Module):
@@ -107,8 +94,6 @@ class SoftmaxCentring(nn.Module):
         """Targets [M, K] float32 by the centre as it stands, which then moves towards the mean over all ranks."""
         logits = logits.float()
         targets = ((logits - self.centre) / temperature).softmax(dim=-1)
-        total = torch.cat([logits.sum(dim=0), logits.new_tensor([len(logits)])])
-        if dist.is_initialized():
-            dist.all_reduce(total)
+        total = dist.total(torch.cat([logits.sum(dim=0), logits.new_tensor([len(logits)])]))
         self.centre.lerp_(total[:-1] / total[-1].clamp(min=1), 1 - self.momentum)
         return targets

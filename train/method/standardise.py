@@ -1,8 +1,9 @@
 """Features of mean 0 and variance 1, by what has been seen of them so far. M rows of all ranks, D width."""
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
+
+from train import dist
 
 LEAST = 1e-6
 """Added to the variance, as batch normalisation does."""
@@ -23,9 +24,7 @@ class Standardiser(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features [..., D] float32, scaled by all that was seen, these included."""
         flat = features.flatten(0, -2).double()
-        seen = torch.cat([flat.sum(dim=0), flat.square().sum(dim=0), flat.new_tensor([len(flat)])])
-        if dist.is_initialized() and dist.get_world_size() > 1:
-            dist.all_reduce(seen)
+        seen = dist.total(torch.cat([flat.sum(dim=0), flat.square().sum(dim=0), flat.new_tensor([len(flat)])]))
         self.sums += seen[:-1].view_as(self.sums)
         self.rows += seen[-1]
         mean, square = self.sums / self.rows

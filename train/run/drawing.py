@@ -22,6 +22,7 @@ from torch import Tensor
 from core import FeatureMap
 from core.analysis.pca import joint_pca
 from core.analysis.render import onto_picture
+from core.encoding import picture_bytes
 from core.files import write_whole
 from core.records.runs import PICTURES, picture_path
 
@@ -47,13 +48,12 @@ def draw_step(maps: list[FeatureMap], originals: Tensor, step: int, run: Path) -
     if before is not None and before.shape == colours.shape:
         colours = matched(colours, before)
     picture = contact_picture([shown(original) for original in originals], maps, colours)
-    numbers, encoded = io.BytesIO(), io.BytesIO()
+    numbers = io.BytesIO()
     np.savez_compressed(numbers, colours=colours.astype(np.float16))
-    Image.fromarray(picture).save(encoded, "WEBP", quality=90)
     path = picture_path(run, step)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path.with_suffix(".npz"), numbers.getvalue())
-    write_whole(path, encoded.getvalue())
+    write_whole(path, picture_bytes(picture, "WEBP", quality=90))
     return path
 
 

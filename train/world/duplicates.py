@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from core.encoding import picture_bytes
+
 Generator = np.random.Generator
 
 
@@ -28,14 +30,13 @@ def _crop(image: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def _recompress(image: np.ndarray, rng: Generator) -> np.ndarray:
-    file = io.BytesIO()
     height, width = image.shape[:2]
     share = rng.uniform(0.5, 1.0)
     small = Image.fromarray(image).resize(
         (max(int(width * share), 8), max(int(height * share), 8)), Image.Resampling.BILINEAR
     )
-    small.save(file, "JPEG", quality=int(rng.integers(12, 40)))
-    return np.asarray(Image.open(file).convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
+    data = picture_bytes(small, "JPEG", quality=int(rng.integers(12, 40)))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _recolour(image: np.ndarray, rng: Generator) -> np.ndarray:

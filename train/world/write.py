@@ -10,7 +10,6 @@
 Made in a folder beside DIR and renamed at the end, so that DIR is whole or not there.
 """
 
-import io
 import json
 import multiprocessing
 import shutil
@@ -23,6 +22,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from core.encoding import picture_bytes
 from core.errors import RequestError
 from train.world import CATEGORIES, DOMAINS, KEYPOINTS, PARTS, Picture, WorldConfig, near_duplicate, render
 from train.world.names import HELD_OUT
@@ -171,9 +171,7 @@ def _make(task: tuple[Order, Path]) -> list[dict]:
 
 
 def _webp(image: np.ndarray, path: Path) -> None:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "WEBP", quality=QUALITY, method=2)
-    path.write_bytes(file.getvalue())
+    path.write_bytes(picture_bytes(image, "WEBP", quality=QUALITY, method=2))
 
 
 def _row(picture: Picture, file: str) -> dict:

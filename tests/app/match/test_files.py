@@ -48,15 +48,6 @@ def test_json_and_csv_hold_the_same_points(shown, tmp_path):
     assert [float(value) for value in rows[-1][2:]] == points[-1].tolist()
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum", "\t=1", "  =1"])
-def test_no_name_is_a_formula(name):
-    assert files.cell(name) == f"'{name}"
-
-
-def test_usual_names_stay():
-    assert [files.cell(name) for name in ("a=1", "три.png", "", "1-2")] == ["a=1", "три.png", "", "1-2"]
-
-
 @pytest.mark.parametrize("show", ["Lines", "Dots", "Parts"])
 def test_the_sheet_as_svg_is_well_formed_and_names_are_text(shown, tmp_path, show):
     screen, settings, model = shown(MatchSettings(size=SIZE, show=show, density=1))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import core
-from core.pictures.listing import find_pictures, natural_key
+from core.pictures.listing import find_pictures, natural_key, read_list
 
 
 @pytest.fixture
@@ -45,8 +45,25 @@ def test_a_picture_is_found_once_with_its_size_and_time(tree):
 
 
 def test_lists(tree):
-    (tree / "list.txt").write_text("\ufeff# chosen\n\n d.png \na/b\n", encoding="utf-8")
+    (tree / "list.txt").write_text("\ufeff# chosen\n\n  # not this\n d.png \na/b\n", encoding="utf-8")
     assert names("@list.txt") == ["d.png", "c.webp"]
+
+
+def test_what_a_list_names_is_relative_to_the_list(tree, monkeypatch):
+    (tree / "a/list.txt").write_text("img2.JPG\n../d.png\nb\n")
+    monkeypatch.chdir(tree / "a/b")
+    pictures, problems = find_pictures([f"@{tree}/a/list.txt"])
+    assert problems == [] and [one.path for one in pictures] == [
+        tree / "a/img2.JPG",
+        tree / "d.png",
+        tree / "a/b/c.webp",
+    ]
+    assert [one.name for one in pictures] == ["img2.JPG", "d.png", "c.webp"]
+
+
+def test_a_table_names_pictures_in_its_first_column(tree):
+    (tree / "list.csv").write_text('# mine\n"a/b, c.png",cat\n\nd.png,dog\n')
+    assert read_list(tree / "list.csv") == ["a/b, c.png", "d.png"]
 
 
 @pytest.mark.parametrize("data", [None, b"\xff\xfe\x00"])
@@ -73,8 +90,52 @@ def test_missing_files_are_kept_to_be_reported(tree):
 def test_links_are_followed_but_not_in_circles(tree):
     (tree / "a/up").symlink_to(tree / "a")
     (tree / "linked").symlink_to(tree / "a/b")
-    assert names("a") == ["b/c.webp", "img2.JPG", "img10.jpg"]
+    (tree / "a/linked.png").symlink_to(tree / "d.png")
+    (tree / "a/itself").symlink_to("itself")
+    assert names("a") == ["b/c.webp", "img2.JPG", "img10.jpg", "linked.png"]
     assert names("linked") == ["c.webp"]
+
+
+def test_a_link_to_the_folder_above_is_followed_once(tree):
+    (tree / "a/b/above").symlink_to(tree)
+    assert names("a/b") == ["above/a/img2.JPG", "above/a/img10.jpg", "above/d.png", "c.webp"]
+
+
+def test_a_folder_goes_by_its_own_name_whatever_link_comes_before(tree):
+    (tree / "a/0").symlink_to(tree / "a/b")
+    assert names("a") == ["b/c.webp", "img2.JPG", "img10.jpg"]
+
+
+def test_a_folder_elsewhere_goes_by_the_first_link_to_it(tree):
+    for link in ("2", "10", "1"):
+        (tree / "a/b" / link).symlink_to(tree / "outside")
+    (tree / "outside").mkdir()
+    (tree / "d.png").rename(tree / "outside/d.png")
+    assert names("a/b") == ["1/d.png", "c.webp"]
+
+
+def test_a_link_to_a_picture_that_is_gone_is_kept_to_be_reported(tree):
+    (tree / "a/b/gone.png").symlink_to(tree / "nowhere.png")
+    assert names("a/b") == ["c.webp", "gone.png"]
+
+
+def test_a_pipe_is_no_picture(tree):
+    os.mkfifo(tree / "a/b/pipe.png")
+    assert names("a/b") == ["c.webp"]
+
+
+def test_folders_that_cannot_be_read_are_named(tree, monkeypatch):
+    scandir = os.scandir
+
+    def forbidden(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    pictures, problems = find_pictures(["a"])
+    assert [one.name for one in pictures] == ["img2.JPG", "img10.jpg"]
+    assert problems == [f"The folder '{tree}/a/b' cannot be read (Permission denied); check its permissions."]
 
 
 def test_names_that_are_no_text(tree):

@@ -1,6 +1,7 @@
 """The whole chain from pictures to a page; killed, divided over processes, without room, and fed rubbish."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -92,9 +93,11 @@ def test_the_whole_chain(given, tmp_path, capsys):
     listed = open_source(out / "selected.txt")
     assert [listed.name(place) for place in range(len(listed))] == kept and Path(kept[0]).exists()
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in page and "<img src=x" not in page and "onerror=&quot;" in page
+    assert "<script" not in page and "<img src=x" not in page and "onerror=&#34;" in page
     assert "http://" not in page and "https://" not in page and page.count("data:image/webp") >= 10
     assert f"<h1>{len(kept)} images are kept</h1>" in page
+    assert page.count("<h2") == 5 and "<td>" in page and page.count("<polyline") == 2 and 'class="fill"' in page
+    assert not re.search(r"\{[{%#]|[}%#]\}", page.partition("</style>")[2]), "no template is left in it"
 
 
 def test_a_finished_curation_is_left_alone_and_steps_can_be_told_otherwise(given, tmp_path, capsys):

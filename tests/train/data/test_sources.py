@@ -1,6 +1,7 @@
 """Every way of storing images reads the same; nothing about labels is needed; what cannot be read says so."""
 
 import io
+import os
 import pickle
 import tarfile
 
@@ -10,7 +11,8 @@ import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
 
-from core import ImageError
+from core import ImageError, RequestError
+from core.pictures.listing import find_pictures
 from train.data.sources import DataError, Joined, open_source, some_of
 from train.evaluate.layouts.classes import LabelledFiles
 
@@ -63,6 +65,57 @@ def test_a_list_names_files_relative_to_itself(folder, suffix):
     listing = folder / f"list{suffix}"
     listing.write_text("# mine\ncat/img1.png\n\ndog/img2.png\n")
     assert contents(open_source(listing)) == {IMAGES["cat/img1.png"], IMAGES["dog/img2.png"]}
+
+
+def test_hidden_files_and_folders_are_left_out(folder, tmp_path):
+    (folder / ".thumbs").mkdir()
+    for name in (".thumbs/a.png", "cat/._img1.png"):
+        (folder / name).write_bytes(encoded(77))
+    (folder / ".part.parquet").write_bytes(b"not finished")
+    assert contents(open_source(folder)) == set(IMAGES.values())
+
+
+def test_links_are_followed_but_not_in_circles(folder, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "felines").symlink_to(folder / "cat")
+    (tmp_path / "links" / "one.png").symlink_to(folder / "dog" / "img0.png")
+    (folder / "cat" / "up").symlink_to(folder / "cat")
+    source = open_source(tmp_path / "links")
+    assert contents(source) == {data for name, data in IMAGES.items() if name.startswith("cat") or "img0" in name}
+    assert [source.label(index) for index in (0, 6)] == ["felines", None]
+
+
+def test_folders_and_lists_mean_the_same_to_training_and_to_export(folder, tmp_path):
+    (folder / "cat" / ".hidden.png").write_bytes(encoded(77))
+    (folder / "dog" / "Img10.png").write_bytes(encoded(78))
+    (folder / "all").symlink_to(folder)
+    listing = folder / "list.txt"
+    listing.write_text("\ufeff # mine\ncat/img9.png\ndog\n../tree/cat/img1.png\n", encoding="utf-8")
+    for given, argument in ((folder, str(folder)), (listing, f"@{listing}")):
+        pictures, problems = find_pictures([argument])
+        files = [path.resolve() for path in open_source(given).files]
+        assert [one.path for one in pictures] == files and len(files) in (13, 9) and problems == []
+
+
+def test_a_list_that_is_no_text_is_refused_by_name(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RequestError, match=r"list\.txt' cannot be read .*; give one path a line"):
+        open_source(tmp_path / "list.txt")
+
+
+def test_a_folder_that_cannot_be_read_is_told(folder, monkeypatch, caplog):
+    scandir = os.scandir
+
+    def forbidden(path):
+        if str(path).endswith("dog"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    assert len(open_source(folder)) == 6
+    assert [record.message for record in caplog.records] == [
+        f"The folder '{folder}/dog' cannot be read (Permission denied); check its permissions."
+    ]
 
 
 def test_tar_shards_are_read_by_offset_with_their_labels(tmp_path):
@@ -141,7 +194,7 @@ def unreadable(source) -> list[int]:
 
 def test_files_that_vanish_are_unreadable_images(folder):
     listing = folder / "list.txt"
-    listing.write_text("cat/img1.png\ncat/never.png\ndog\ndog/img2.png\n")
+    listing.write_text("cat/img1.png\ncat/never.png\ncow\ndog/img2.png\n")
     files = open_source(folder)
     sources = [
         files,

@@ -43,6 +43,7 @@ def test_imagenet_with_kaggles_table(imagenet):
     (imagenet / "LOC_val_solution.csv").write_text(
         "ImageId,PredictionString\nILSVRC2012_val_00000002,n01 1 2 3 4 \nILSVRC2012_val_00000001,n02 1 2 3 4 n02 5 6 7 8\n"
     )
+    picture(imagenet / "ILSVRC" / "Data" / "CLS-LOC" / "val" / "._ILSVRC2012_val_00000001.JPEG")
     parts = published_parts(imagenet)
     assert labels_of(parts.train) == [("n01_1.JPEG", "n01"), ("n02_1.JPEG", "n02")]
     assert labels_of(parts.test) == TRUTH
@@ -73,6 +74,7 @@ def test_ade20k(tmp_path):
     for part in ("training", "validation"):
         picture(tmp_path / "images" / part / f"ADE_{part}_1.jpg")
         picture(tmp_path / "annotations" / part / f"ADE_{part}_1.png", np.array([[0, 1], [150, 2]], np.uint8))
+        picture(tmp_path / "images" / part / ".thumbs" / "ADE.jpg")
     found = segmentation_set(tmp_path)
     assert found.classes == 150 and found.test[0].image.name == "ADE_validation_1.jpg"
     assert found.read(found.train[0].truth).tolist() == [[-1, 0], [149, 1]]

@@ -1,5 +1,6 @@
 """DIR/report.html: what each step of a curation did, in counts and in pictures, on one page that stands by itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,11 +9,12 @@ import pyarrow as pa
 
 from core.files import write_whole
 from core.records.curation import FATES, REPORT
+from core.templates import render
+from train.curate.charts import curves, histogram
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
 from train.curate.folder import SELECTED, Record, read_record, read_table, required_record
 from train.curate.report import examples
-from train.curate.report.examples import Shown
-from train.curate.report.page import bars, curves, funnel, number, page, picture, table, text
+from train.curate.report.examples import Group, Shown
 from train.curate.steps import deduplicate
 from train.curate.steps.cluster import labels_of
 from train.curate.steps.counts import steps_of
@@ -23,6 +25,20 @@ from train.curate.steps.retrieve import TABLE as RETRIEVED
 SIDE = 108
 """Pixels of a small picture."""
 MOST_UNREADABLE = 20
+
+
+class Picture(NamedTuple):
+    """A small picture of an image, with its caption and the frame it has: kept, gone or none."""
+
+    address: str | None
+    """None where it cannot be read any more."""
+    name: str
+    caption: str
+    kind: str
+
+    @property
+    def last(self) -> str:
+        return Path(self.name).name
 
 
 class Curation(NamedTuple):
@@ -38,11 +54,16 @@ class Curation(NamedTuple):
     pairs: pa.Table | None
     originals: Originals
 
-    def picture(self, one: Shown) -> str:
-        """A small picture of an image with its caption."""
-        address = thumbnail(self.originals, one.set, one.row, SIDE)
+    def groups(self, groups: Sequence[Group], titled: bool = True) -> list[dict]:
+        """{"title", "pictures"} of each group."""
+        return [
+            {"title": group.title if titled else "", "pictures": list(map(self._picture, group.shown))}
+            for group in groups
+        ]
+
+    def _picture(self, one: Shown) -> Picture:
         name = required_embeddings(self.root, one.set).rows(np.array([one.row]))[0].name
-        return picture(address, name, one.caption, one.kind)
+        return Picture(thumbnail(self.originals, one.set, one.row, SIDE), name, one.caption, one.kind)
 
 
 def write_report(root: Path) -> Path:
@@ -60,76 +81,67 @@ def write_report(root: Path) -> Path:
         read_table(root / RETRIEVED) if retrieved else None,
         Originals(root),
     )
-    parts = [_head(known), _counts(known), _duplicates(known), _clusters(known), _retrieval(known), _how(known)]
-    write_whole(root / REPORT, page(f"Curation of {root.name}", "\n".join(parts)).encode("utf-8", "replace"))
+    page = render(
+        Path(__file__).with_name("report.html.j2"),
+        number=number,
+        name=root.name,
+        kept=retrieved["images"] if retrieved else deduplicated["fates"]["kept"],
+        pool=embedded["sets"]["pool"]["images"],
+        curated=embedded["sets"].get("curated", {}).get("images", 0),
+        model=embedded.get("model", "elsewhere"),
+        steps=_steps(known),
+        unreadable=_unreadable(known),
+        duplicates=_duplicates(known),
+        clusters=_clusters(known),
+        retrieval=_retrieval(known),
+        how=_how(known),
+    )
+    write_whole(root / REPORT, page.encode("utf-8", "replace"))
     return root / REPORT
 
 
-def _head(known: Curation) -> str:
-    sets = known.embedded["sets"]
-    kept = known.retrieved["images"] if known.retrieved else known.deduplicated["fates"]["kept"]
-    curated = sets.get("curated", {}).get("images", 0)
-    given = f"{number(sets['pool']['images'])} images of a pool and {number(curated)} curated ones"
-    return (
-        f"<h1>{number(kept)} images are kept</h1>"
-        f'<p class="muted">Of {given}; seen by the model {text(known.embedded.get("model", "elsewhere"))}. '
-        "Nothing is lost: what is dropped here lies untouched where it was, and another threshold needs no new search.</p>"
-        '<nav><a href="#counts">Step by step</a><a href="#duplicates">Near-duplicates</a>'
-        '<a href="#clusters">Clusters</a><a href="#retrieval">Retrieval</a><a href="#how">How it was done</a></nav>'
-    )
+def number(value: float) -> str:
+    """With separators; three decimals where it is no whole number.
+
+    >>> number(1234567), number(0.25)
+    ('1,234,567', '0.250')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
 
 
-def _counts(known: Curation) -> str:
-    rows = steps_of(known.embedded, known.deduplicated, known.retrieved)
-    return f'<h2 id="counts">Step by step</h2>{funnel(rows)}{_unreadable(known)}'
-
-
-def _unreadable(known: Curation) -> str:
-    rows = np.setdiff1d(np.arange(len(known.pool)), known.pool.readable)
-    if not len(rows):
-        return ""
-    shown = [(row.name, row.problem) for row in known.pool.rows(rows[:MOST_UNREADABLE])]
-    more = f" The first {MOST_UNREADABLE}; all are in embeddings/{UNREADABLE}." if len(rows) > len(shown) else ""
-    return f"<details><summary>What cannot be read ({len(rows):,})</summary><p>{more}</p>{table(('image', 'why'), shown)}</details>"
-
-
-def _duplicates(known: Curation) -> str:
-    found, threshold = known.deduplicated, known.deduplicated["threshold"]
-    doubt = f'<p class="note">{text(note)}</p>' if (note := deduplicate.doubt(found)) else ""
-    tried = found["tried"]
-    rows = [(f"{one['threshold']:.2f}", one["copies"], one["largest"]) for one in tried]
-    here = [one["threshold"] for one in tried].index(threshold)
-    shown = examples.copies(known.duplicates)
-    groups = [
-        f'<div class="card"><p>{text(group.title)}</p><div class="strip">{"".join(map(known.picture, group.shown))}</div></div>'
-        for group in shown
+def _steps(known: Curation) -> list[dict]:
+    steps = steps_of(known.embedded, known.deduplicated, known.retrieved)
+    most = max([step.images for step in steps] + [1])
+    return [
+        {"title": step.title, "images": step.images, "why": step.gone, "share": 100 * step.images / most}
+        for step in steps
     ]
-    closer = examples.too_close(known.duplicates)
-    near = "".join(
-        f'<div class="card"><div class="strip">{"".join(map(known.picture, group.shown))}</div></div>'
-        for group in closer
-    )
-    return (
-        '<h2 id="duplicates">Near-duplicates</h2>'
-        f"<p>Images whose cosine is above {threshold:g} are joined; of {found['components']:,} groups, the largest of "
-        f"{found['largest']:,} images, one image each is kept: the one of most pixels, then the largest file.</p>{doubt}"
-        "<h3>How similar is each image to the nearest other one?</h3>"
-        f"{bars(found['nearest'], threshold, 'Images by the cosine with their nearest neighbour')}"
-        '<p class="legend">Right of the line are near-duplicates. A good threshold lies in the valley between two hills; '
-        "where there is none, the features tell copies badly from look-alikes.</p>"
-        f"<h3>What another threshold would drop</h3>{table(('threshold', 'copies', 'largest group'), rows, here)}"
-        + (
-            f'<h3>Kept and dropped</h3><div class="cards">{"".join(groups)}</div>'
-            if groups
-            else "<p>There are none.</p>"
-        )
-        + (f'<h3>Too close to what must stay apart</h3><div class="cards">{near}</div>' if near else "")
-    )
 
 
-def _clusters(known: Curation) -> str:
+def _unreadable(known: Curation) -> dict:
+    rows = np.setdiff1d(np.arange(len(known.pool)), known.pool.readable)
+    shown = [(row.name, row.problem) for row in known.pool.rows(rows[:MOST_UNREADABLE])] if len(rows) else []
+    return {"images": len(rows), "rows": shown, "file": UNREADABLE}
+
+
+def _duplicates(known: Curation) -> dict:
+    found = known.deduplicated
+    return {
+        "threshold": found["threshold"],
+        "components": found["components"],
+        "largest": found["largest"],
+        "doubt": deduplicate.doubt(found),
+        "nearest": histogram(found["nearest"], found["threshold"]),
+        "tried": [(f"{one['threshold']:.2f}", one["copies"], one["largest"]) for one in found["tried"]],
+        "here": [one["threshold"] for one in found["tried"]].index(found["threshold"]),
+        "groups": known.groups(examples.copies(known.duplicates)),
+        "near": known.groups(examples.too_close(known.duplicates), titled=False),
+    }
+
+
+def _clusters(known: Curation) -> dict | None:
     if known.clustered is None:
-        return ""
+        return None
     clusters, labels = known.clustered["clusters"], labels_of(known.root, known.pool, "pool")
     before = np.bincount(labels[known.pool.readable], minlength=clusters)
     taken = np.unique(known.pairs["row"].to_numpy()) if known.pairs is not None else np.empty(0, np.int64)
@@ -143,56 +155,26 @@ def _clusters(known: Curation) -> str:
         )
         if one
     ]
-    head = ("", "images", "clusters", "as varied as … equal clusters", "share of the fullest", "Gini")
     curated = open_embeddings(known.root, "curated")
     theirs = labels_of(known.root, curated, "curated") if curated is not None else np.empty(0, np.int64)
-    cards = [
-        f'<div class="card"><p>{text(group.title)}</p><div class="strip">{"".join(map(known.picture, group.shown))}</div></div>'
-        for group in examples.clusters(known.root, known.pool, labels, taken, theirs, clusters)
-    ]
-    legend = (
-        '<p class="legend"><span class="swatch" style="background:var(--muted)"></span>pool '
-        '&nbsp; <span class="swatch" style="background:var(--accent)"></span>retrieved</p>'
-    )
-    return (
-        f'<h2 id="clusters">Clusters</h2><p>{clusters:,} groups of like images. A flatter curve is a more even choice.</p>'
-        f"{curves(before, after, 'Share of the images in each cluster, pool and retrieved')}{legend}{table(head, rows)}"
-        f'<h3>The fullest, by their most typical images</h3><div class="cards">{"".join(cards)}</div>'
-    )
+    groups = examples.clusters(known.root, known.pool, labels, taken, theirs, clusters)
+    return {"count": clusters, "curves": curves(before, after), "rows": rows, "groups": known.groups(groups)}
 
 
-def _retrieval(known: Curation) -> str:
+def _retrieval(known: Curation) -> dict | None:
     if known.retrieved is None or known.pairs is None:
-        return ""
-    groups = examples.retrieval(known.pairs, known.retrieved["k"])
-    rows = [
-        f'<div class="row"><div class="query">{known.picture(group.shown[0])}</div>'
-        f"{''.join(map(known.picture, group.shown[1:]))}</div>"
-        for group in groups
-    ]
-    by = (
-        f"the {known.retrieved['k']} nearest of each"
-        if known.retrieved["by"] == "query"
-        else "a sample of the clusters that hold several"
-    )
-    return (
-        f'<h2 id="retrieval">What curated images brought</h2><p>{text(by.capitalize())} curated image are taken, each once. '
-        "From the queries best served to those served worst; the last rows tell whether the pool holds what is wanted.</p>"
-        + ("".join(rows) or "<p>Nothing was retrieved.</p>")
-    )
+        return None
+    groups = known.groups(examples.retrieval(known.pairs, known.retrieved["k"]))
+    return {"by": known.retrieved["by"], "k": known.retrieved["k"], "groups": groups}
 
 
-def _how(known: Curation) -> str:
+def _how(known: Curation) -> dict:
     searches = dict(known.deduplicated["search"])
     if known.retrieved and "search" in known.retrieved:
         searches["retrieval"] = known.retrieved["search"]
-    rows = [(name, one["method"], one["why"], one["recall"]) for name, one in searches.items()]
-    places = [(name, path) for name, one in known.embedded["sets"].items() for path in one["paths"]]
-    listed = SELECTED if (known.root / SELECTED).exists() else "selected/ (python -m train.curate pack)"
-    return (
-        '<h2 id="how">How it was done</h2>'
-        f"{table(('search', 'method', 'why', 'share of true neighbours found'), rows)}"
-        f"<h3>Where the images are</h3>{table(('set', 'path'), places) if places else '<p>Vectors made elsewhere.</p>'}"
-        f"<p>{text(FATES)} says of every image whether it is kept, by which step and because of which other one. "
-        f"Train on {text(listed)}.</p>"
-    )
+    return {
+        "searches": [(name, one["method"], one["why"], one["recall"]) for name, one in searches.items()],
+        "places": [(name, path) for name, one in known.embedded["sets"].items() for path in one["paths"]],
+        "fates": FATES,
+        "listed": SELECTED if (known.root / SELECTED).exists() else "selected/ (python -m train.curate pack)",
+    }

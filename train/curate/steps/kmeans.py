@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -149,9 +148,7 @@ def _start(vectors: np.ndarray, rows: np.ndarray, clusters: int, seed: int, worl
     wanted = int(np.clip(SEEDS_FROM * clusters, LEAST_SEEDS_FROM, MOST_SEEDS_FROM))
     sample = gather(vectors, sample_rows(rows, wanted, seed)).to(world.device)
     centres = first_centres(sample, clusters, np.random.default_rng([seed, 1]))
-    if world.size > 1:
-        torch.distributed.broadcast(centres, 0)
-    return _State(centres)
+    return _State(dist.from_first(centres))
 
 
 def _drawn(blocks: int, drawn: int, seed: int, step: int) -> np.ndarray:
@@ -169,9 +166,8 @@ def _step(vectors: np.ndarray, parts: list[np.ndarray], now: _State, kept: float
         sums.index_add_(0, labels, x.double())
         counts += labels.bincount(minlength=len(counts))
         gained += (cosines.double() * FIXED).round().long().sum()
-    if world.size > 1:
-        for one in (sums, counts, gained):
-            torch.distributed.all_reduce(one)
+    for one in (sums, counts, gained):
+        dist.total(one)
     gain = float(gained) / FIXED / float(counts.sum())
     if now.totals is not None:
         sums, counts = kept * now.totals + sums, kept * now.counts + counts

@@ -1,13 +1,12 @@
 """The images that a curation is about, read again from where they lie."""
 
-import base64
 import functools
-import io
 from pathlib import Path
 
 from PIL import Image
 
 from core import DinoError, load_image
+from core.encoding import data_address, picture_bytes
 from train.curate.folder import CurationError, required_record
 from train.curate.steps.embed import open_given
 from train.data.sources import Encoded, Source
@@ -46,12 +45,10 @@ def small_copy(originals: Originals, name: str, row: int, side: int) -> bytes | 
     except (DinoError, OSError):
         return None
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=80)
-    return file.getvalue()
+    return picture_bytes(image, "WEBP", quality=80)
 
 
 def thumbnail(originals: Originals, name: str, row: int, side: int) -> str | None:
     """The same as a `data:` address."""
     data = small_copy(originals, name, row, side)
-    return None if data is None else f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    return None if data is None else data_address("image/webp", data)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from train.data.reading import read_file
-from train.data.sources import DataError, Encoded, Source, open_source
+from train.data.sources import DataError, Encoded, Files, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 ASKED = ("val", "test")
@@ -57,18 +57,14 @@ def published_parts(root: Path) -> Published | None:
     for inner in (root / "ILSVRC" / "Data" / "CLS-LOC", root / "Data" / "CLS-LOC", root):
         test = next((inner / name for name in ASKED if (inner / name).is_dir()), None)
         if (inner / "train").is_dir() and test is not None:
-            flat = not any(path.is_dir() for path in test.iterdir())
-            asked = _flat_validation(root, test) if flat and not _packed(test) else open_source(test)
+            asked = open_source(test)
+            if isinstance(asked, Files) and all(path.parent == test for path in asked.files):
+                asked = _flat_validation(root, test, sorted(asked.files))
             return Published(open_source(inner / "train"), asked)
     return None
 
 
-def _packed(folder: Path) -> bool:
-    return any(path.suffix in (".tar", ".parquet") for path in folder.iterdir())
-
-
-def _flat_validation(root: Path, folder: Path) -> LabelledFiles:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpeg", ".jpg"))
+def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> LabelledFiles:
     solution, devkit = root / "LOC_val_solution.csv", root / DEVKIT
     if solution.is_file():
         with solution.open(newline="", encoding="utf-8") as file:

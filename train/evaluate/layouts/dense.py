@@ -14,6 +14,7 @@ any/                                     plain: equal stems; or the same within 
 └── masks/*.png  or  depth/*.{png,npy}
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core import ImageError, load_image
-from core.pictures.listing import SUFFIXES, natural_key
+from core.pictures.listing import pictures_below
 from train.data.sources import DataError
 from train.evaluate.layouts.classes import ASKED
 from train.evaluate.truth import IGNORED, read_depth, read_labels
@@ -109,20 +110,20 @@ def _plain(root: Path, kind: str, seed: int) -> tuple[list[Pictured], list[Pictu
 
 def _stems(images: Path, truths: Path) -> list[Pictured]:
     """Pictures and truths of one stem, in one folder below both."""
-    known = {_stem(path, truths): path for path in truths.rglob("*") if path.suffix.lower() in (".png", ".npy")}
-    pictures = sorted(
-        (path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES),
-        key=lambda path: natural_key(path.relative_to(images).as_posix()),
-    )
-    missing = [path.name for path in pictures if _stem(path, images) not in known]
-    if missing or not pictures:
+    problems: list[str] = []
+    known = {_stem(name): truths / name for name in pictures_below(truths, problems, frozenset((".png", ".npy")))}
+    names = pictures_below(images, problems)
+    if problems:
+        raise DataError(" ".join(problems))
+    missing = [name for name in names if _stem(name) not in known]
+    if missing or not names:
         what = f"{len(missing)} pictures of {images}, such as {missing[0]}, have" if missing else f"{images} has"
         raise DataError(f"{what} nothing in {truths}; give each picture a file of its stem there.")
-    return [Pictured(path, known[_stem(path, images)]) for path in pictures]
+    return [Pictured(images / name, known[_stem(name)]) for name in names]
 
 
-def _stem(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]
 
 
 def _voc(voc: Path, part: str) -> list[Pictured]:
