@@ -48,6 +48,14 @@ def _optim(**values: object) -> Change:
     return lambda config: replace(config, optim=replace(config.optim, **values))
 
 
+def _masks(**values: object) -> Change:
+    return lambda config: replace(config, masks=replace(config.masks, **values))
+
+
+def _objective(**values: object) -> Change:
+    return lambda config: replace(config, objective=replace(config.objective, **values))
+
+
 def _model(**values: object) -> Change:
     return lambda config: replace(config, model=replace(config.model, **values))
 
@@ -81,6 +89,12 @@ ROWS: dict[str, tuple[Change, tuple[float, ...]]] = {
     "teacher's momentum 0.9": (_optim(teacher_momentum=(0.9, 1.0)), (1,)),
     "colours changed more": (_augment(saturation=0.4, hue=0.2, grey=0.3), (1,)),
     "and 4 crops of 28 px": (_augment(local_crops=4), (1,)),
+    "momentum 0, queue of 1,024": (
+        lambda config: _optim(teacher_momentum=(0.0, 0.0))(_objective(queue=1024)(config)),
+        (1,),
+    ),
+    "2 masks a picture": (_masks(draws=2), (1,)),
+    "4 masks a picture": (_masks(draws=4), (1,)),
 }
 """What a row changes of the recipe `shipped`, and the share of the work of each of its phases."""
 

@@ -40,7 +40,9 @@ def test_every_value_is_read_somewhere():
         path: path.read_text(encoding="utf-8") for folder in ("core", "train") for path in (root / folder).rglob("*.py")
     }
     read = set(re.findall(r"\.(\w+)", "\n".join(texts.values())))
-    read |= set(re.findall(r'"(\w+)"', texts[root / "train" / "run" / "account.py"] + texts[root / "train" / "config.py"]))
+    read |= set(
+        re.findall(r'"(\w+)"', texts[root / "train" / "run" / "account.py"] + texts[root / "train" / "config.py"])
+    )
     pending = [RunConfig()]
     while pending:
         config = pending.pop()

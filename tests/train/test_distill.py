@@ -78,6 +78,14 @@ def test_the_heads_of_a_run_are_used_and_stay(photographs, tmp_path):
         pretrain(longer, [photographs], second, resume=True)
 
 
+@pytest.mark.parametrize(("part", "values"), [("masks", {"draws": 2}), ("objective", {"queue": 64})])
+def test_what_a_frozen_teacher_has_no_use_for_is_refused(photographs, teacher, tmp_path, part, values):
+    config = distilling(teacher)
+    with pytest.raises(DinoError, match=rf"{part}\.{next(iter(values))} is"):
+        pretrain(replace(config, **{part: replace(getattr(config, part), **values)}), [photographs], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_other_channels_are_refused(photographs, tmp_path):
     grey = save_backbone(VisionTransformer(replace(SMALL, channels=1)), tmp_path / "grey.safetensors")
     with pytest.raises(DinoError, match="1 channels"):

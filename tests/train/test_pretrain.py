@@ -190,15 +190,19 @@ def _finite_with_a_broken_gradient(cls, *_):
     return (cls * 0).sum().abs().sqrt()
 
 
-def test_a_finite_loss_with_a_gradient_that_is_not_changes_nothing(photographs, tmp_path, monkeypatch):
-    """No weight, no teacher, no moment, no centre; the batch is kept, the gradient named, the step counted."""
-    config = replace(CONFIG, objective=replace(CONFIG.objective, centring="softmax"))
+@pytest.mark.parametrize("remembers", [{"centring": "softmax"}, {"queue": 12}])
+def test_a_finite_loss_with_a_gradient_that_is_not_changes_nothing(photographs, tmp_path, monkeypatch, remembers):
+    """No weight, no teacher, no moment, no centre, no queue; the batch is kept, the gradient named, the step counted."""
+    config = replace(CONFIG, objective=replace(CONFIG.objective, **remembers))
     run = pretrain(replace(config, optim=replace(config.optim, steps=2)), [photographs], tmp_path / "good")
     shutil.copytree(run, tmp_path / "stops")
     for name, choice in (("good", "skip"), ("stops", "stop")):
         log = replace(config.log, on_nonfinite=choice)
         (tmp_path / name / "config.json").write_text(to_json(replace(config, log=log)))
     before = last_checkpoint(run)
+    assert any(
+        before["networks"][name].any() for name in ("queue.logits", "cls_centring.centre") if name in before["networks"]
+    )
     monkeypatch.setattr("train.method.objective.koleo", _finite_with_a_broken_gradient)
     with pytest.raises(DinoError, match=r"Step 2: the gradient of backbone is not finite.*safetensors"):
         pretrain(config, [photographs], tmp_path / "stops", resume=True)

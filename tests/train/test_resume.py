@@ -1,6 +1,7 @@
 """Runs that are stopped go on: killed ones to the bit, on other ranks and on a GPU to rounding; two processes equal one."""
 
 import math
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -76,10 +77,11 @@ def test_a_killed_run_continues_to_the_bit(photographs, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("koleo_images", [0, 2])
-def test_two_processes_equal_one(photographs, tmp_path, koleo_images):
-    objective = replace(CONFIG.objective, koleo_images=koleo_images)
-    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5), objective=objective)
+@pytest.mark.parametrize(("draws", "values"), [(1, {}), (1, {"koleo_images": 2}), (2, {"queue": 13})])
+def test_two_processes_equal_one(photographs, tmp_path, draws, values):
+    """A queue that is neither of whole batches nor of equal shares too."""
+    objective, masks = replace(CONFIG.objective, **values), replace(CONFIG.masks, draws=draws)
+    config = replace(CONFIG, optim=replace(CONFIG.optim, steps=5), objective=objective, masks=masks)
     finish(start(config, photographs, tmp_path / "one"))
     finish(start(config, photographs, tmp_path / "two", ranks=2))
     for alone, together in zip(logged(tmp_path / "one"), logged(tmp_path / "two"), strict=True):
@@ -116,7 +118,8 @@ def test_one_process_of_a_group_equals_one_alone_to_the_bit(photographs, tmp_pat
     monkeypatch.setattr(Block, "forward", seen)
     compute = replace(CONFIG.compute, precision=precision, checkpoint_activations=recompute)
     optim, quiet = replace(CONFIG.optim, steps=2, drop_rate=0.3), replace(CONFIG.log, snapshots=False)
-    config = replace(NEAR_COLLAPSE, optim=optim, log=quiet)
+    objective = replace(CONFIG.objective, queue=6)
+    config = replace(NEAR_COLLAPSE, optim=optim, log=quiet, objective=objective)
     for shard in ("auto", "always"):
         assert True not in sharded
         pretrain(replace(config, compute=replace(compute, shard=shard)), [photographs], tmp_path / shard)
@@ -140,13 +143,15 @@ def test_muon_is_the_same_after_a_kill_and_over_two_processes(photographs, tmp_p
 
 @pytest.mark.slow
 def test_a_run_of_two_processes_resumes_as_one(photographs, tmp_path):
-    finish(start(CONFIG, photographs, tmp_path / "whole"))
-    process = start(CONFIG, photographs, tmp_path / "moved", ranks=2)
+    """With the shares of a queue put together."""
+    config = replace(CONFIG, objective=replace(CONFIG.objective, queue=12))
+    finish(start(config, photographs, tmp_path / "whole"))
+    process = start(config, photographs, tmp_path / "moved", ranks=2)
     while process.poll() is None and logged_lines(tmp_path / "moved") < 5:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=120)
-    finish(start(CONFIG, photographs, tmp_path / "moved", resume=True))
+    finish(start(config, photographs, tmp_path / "moved", resume=True))
     assert logged(tmp_path / "moved")[-1] == pytest.approx(logged(tmp_path / "whole")[-1], rel=1e-4)
 
 
@@ -155,7 +160,13 @@ def test_a_run_killed_about_its_later_phases_continues_to_the_bit(photographs, t
     """Before, at and after the steps at which crops grow and patches become finer, and while an anchor holds them."""
     larger = PhaseConfig(4, global_size=84, batch=4)
     finer = PhaseConfig(4, patch=7, global_size=42, local_size=14, gram_weight=1.0)
-    config = replace(CONFIG, phases=(larger, finer), optim=replace(CONFIG.optim, drop_rate=0.3))
+    config = replace(
+        CONFIG,
+        phases=(larger, finer),
+        optim=replace(CONFIG.optim, drop_rate=0.3),
+        objective=replace(CONFIG.objective, queue=12),
+        masks=replace(CONFIG.masks, draws=2),
+    )
     finish(start(config, photographs, tmp_path / "whole"))
     run = tmp_path / "killed"
     killed_and_resumed(config, photographs, run, (7, 8, 11, 12, 14))
@@ -169,6 +180,30 @@ def test_a_run_killed_about_its_later_phases_continues_to_the_bit(photographs, t
     assert {step: (one.patch, one.image_size) for step, one in shapes.items()} == (
         dict.fromkeys((0, 1, 2, 4, 8), (14, 56)) | {12: (14, 84), 16: (7, 42)}
     )
+
+
+def test_a_queue_and_several_masks_go_on_to_the_bit(photographs, tmp_path):
+    """From the middle of a run and from the end of a phase, of another batch, in which the queue was not yet full."""
+    config = replace(
+        CONFIG,
+        optim=replace(CONFIG.optim, steps=2, warmup_steps=1, temperature_warmup_steps=1),
+        phases=(PhaseConfig(4, batch=4),),
+        objective=replace(CONFIG.objective, queue=20),
+        masks=replace(CONFIG.masks, draws=2),
+        log=replace(CONFIG.log, save_every=1, keep=9, snapshots=False),
+    )
+    run = pretrain(config, [photographs], tmp_path / "whole")
+    assert last_weights(run)["queue.seen"] == 32 and last_weights(run)["queue.logits"].any(dim=2).all()
+    for step in (2, 4):
+        again = tmp_path / f"from{step}"
+        shutil.copytree(run / "checkpoints", again / "checkpoints")
+        for path in sorted((again / "checkpoints").iterdir())[step:]:
+            shutil.rmtree(path)
+        (again / "config.json").write_text(to_json(config))
+        pretrain(config, [photographs], again, resume=True)
+        assert logged(again) == logged(run)[step:]
+        for name, tensor in last_weights(run).items():
+            assert torch.equal(tensor, last_weights(again)[name]), name
 
 
 def test_half_precision_scales_its_loss_and_resumes_with_the_scale(photographs, tmp_path):

@@ -95,9 +95,7 @@ def ablate(command: Command) -> list[Row]:
     run than the one it is to hold, or a run was asked to stop."""
     command.asked.require_something()
     if "RANK" in os.environ:
-        raise RequestError(
-            "python -m train.ablate trains one run after the other in one process; start it alone."
-        )
+        raise RequestError("python -m train.ablate trains one run after the other in one process; start it alone.")
     rows = []
     for cell in command.cells():
         found = [_scored(cell, seed, command) for seed in command.seeds]

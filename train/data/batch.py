@@ -180,7 +180,10 @@ def to_device(
 
 
 def step_masks(images: int, grid: int, seed: int, step: int, mine: slice, config: MaskConfig) -> Tensor:
-    """Rows `mine` of the masks [2·B, N] bool of a step, cut from those of its whole batch of `images`."""
+    """The masks [draws·2·B, N] bool of a step, draw after draw, for the images `mine` of its whole batch of `images`."""
     generator = np.random.default_rng((seed, step, 1))
-    masks = torch.from_numpy(batch_masks(2 * images, grid, grid, generator, config.ratio, config.probability))
-    return masks.unflatten(0, (2, images))[:, mine].flatten(0, 1)
+    masks = [
+        torch.from_numpy(batch_masks(2 * images, grid, grid, generator, config.ratio, config.probability))
+        for _ in range(config.draws)
+    ]
+    return torch.cat(masks).unflatten(0, (-1, images))[:, mine].flatten(0, 1)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core import RequestError
+
 SMALLEST_BLOCK = 4
 """Patches of the smallest block that is tried."""
 TRIES = 10
@@ -21,6 +23,13 @@ class MaskConfig:
 
     ratio: tuple[float, float] = (0.1, 0.5)
     probability: float = 0.5
+    draws: int = 1
+    """Times that the student sees each global crop, each time with another mask, for one pass of the teacher
+    (Baevski et al. 2022, data2vec 2.0)."""
+
+    def __post_init__(self):
+        if self.draws < 1:
+            raise RequestError(f"masks.draws is {self.draws}; the student sees each crop once or more.")
 
 
 def block_mask(rows: int, columns: int, count: int, generator: np.random.Generator) -> np.ndarray:

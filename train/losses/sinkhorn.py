@@ -1,10 +1,11 @@
-"""Teacher logits → teacher targets: Sinkhorn-Knopp, or softmax with a running centre.
+"""Teacher logits → teacher targets: Sinkhorn-Knopp, also with a queue, or softmax with a running centre.
 
 M rows (images or masked patches, of all ranks together), K prototypes.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from train import dist
 from train.losses.autocast import outside_autocast
@@ -97,3 +98,39 @@ class SoftmaxCentring(nn.Module):
         total = dist.total(torch.cat([logits.sum(dim=0), logits.new_tensor([len(logits)])]))
         self.centre.lerp_(total[:-1] / total[-1].clamp(min=1), 1 - self.momentum)
         return targets
+
+
+class SinkhornQueue(nn.Module):
+    """Sinkhorn-Knopp over a batch and the images just before it, so that small batches are balanced over many images.
+
+    `logits` [Q, 2, K] float32 are the teacher's of both global crops, as they were when the images came; `seen` counts
+    all that ever came, and until these are Q, a batch is balanced alone. Both are part of a checkpoint. Where the
+    logits are a DTensor, each rank holds its share of the images and puts the rows of these only into the balance.
+    Source: Caron et al. 2020 (arXiv 2006.09882), section 3.1, who keep features and have today's prototypes score them.
+    """
+
+    def __init__(self, images: int, prototypes: int):
+        super().__init__()
+        self.register_buffer("logits", torch.zeros(images, 2, prototypes))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, logits: Tensor, temperature: float) -> Tensor:
+        """Targets [2B, K] float32 of logits [2B, K], crop after crop, which then take the places of the oldest."""
+        logits, size, (kept, first) = logits.float(), self.logits.shape[0], self._share()
+        before = kept.flatten(0, 1) if self.seen >= size else logits[:0]
+        targets = sinkhorn_knopp(torch.cat([before, logits]), temperature)[len(before) :]
+        images = dist.gather_rows(logits.unflatten(0, (2, -1)).transpose(0, 1).contiguous())  # [B of all ranks, 2, K]
+        self.seen += len(images)
+        images = images[-size:]
+        places = (self.seen + torch.arange(-len(images), 0, device=logits.device)) % size - first
+        mine = (places >= 0) & (places < len(kept))
+        kept[places[mine]] = images[mine]
+        return targets
+
+    def _share(self) -> tuple[Tensor, int]:
+        """The logits that this rank holds, and the place of their first image."""
+        if not isinstance(self.logits, DTensor):
+            return self.logits, 0
+        mesh = self.logits.device_mesh
+        return self.logits.to_local(), mesh.get_local_rank() * -(-self.logits.shape[0] // mesh.size())

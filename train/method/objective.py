@@ -1,6 +1,7 @@
 """One step's loss: what the teacher says, what the student says, and the terms between them.
 
-B images, G = 2 global crops, L local crops, N patches of a global crop, M masked patches, K prototypes, D width.
+B images, G = 2 global crops, L local crops, N patches of a global crop, M masked patches, K prototypes, D width; the
+student sees each global crop `draws` times, with other masks, the teacher once.
 Crops lie crop after crop: rows 0..B−1 are the first crops of all images, rows B..2B−1 the second.
 """
 
@@ -12,16 +13,24 @@ from torch import Tensor
 
 from core import RequestError, Tokens
 from train.dist import first_row, gather_rows
-from train.losses import SoftmaxCentring, dino_cross_entropy, gram, ibot_cross_entropy, koleo, sinkhorn_knopp
+from train.losses import (
+    SinkhornQueue,
+    SoftmaxCentring,
+    dino_cross_entropy,
+    gram,
+    ibot_cross_entropy,
+    koleo,
+    sinkhorn_knopp,
+)
 from train.method.network import Network
 
 
 class Batch(NamedTuple):
     """What one step sees.
 
-    `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks` [2B, N]
-    bool, True where the student sees the mask token. `local_crops` may be empty. `indices` [B] int64 are the images'
-    places in the source, where somebody asks for them.
+    `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks`
+    [draws·2B, N] bool, draw after draw, True where the student sees the mask token. `local_crops` may be empty.
+    `indices` [B] int64 are the images' places in the source, where somebody asks for them.
     """
 
     global_crops: Tensor
@@ -36,6 +45,11 @@ class Batch(NamedTuple):
     @property
     def locals_per_image(self) -> int:
         return len(self.local_crops) // self.images
+
+    @property
+    def draws(self) -> int:
+        """Masks of each global crop."""
+        return len(self.masks) // len(self.global_crops)
 
 
 class Term(NamedTuple):
@@ -63,12 +77,14 @@ class Losses(NamedTuple):
 
 
 class Pair(Protocol):
-    """A student and a teacher with heads of one size, and the running means that softmax centring subtracts."""
+    """A student and a teacher with heads of one size, the running means that softmax centring subtracts, and the queue
+    that Sinkhorn-Knopp balances over, if any."""
 
     student: Network
     teacher: Network
     cls_centring: SoftmaxCentring
     patch_centring: SoftmaxCentring
+    queue: SinkhornQueue | None
 
 
 @dataclass(frozen=True)
@@ -88,10 +104,20 @@ class ObjectiveConfig:
     student_temperature: float = 0.1
     centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
     """How the teacher's logits become targets that do not collapse."""
+    queue: int = 0
+    """Images, over all ranks, whose logits of the cls token Sinkhorn-Knopp balances together with those of the batch,
+    once so many have come (`train.losses.SinkhornQueue`); 0 for the batch alone."""
+
+    def __post_init__(self):
+        if self.queue < 0 or (self.queue and self.centring == "softmax"):
+            raise RequestError(
+                f"objective.queue is {self.queue} with {self.centring} centring; give 0 or more images with sinkhorn, 0 "
+                "with softmax, whose centre remembers by itself."
+            )
 
 
 class TeacherTargets(NamedTuple):
-    """`cls` [2, B, K]: targets of the two global crops; `patches` [M, K']: those of the masked patches."""
+    """`cls` [2, B, K]: targets of the two global crops; `patches` [M, K']: those of the masked patches of all draws."""
 
     cls: Tensor
     patches: Tensor
@@ -103,8 +129,13 @@ def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: Ob
     teacher = networks.teacher
     centrings = networks.cls_centring, networks.patch_centring
     tokens = teacher.backbone(batch.global_crops)
-    cls = balanced(teacher.dino_head(tokens.cls, exact=True), temperature, config, centrings[0])
-    patch_logits = teacher.patch_head(tokens.patches[batch.masks], exact=True)
+    logits = teacher.dino_head(tokens.cls, exact=True)
+    if networks.queue is None:
+        cls = balanced(logits, temperature, config, centrings[0])
+    else:
+        cls = networks.queue(logits, temperature)
+    masks = batch.masks.unflatten(0, (batch.draws, -1))
+    patch_logits = teacher.patch_head(tokens.patches.expand(batch.draws, -1, -1, -1)[masks], exact=True)
     patches = balanced(patch_logits, temperature, config, centrings[1])
     return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
 
@@ -132,14 +163,14 @@ def losses(
     found = compared(networks.student, packed, batch, batch.masks, targets, config)
     if anchor is None:
         return found
-    return found._replace(gram=config.gram_weight * gram(packed[0].patches, anchor))
+    return found._replace(gram=config.gram_weight * gram(packed[0].patches, anchor.repeat(batch.draws, 1, 1)))
 
 
 def student_tokens(
     student: Network, batch: Batch, drop_rate: float = 0.0, generator: torch.Generator | None = None
 ) -> list[Tokens]:
-    """Tokens of the global crops, masked, and of the local ones where there are any, in one packed pass."""
-    crops, masks = [batch.global_crops], [batch.masks]
+    """Tokens of the global crops under each draw's masks, and of the local ones where there are any, in one packed pass."""
+    crops, masks = [batch.global_crops.expand(batch.draws, -1, -1, -1, -1).flatten(0, 1)], [batch.masks]
     if len(batch.local_crops):
         crops.append(batch.local_crops)
         masks.append(None)
@@ -154,18 +185,20 @@ def compared(
     targets: TeacherTargets,
     config: ObjectiveConfig,
 ) -> Losses:
-    """The terms of what the student says, `packed`, against the targets; `asked` [2B, N] bool: iBOT's patches.
+    """The terms of what the student says, `packed`, against the targets; `asked` [draws·2B, N] bool: iBOT's patches.
 
-    Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2.
+    Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2. Those of the global crops
+    are means over the draws; KoLeo is of the first alone, since it must not push apart what is said of one picture.
     """
-    images = batch.images
-    global_cls = packed[0].cls
+    images, draws = batch.images, batch.draws
+    global_cls = packed[0].cls[: 2 * images]
     logits = student.dino_head(torch.cat([tokens.cls for tokens in packed]))
-    global_logits, local_logits = logits.split([2 * images, len(logits) - 2 * images])
+    global_logits, local_logits = logits.split([len(asked), len(logits) - len(asked)])
     pairs = 2 * batch.locals_per_image + 2
 
     across = targets.cls.flip(0).flatten(0, 1)  # each global crop against the other one's target
-    dino_global = dino_cross_entropy(global_logits[None], across[None], config.student_temperature) * 2 / pairs
+    by_draw = global_logits.unflatten(0, (draws, -1))
+    dino_global = dino_cross_entropy(by_draw, across[None], config.student_temperature) * 2 / (pairs * draws)
     dino_local = global_logits.new_zeros(())
     if len(local_logits):
         by_crop = local_logits.unflatten(0, (-1, images))
@@ -173,7 +206,7 @@ def compared(
 
     weights = (1 / asked.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(asked)[asked]
     ibot = ibot_cross_entropy(
-        student.patch_head(packed[0].patches[asked]), targets.patches, weights, 2 * images, config.student_temperature
+        student.patch_head(packed[0].patches[asked]), targets.patches, weights, len(asked), config.student_temperature
     )
     spread = sum(_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
     return Losses(

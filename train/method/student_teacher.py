@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from core import VisionTransformer, ViTConfig
 from train.config import HeadConfig, RunConfig
-from train.losses import SoftmaxCentring
+from train.losses import SinkhornQueue, SoftmaxCentring
 from train.method.heads import PrototypeHead
 from train.method.network import Network
 from train.method.objective import Batch, Term, losses, teacher_targets
@@ -19,16 +19,19 @@ from train.method.objective import Batch, Term, losses, teacher_targets
 class StudentTeacher(nn.Module):
     """Both networks. The teacher has no gradients and starts equal to the student.
 
-    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `anchor` is
-    the teacher's backbone as it was when a phase with a Gram term began, frozen; None in other phases.
+    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `queue`
+    holds logits of as many images as are asked for, None for 0. `anchor` is the teacher's backbone as it was when a
+    phase with a Gram term began, frozen; None in other phases.
     """
 
-    def __init__(self, student: Network):
+    def __init__(self, student: Network, queue: int = 0):
         super().__init__()
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False).eval()
-        self.cls_centring = SoftmaxCentring(len(student.dino_head.last_layer.weight_v))
+        prototypes = len(student.dino_head.last_layer.weight_v)
+        self.cls_centring = SoftmaxCentring(prototypes)
         self.patch_centring = SoftmaxCentring(len(student.patch_head.last_layer.weight_v))
+        self.queue = SinkhornQueue(queue, prototypes) if queue else None
         self.anchor: VisionTransformer | None = None
 
     def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
@@ -83,10 +86,10 @@ def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(list(means), list(learners), 1 - momentum)
 
 
-def build(model: ViTConfig, heads: HeadConfig) -> StudentTeacher:
-    """A student and its teacher, freshly initialised."""
+def build(model: ViTConfig, heads: HeadConfig, queue: int = 0) -> StudentTeacher:
+    """A student and its teacher, freshly initialised, with an empty queue for the logits of so many images."""
     backbone = VisionTransformer(model)
-    return StudentTeacher(Network(backbone, *both_heads(model.width, heads)))
+    return StudentTeacher(Network(backbone, *both_heads(model.width, heads)), queue)
 
 
 def both_heads(width: int, config: HeadConfig) -> tuple[PrototypeHead, PrototypeHead | None]:

@@ -63,12 +63,13 @@ def step_work(config: RunConfig) -> StepWork:
     A frozen teacher's passes are counted in every epoch, also where they are remembered.
     """
     augment, batch, distillation = config.augment, config.optim.batch, config.distillation
-    crops = ((2, augment.global_size), (augment.local_crops, augment.local_size))
+    seen = 2 * config.masks.draws
+    crops = ((seen, augment.global_size), (augment.local_crops, augment.local_size))
     blocks = embedding = heads = 0.0
     for model in student_models(config):
         blocks += batch * sum(count * _blocks_work(model, size) for count, size in crops)
         embedding += batch * sum(count * _embedding_work(model, size) for count, size in crops)
-        heads += 3 * batch * (2 + augment.local_crops) * _cls_work(model.width, config.heads)
+        heads += 3 * batch * (seen + augment.local_crops) * _cls_work(model.width, config.heads)
         heads += 3 * _asked_patches(config, model) * _patch_work(model.width, config.heads)
     teacher, targets = config.model, 1.0
     if distillation.teacher:
@@ -87,7 +88,7 @@ def step_work(config: RunConfig) -> StepWork:
 def _asked_patches(config: RunConfig, model: ViTConfig) -> float:
     """Patches of a step that iBOT is asked of."""
     share = 1.0 if config.distillation.teacher else config.masks.probability * sum(config.masks.ratio) / 2
-    return 2 * config.optim.batch * share * (config.augment.global_size // model.patch) ** 2
+    return 2 * config.masks.draws * config.optim.batch * share * (config.augment.global_size // model.patch) ** 2
 
 
 def _cls_work(width: int, heads: HeadConfig) -> float:

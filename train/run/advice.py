@@ -35,10 +35,11 @@ def _small_batch(config: RunConfig) -> list[str]:
         said.append("KoLeo needs two images at once and is skipped; lower compute.accumulate or raise optim.batch.")
     if optim.batch >= SMALL_BATCH:
         return said
-    if config.objective.centring == "sinkhorn" and config.heads.dino_prototypes > 64 * 2 * together:
+    balanced = 2 * (together + config.objective.queue)
+    if config.objective.centring == "sinkhorn" and config.heads.dino_prototypes > 64 * balanced:
         said.append(
-            f"Sinkhorn-Knopp spreads {2 * together} crops at a time over {config.heads.dino_prototypes} prototypes; "
-            f"with a batch this small, {max(1024, 64 * 2 * together)} of them (heads.dino-prototypes) or "
+            f"Sinkhorn-Knopp spreads {balanced} crops at a time over {config.heads.dino_prototypes} prototypes; "
+            f"with a batch this small, {max(1024, 64 * balanced)} of them (heads.dino-prototypes) or "
             "objective.centring softmax may learn more steadily."
         )
     start, share = OptimConfig().teacher_momentum[0], (optim.batch / 1024) ** 0.5

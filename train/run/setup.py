@@ -57,6 +57,15 @@ def completed(config: RunConfig, device: torch.device) -> RunConfig:
     _refuse_other_pictures(config, found.model, found.also)
     if any(phase.config.objective.gram_weight for phase in phases(config)):
         raise RequestError("A frozen teacher says how patches relate already; leave gram_weight at 0 in distillation.")
+    if config.objective.queue:
+        raise RequestError(
+            f"objective.queue is {config.objective.queue}; leave it at 0 in distillation, which has no queue."
+        )
+    if config.masks.draws > 1:
+        raise RequestError(
+            f"masks.draws is {config.masks.draws}; a frozen teacher asks of every patch, hidden or not: leave it at 1 in "
+            "distillation."
+        )
     return replace(config, heads=heads, distillation=found)
 
 
@@ -117,7 +126,7 @@ def prepared(
 
 def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: World, images: int) -> Learning:
     """Freshly initialised networks, the main student of the shape `model`."""
-    main, distillation = build(model, config.heads), config.distillation
+    main, distillation = build(model, config.heads, config.objective.queue), config.distillation
     if not distillation.teacher:
         return main
     students = {MAIN: main}

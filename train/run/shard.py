@@ -6,7 +6,9 @@ compilation second, block by block, so that one compiled block serves all; FSDP2
 
 import torch
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import Shard, distribute_tensor
 
 from train.config import ComputeConfig
 from train.dist import World
@@ -32,7 +34,7 @@ def prepare(networks: Learning, config: ComputeConfig, world: World) -> Learning
     for head in networks.heads():
         head.to(world.device)
     if world.size > 1 or config.shard == "always":
-        _shard(networks)
+        _shard(networks, world)
     return networks
 
 
@@ -51,7 +53,7 @@ def _recompute_blocks(network: Network) -> None:
         blocks[index] = checkpoint_wrapper(block, preserve_rng_state=False)  # the block draws nothing itself
 
 
-def _shard(networks: Learning) -> None:
+def _shard(networks: Learning, world: World) -> None:
     """FSDP2 around every block, every backbone and every head: parameters float32 when gathered, gradients when reduced.
 
     Precision is autocast's business, as on one process. What feeds the residual stream (position embedding, cls,
@@ -68,3 +70,7 @@ def _shard(networks: Learning) -> None:
         register_fsdp_forward_method(backbone, "forward_packed")
     for head in networks.heads():
         fully_shard(head, mp_policy=policy)
+    for pair in networks.pairs():
+        if pair.queue is not None:  # the same on every rank until here, which keeps its share
+            mesh = init_device_mesh(world.device.type, (world.size,))
+            pair.queue.logits = distribute_tensor(pair.queue.logits, mesh, [Shard(0)], src_data_rank=None)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests import data
-from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
+from train.losses import SinkhornQueue, SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy, koleo, sinkhorn_knopp
 
 LOCALS, IMAGES = 8, 6
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
@@ -32,14 +32,33 @@ def test_sinkhorn_stays_finite_at_the_extremes(dtype):
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(50))
 
 
-def test_sinkhorn_equals_the_direct_iteration_in_float64():
-    logits, temperature = torch.randn(12, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)), 0.1
-    q = (logits / temperature).exp().T
+def directly(logits, temperature):
+    """Three iterations of Sinkhorn-Knopp on logits [M, K] in float64, as they are published."""
+    q = (logits.double() / temperature).exp().T
+    prototypes, rows = q.shape
     q /= q.sum()
     for _ in range(3):
-        q /= q.sum(dim=1, keepdim=True) * 7
-        q /= q.sum(dim=0, keepdim=True) * 12
-    torch.testing.assert_close(sinkhorn_knopp(logits, temperature), (q * 12).T.float(), **EXACT)
+        q /= q.sum(dim=1, keepdim=True) * prototypes
+        q /= q.sum(dim=0, keepdim=True) * rows
+    return (q * rows).T.float()
+
+
+def test_sinkhorn_equals_the_direct_iteration_in_float64():
+    logits, temperature = torch.randn(12, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)), 0.1
+    torch.testing.assert_close(sinkhorn_knopp(logits, temperature), directly(logits, temperature), **EXACT)
+
+
+def test_a_queue_balances_over_the_last_images_once_it_is_full():
+    """Batches of 2 to 9 images against a list of all images that ever came, of which the last five are kept."""
+    queue, generator, ever = SinkhornQueue(5, 7), torch.Generator().manual_seed(4), []
+    for number, images in enumerate((3, 2, 2, 9, 4, 2)):
+        logits = torch.randn(2 * images, 7, generator=generator)
+        rows = torch.cat([*(ever[-5:] if len(ever) >= 5 else ()), logits])
+        found, alone = queue(logits, 0.3), directly(logits, 0.3)
+        torch.testing.assert_close(found, directly(rows, 0.3)[-len(logits) :], **EXACT)
+        assert ((found - alone).abs().max() > 0.01) == (number >= 2), "until then the batch alone"
+        ever += logits.unflatten(0, (2, images)).unbind(dim=1)  # both crops of each image
+        assert queue.seen == len(ever)
 
 
 def test_many_iterations_use_every_prototype_equally():

@@ -6,8 +6,16 @@ import torch
 from core import RequestError, ViTConfig
 from tests import data
 from train.config import HeadConfig
-from train.losses import koleo
-from train.method.objective import Batch, ObjectiveConfig, _spread, losses, require_groups, teacher_targets
+from train.losses import SinkhornQueue, koleo, sinkhorn_knopp
+from train.method.objective import (
+    Batch,
+    ObjectiveConfig,
+    TeacherTargets,
+    _spread,
+    losses,
+    require_groups,
+    teacher_targets,
+)
 from train.method.student_teacher import build
 
 
@@ -56,6 +64,37 @@ def test_a_step_without_local_crops_or_with_one_image_is_finite(step):
     assert all(term.value.isfinite() for term in terms.terms()) and terms.dino_local == 0 and terms.koleo == 0
 
 
+def test_several_masks_of_a_crop_are_averaged_over_for_one_pass_of_the_teacher(step):
+    """Against the terms of each draw by themselves, with the targets of its own patches; KoLeo is the first draw's."""
+    networks, batch, _ = step
+    config, passes = ObjectiveConfig(gram_weight=2.0), []
+    generator = torch.Generator().manual_seed(0)
+    others = [torch.rand(batch.masks.shape, generator=generator) > share for share in (0.5, 0.9)]
+    draws = [batch.masks, *(masks.to(batch.masks.device) for masks in others)]
+    anchor = torch.randn(*batch.masks.shape, 48, generator=generator).to(batch.global_crops)
+    whole = batch._replace(masks=torch.cat(draws))
+    hook = networks.teacher.backbone.register_forward_hook(lambda *_: passes.append(1))
+    targets = teacher_targets(networks, whole, 0.06, config)
+    hook.remove()
+    assert len(passes) == 1
+    found = losses(networks, whole, targets, config, anchor=anchor)
+
+    with torch.no_grad():
+        tokens = networks.teacher.backbone(batch.global_crops)
+        hidden = torch.cat([tokens.patches[masks] for masks in draws])
+        patches = sinkhorn_knopp(networks.teacher.patch_head(hidden, exact=True), 0.06)
+        cls = sinkhorn_knopp(networks.teacher.dino_head(tokens.cls, exact=True), 0.06).unflatten(0, (2, -1))
+    each = []
+    for masks, asked in zip(draws, patches.split([int(masks.sum()) for masks in draws]), strict=True):
+        each.append(losses(networks, batch._replace(masks=masks), TeacherTargets(cls, asked), config, anchor=anchor))
+    for name in ("dino_global", "ibot", "gram", "dino_local"):
+        values = [getattr(one, name) for one in each]
+        torch.testing.assert_close(getattr(found, name), sum(values) / 3, msg=name)
+        assert name == "dino_local" or len({value.item() for value in values}) == 3
+    torch.testing.assert_close(found.koleo, each[0].koleo)
+    assert abs(found.koleo - each[1].koleo) > 1e-4
+
+
 def test_softmax_centring_remembers_what_it_saw(step):
     networks, batch, _ = step
     config = ObjectiveConfig(centring="softmax")
@@ -64,6 +103,24 @@ def test_softmax_centring_remembers_what_it_saw(step):
     torch.testing.assert_close(first.cls.sum(dim=-1), torch.ones(2, batch.images).to(first.cls))
     assert (first.patches - second.patches).abs().max() > 1e-4
     assert {"cls_centring.centre", "patch_centring.centre"} <= networks.state_dict().keys()
+
+
+def test_a_queue_changes_the_targets_of_images_alone_and_only_when_full(step, monkeypatch):
+    networks, batch, _ = step
+    turned = batch._replace(global_crops=batch.global_crops.flip(2))
+    alone_turned, alone = (teacher_targets(networks, one, 0.06, ObjectiveConfig()) for one in (turned, batch))
+    monkeypatch.setattr(networks, "queue", SinkhornQueue(batch.images, 96).to(batch.masks.device))
+    filling, full = (
+        teacher_targets(networks, one, 0.06, ObjectiveConfig(queue=batch.images)) for one in (turned, batch)
+    )
+    assert torch.equal(filling.cls, alone_turned.cls)
+    assert torch.equal(full.patches, alone.patches) and (full.cls - alone.cls).abs().max() > 1e-3
+
+
+def test_a_queue_that_nothing_reads_is_refused():
+    for values in ({"queue": -1}, {"queue": 8, "centring": "softmax"}):
+        with pytest.raises(RequestError, match=r"objective\.queue is"):
+            ObjectiveConfig(**values)
 
 
 def features_with_gradient(images: int) -> torch.Tensor:

@@ -38,16 +38,18 @@ def test_a_forward_counts_what_torch_counts(kind):
     assert backbone_work(model.config, 84) == counter.get_total_flops()
 
 
-def test_a_step_counts_what_torch_counts():
+@pytest.mark.parametrize("draws", [1, 3])
+def test_a_step_counts_what_torch_counts(draws):
+    config = replace(CONFIG, masks=replace(CONFIG.masks, draws=draws))
     networks = build(CONFIG.model, CONFIG.heads)
-    masks = torch.zeros(8, 16, dtype=torch.bool)
+    masks = torch.zeros(draws * 8, 16, dtype=torch.bool)
     masks[:, :8] = True
     batch = Batch(torch.randn(8, 3, 56, 56), torch.randn(12, 3, 28, 28), masks)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         targets = teacher_targets(networks, batch, 0.07, CONFIG.objective)
         losses(networks, batch, targets, CONFIG.objective).total().backward()
     # torch counts Sinkhorn's sums and KoLeo's products too
-    assert step_work(CONFIG).total == pytest.approx(counter.get_total_flops(), rel=0.01)
+    assert step_work(config).total == pytest.approx(counter.get_total_flops(), rel=0.01)
 
 
 def test_stochastic_depth_is_work_that_is_not_done():

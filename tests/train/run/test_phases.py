@@ -136,6 +136,8 @@ def test_advice_is_given_for_small_batches_only():
     small = replace(RunConfig(), optim=replace(RunConfig().optim, batch=32))
     said = " ".join(advice(small, 1_281_167))
     assert "prototypes" in said and "teacher-momentum" in said
+    queued = replace(small, objective=replace(small.objective, queue=512))
+    assert "prototypes" not in " ".join(advice(queued, 1_281_167))
     short = replace(small, optim=replace(small.optim, steps=2000, warmup_steps=0))
     assert "teacher-momentum" not in " ".join(advice(short, 10))  # it would remember its untrained self to the end
     alone = replace(small, compute=ComputeConfig(accumulate=32))
