@@ -63,7 +63,7 @@ def main(words: list[str] | None = None) -> int:
     """Serve until interrupted; the exit status."""
     options = arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpcore", "PIL"):
+    for chatty in ("httpx", "httpcore", "httpx2", "httpcore2", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 

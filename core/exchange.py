@@ -2,12 +2,14 @@
 
 `python -m core.exchange --model NAME --to huggingface --out FOLDER`
 `python -m core.exchange --model NAME --to onnx --out FILE.onnx [--size 518 518]`
+`python -m core.exchange --model NAME --push OWNER/NAME [--private]`
 """
 
 import json
 import logging
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from core import publish
 from core.errors import DinoError, ExportError, RequestError
 from core.files import replacing
 from core.model.vit import VisionTransformer
@@ -44,7 +47,7 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     """
     if folder.exists() and any(folder.iterdir()):
         raise RequestError(f"{folder} is not empty; give a new folder, so that nothing is overwritten.")
-    if model.config.pos_offset or model.config.pos_antialias != bool(model.config.registers):
+    if not layouts.resized_as_there(model.config):
         side = model.config.image_size
         log.warning(
             "transformers resizes position embeddings differently: outputs equal ours at %d×%d only.", side, side
@@ -144,19 +147,47 @@ def _compare(fixed: nn.Module, session, example: Tensor) -> None:
                 )
 
 
-def main(model: str, to: Literal["huggingface", "onnx"], out: Path, size: tuple[int, int] | None = None) -> None:
-    """Export a model for other programs.
+def main(
+    model: str,
+    to: Literal["huggingface", "onnx"] = "huggingface",
+    out: Path | None = None,
+    size: tuple[int, int] | None = None,
+    push: str | None = None,
+    private: bool = False,
+    license: str | None = None,
+    datasets: tuple[str, ...] = (),
+) -> None:
+    """Export a model for other programs, or push it to the model hub.
 
     Args:
         model: a name or path, as core.load_model takes it
         to: huggingface writes a folder for transformers, onnx a file for any ONNX runtime
-        out: the folder or file to write
+        out: the folder or file to write; may be left out with --push
         size: height and width in pixels of the pictures an ONNX model will take; a square of the model's own size
             where they are not given
+        push: owner/name of the repository to put the folder into, with a model card; it is made where it is not
+            there. The access token is HF_TOKEN, or what `hf auth login` stored
+        private: nobody else may see the repository
+        license: for the model card, as the hub names it (apache-2.0); the model's own where it is known
+        datasets: for the model card, the hub's names of what the model learned from
     """
+    if out is None and push is None:
+        raise RequestError("There is nowhere to export to; give --out, --push, or both.")
+    if to == "onnx" and push is not None:
+        raise RequestError("--push takes the folder for transformers; leave out --to onnx.")
+    if push is not None:
+        publish.check(push)
     loaded = load_model(model, device="cpu")
-    written = to_hugging_face(loaded, out) if to == "huggingface" else to_onnx(loaded, out, size)
-    print(f"Wrote {written}")
+    if to == "onnx":
+        print(f"Wrote {to_onnx(loaded, out, size)}")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = to_hugging_face(loaded, out or Path(scratch) / "model")
+        if out is not None:
+            print(f"Wrote {folder}")
+        if push is not None:
+            (folder / "README.md").write_text(publish.card(loaded, push, license, datasets), encoding="utf-8")
+            print(f"Pushed to {publish.push(folder, push, private)}")
 
 
 if __name__ == "__main__":

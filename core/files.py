@@ -1,6 +1,7 @@
 """Files that are there with all their bytes or not at all, whenever the machine stops or the disk is full."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -30,3 +31,12 @@ def write_whole(path: Path, content: bytes | str, *, contested: bool = False) ->
     """A file of these bytes, or of this text in UTF-8 with line ends as they are."""
     with replacing(path, contested=contested) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -15,27 +15,17 @@ FILES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 ROOMS = (
-    "core.errors", "core.files", "core.pictures", "core.model", "core.features", "core.analysis", "core.records",
-    "core.weights", "core.projection", "core.collection", "core.export", "core.exchange",
+    "core.errors", "core.files", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model", "core.features", "core.analysis", "core.records",
+    "core.weights", "core.projection", "core.collection", "core.export", "core.publish", "core.exchange",
 )  # fmt: skip
 """From the bottom up; each may know what is before it, by whatever way."""
 STABLE_NAMES = {"core.analysis.retrieval"}
 """Modules that only pass on what lives in a room above; nothing of the project imports them."""
 FORBIDDEN_NAMES = {"utils", "misc", "common", "helpers", "legacy"}
 HEAVY = (
-    "gradio",
-    "train",
-    "app",
-    "xformers",
-    "transformers",
-    "umap",
-    "sklearn",
-    "skimage",
-    "scipy",
-    "faiss",
-    "plotly",
-    "jinja2",
-)
+    "gradio", "train", "app", "xformers", "transformers", "umap", "sklearn", "skimage", "scipy", "faiss", "plotly",
+    "jinja2", "huggingface_hub", "httpx2",
+)  # fmt: skip
 
 
 def imports_of(module):

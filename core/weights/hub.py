@@ -1,38 +1,40 @@
-"""Files of the model hub: found in the cache, or fetched with short time-outs and checked against their hash.
+"""Files of the model hub: found in the cache of its client, or fetched into it, with short time-outs and checked.
 
-The hub's own client waits and retries for 23 s where a name does not resolve, and longer where a transfer
-stalls; a person at a page should hear within 5 s. So the transfer is done here, in the layout and under the
-locks of the client's cache, which other programs on the machine then share:
+Names, tokens, redirects, the session and the cache, which other programs on the machine share, are
+huggingface_hub's. Only the bytes are not left to `hf_hub_download` (looked at in 2.4): it begins anew where an
+earlier try broke off, hears nothing for 10 MB at a time, waits a minute for a storage that stalls, and compares no
+hash. They are read from its session as they come (`core.weights.transfer`), and it then enters the file:
 
     HF_HUB_CACHE (HF_HOME/hub)
-    ├── .locks/models--OWNER--NAME/ETAG.lock     held while a file is fetched
+    ├── .locks/models--OWNER--NAME/HASH.lock     held while a file is fetched
     └── models--OWNER--NAME/
         ├── refs/REVISION                        the commit that a branch or tag meant at the download
-        ├── snapshots/COMMIT/FILE                complete and checked
-        ├── blobs/ETAG.part                      what has come of a download that was cut short
-        └── dinoscope.json                       SHA-256 of each file at its first use, compared ever after
+        ├── snapshots/COMMIT/FILE                a link to the blob; a copy where a file system has no links
+        └── blobs/
+            ├── HASH                             complete, and compared with its name at every use
+            └── HASH.part                        what has come of a download that was cut short
 """
 
-import json
+import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import quote
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from core.errors import HubError
-from core.files import write_whole
-from core.weights.transfer import BusyError, Progress, RefusedError, download, file_sha256, held, within
+from core.files import file_sha256
+from core.weights.transfer import BusyError, Progress, download, held, within
 
 ANSWER_WITHIN = 4.0
 """Seconds until a hub that has not answered is given up, name look-up included."""
-REDIRECTS = 5
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+Answer = TypeVar("Answer")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_HASH = re.compile(r"[\w-][\w.-]*")
 _REVISION = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 
 
@@ -45,184 +47,181 @@ class Fetched(NamedTuple):
     sha256: str
 
 
-class _Description(NamedTuple):
-    """What the hub says of a file before it is fetched."""
-
-    url: str
-    commit: str
-    etag: str
-    size: int
-    """In bytes; 0 where the hub does not say."""
-
-
 def fetch(repository: str, file: str, revision: str, progress: Progress | None = None) -> Fetched:
     """A file of a repository at a revision, from the cache where it is there, which needs no network.
 
-    Its hash is recorded at the first use and compared at every later one. `progress` is told of a download;
-    without one, a terminal gets a bar. Raises HubError, saying what to do, where the hub does not answer,
-    refuses, or sends something else than it promised.
+    It is compared with the hash that it is stored under. `progress` is told of a download, and ends it by raising;
+    without one, a terminal gets a bar. Raises HubError, saying what to do, where the hub does not answer, refuses,
+    or sends something else than it promised.
     """
-    if not _REPOSITORY.fullmatch(repository) or not _REVISION.fullmatch(revision):
+    from huggingface_hub import try_to_load_from_cache  # here: a model that is a path needs no hub
+
+    check_name(repository, revision)
+    path = try_to_load_from_cache(repository, file, cache_dir=_cache(), revision=revision)
+    if not isinstance(path, str):
+        path = _download(repository, file, revision, progress)
+    path = Path(path)
+    # one link is followed, to the blob: that may be a link in turn, to a store that repositories share
+    digest, fits = _hashed(path, Path(os.readlink(path)).name if path.is_symlink() else "")
+    if not fits:
+        raise HubError(f"{path} is not the file that was downloaded (its hash changed); delete it to fetch it again.")
+    return Fetched(path, path.relative_to(_folder(repository) / "snapshots").parts[0], digest)
+
+
+def check_name(repository: str, revision: str = "main") -> None:
+    """HubError unless these are names as the hub has them: owner/name, and a branch, tag or commit."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(repository)
+        known = REPOSITORY.fullmatch(repository) and _REVISION.fullmatch(revision)
+    except HFValidationError:
+        known = None
+    if not known:
         raise HubError(
             f"{repository!r} at {revision!r} is no name on the hub; write owner/name, and a branch or commit."
         )
-    folder = _cache() / f"models--{repository.replace('/', '--')}"
-    cached = _from_cache(folder, file, revision)
-    if cached is not None:
-        return cached
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise HubError(f"{repository} is not in the cache and HF_HUB_OFFLINE is set; unset it, {_by_hand(repository)}")
-    described = _describe(repository, file, revision)
-    try:
-        with _shown(progress, f"{repository}/{file}") as tell:
-            digest = _obtain(described, folder, repository, file, tell)
-        _remember(folder, f"{described.commit}/{file}", digest)
-        if not _COMMIT.fullmatch(revision):
-            _write(folder / "refs" / revision, described.commit)
-    except OSError as error:
-        raise HubError(
-            f"{repository}/{file} cannot be kept in {folder} ({error.strerror or error}); make room there, or point "
-            "HF_HOME to a folder that can be written to."
-        ) from error
-    return Fetched(folder / "snapshots" / described.commit / file, described.commit, digest)
 
 
-def _from_cache(folder: Path, file: str, revision: str) -> Fetched | None:
-    reference = folder / "refs" / revision
-    commit = reference.read_text().strip() if reference.is_file() else revision
-    path = folder / "snapshots" / commit / file
-    if not path.is_file():
-        return None
-    digest = file_sha256(path)
-    known = _record(folder).get(f"{commit}/{file}")
-    if known is None:
-        stored_as = path.resolve().name  # other programs keep a large file under its hash, and link to it
-        known = stored_as if _SHA256.fullmatch(stored_as) else digest
-        if known == digest:
-            with suppress(OSError):  # a cache that is shared read-only cannot be noted in
-                _remember(folder, f"{commit}/{file}", digest)
-    if known != digest:
-        raise HubError(f"{path} is not the file that was downloaded (its hash changed); delete it to fetch it again.")
-    return Fetched(path, commit, digest)
+def check_token() -> None:
+    """HubError where HF_TOKEN holds what cannot be one: the client would quote it in messages that visitors see."""
+    secret = os.environ.get("HF_TOKEN", "").strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise HubError("HF_TOKEN holds what no access token does, such as a line break; set it to the token alone.")
 
 
-def _describe(repository: str, file: str, revision: str) -> _Description:
-    """Ask the hub for a file's commit, hash and size without fetching it."""
-    import httpx  # here: a model that is on disk needs no network
-
-    url = f"{_endpoint()}/{repository}/resolve/{quote(revision, safe='')}/{file}"
-    try:
-        response, headers = within(ANSWER_WITHIN, lambda: _head(url))
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = str(error) or type(error).__name__
-        raise HubError(
-            f"{_endpoint()} cannot be reached ({reason}); try again later, {_by_hand(repository)}"
-        ) from error
-    _refuse(response, repository, file, revision)
-    commit = headers.get("x-repo-commit", "")
-    if not _COMMIT.fullmatch(commit):
-        raise HubError(
-            f"{_endpoint()} does not answer as a model hub does (no commit); check HF_ENDPOINT and whether the "
-            f"network asks you to sign in first, {_by_hand(repository)}"
-        )
-    size = headers.get("x-linked-size") or (response.headers.get("content-length") if response.is_success else None)
-    etag = headers.get("x-linked-etag") or headers.get("etag") or ""
-    location = response.headers.get("location")
-    return _Description(
-        url=str(response.url.join(location) if location else response.url),
-        commit=commit,
-        etag=re.sub(r"[^\w.-]", "", etag.removeprefix("W/")),
-        size=int(size) if size and size.isdecimal() else 0,
-    )
+def offline() -> bool:
+    """Whether HF_HUB_OFFLINE is set now; the client looked at it when it was imported."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def _head(url: str):
-    """The hub's answer and all headers on the way to it; redirects within the hub (renamed models) are followed.
+def endpoint() -> str:
+    """The hub's address: HF_ENDPOINT as it is now."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
-    The redirect to the storage, on another host, is not: the headers before it describe the file.
+
+def _asked(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
+    """What the hub's client answers, within ANSWER_WITHIN seconds. Raises HubError for what it raises of the hub.
+
+    `wanted` names in a message what may not be there: `model.safetensors at revision main`.
     """
-    import httpx
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    headers: dict[str, str] = {}
-    for _ in range(REDIRECTS):
-        response = httpx.head(url, headers=_headers(), follow_redirects=False, timeout=ANSWER_WITHIN)
-        headers |= response.headers
-        location = response.headers.get("location")
-        if not location or not httpx.URL(location).is_relative_url or location.startswith("//"):
-            return response, headers
-        url = str(response.url.join(location))
-    raise httpx.TooManyRedirects(f"more than {REDIRECTS} redirects")
+    try:
+        return within(ANSWER_WITHIN, ask)
+    except HfHubHTTPError as error:
+        raise _refusal(error, repository, wanted) from error
+    except (TimeoutError, ConnectionError, LocalEntryNotFoundError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        raise HubError(f"{endpoint()} cannot be reached ({reason}); try again later, {_by_hand(repository)}") from error
 
 
-def _refuse(response, repository: str, file: str, revision: str) -> None:
-    """HubError for an answer that is no file."""
-    status, code = response.status_code, response.headers.get("x-error-code", "")
-    page = f"{_endpoint()}/{repository}"
-    if status < 400:
-        return
+def _refusal(error: Exception, repository: str, wanted: str) -> HubError:
+    """What to do about an answer (of an HfHubHTTPError) that is no file."""
+    status, code = error.response.status_code, error.response.headers.get("x-error-code", "")
+    page = f"{endpoint()}/{repository}"
     if code == "GatedRepo" or status == 403:
-        raise HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")
+        return HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")
     if status == 401 or code == "RepoNotFound":
-        raise HubError(
+        return HubError(
             f"{repository} does not exist, or is private: check the name, or set HF_TOKEN to your access token."
         )
     if status == 404:
-        raise HubError(f"{repository} has no {file} at revision {revision}; look at {page}.")
-    raise HubError(f"{_endpoint()} answered {status} for {repository}; try again later, {_by_hand(repository)}")
+        return HubError(f"{repository} has no {wanted}; look at {page}.")
+    return HubError(f"{endpoint()} answered {status} for {repository}; try again later, {_by_hand(repository)}")
 
 
-def _obtain(described: _Description, folder: Path, repository: str, file: str, tell: Progress) -> str:
-    """Put the file into its snapshot, complete and checked; its SHA-256."""
-    import httpx
+def _download(repository: str, file: str, revision: str, progress: Progress | None) -> str:
+    """Fetch a file, check it, and enter it into the cache; its path there."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    path = folder / "snapshots" / described.commit / file
-    stored_as = described.etag or f"{described.commit}-{file.replace('/', '--')}"
-    partial = folder / "blobs" / f"{stored_as}.part"
-    lock = folder.parent / ".locks" / folder.name / f"{stored_as}.lock"
-    host = httpx.URL(described.url).host
-    own = host == httpx.URL(_endpoint()).host
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if offline():
+        raise HubError(f"{repository} is not in the cache and HF_HUB_OFFLINE is set; unset it, {_by_hand(repository)}")
+    check_token()
+    wanted, cache, hub = f"{file} at revision {revision}", _cache(), {"endpoint": endpoint()}
+    url = hf_hub_url(repository, file, revision=revision, **hub)
+    described = _asked(lambda: get_hf_file_metadata(url, timeout=ANSWER_WITHIN, **hub), repository, wanted)
+    if not _COMMIT.fullmatch(described.commit_hash or "") or not _HASH.fullmatch(described.etag or ""):
+        raise HubError(
+            f"{endpoint()} does not answer as a model hub does (no {'hash' if described.commit_hash else 'commit'}); "
+            f"check HF_ENDPOINT and whether the network asks you to sign in first, {_by_hand(repository)}"
+        )
+    try:
+        with _shown(progress, f"{repository}/{file}") as tell:
+            _obtain(described, repository, file, tell)
+        return _asked(
+            lambda: hf_hub_download(repository, file, revision=revision, cache_dir=cache, **hub), repository, wanted
+        )
+    except OSError as error:
+        raise HubError(
+            f"{repository}/{file} cannot be kept in {_folder(repository)} ({error.strerror or error}); make room there, "
+            "or point HF_HOME to a folder that can be written to."
+        ) from error
+
+
+def _obtain(described, repository: str, file: str, tell: Progress) -> None:
+    """Put the file of an HfFileMetadata among the blobs, complete and checked, where it is not there."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import build_hf_headers
+
+    size, address = described.size or 0, urlsplit(described.location)
+    own, host = address.netloc == urlsplit(endpoint()).netloc, address.hostname
+    headers = build_hf_headers(token=None if own else False)  # the token is for the hub, not for its storage
+    folder = _folder(repository)
+    blob, lock = folder / "blobs" / described.etag, f"{folder.name}/{described.etag}.lock"
+    partial = blob.with_name(f"{blob.name}.part")
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with held(lock, partial, described.size, tell):
-            if path.is_file():  # whoever held it before has fetched it
-                return file_sha256(path)
-            # the token is for the hub alone, not for the storage it sends us to
-            done = download(described.url, _headers(token=own), partial, described.size, tell)
-            return _accept(described, partial, done, path, repository)
-    except RefusedError as error:
+        with held(folder.parent / ".locks" / lock, partial, size, tell):
+            if not blob.exists():
+                done = download(described.location, headers, partial, size, tell)
+                _accept(f"{repository}/{file}", partial, done, size, blob)
+    except HfHubHTTPError as error:
         if own:
-            _refuse(error.response, repository, file, described.commit)
+            raise _refusal(error, repository, f"{file} at revision {described.commit_hash}") from error
         raise HubError(
-            f"The hub keeps {repository}/{file} at {host}, and {host} {error}; try again later, {_by_hand(repository)}"
+            f"The hub keeps {repository}/{file} at {host}, and {host} answered {error.response.status_code}; try again "
+            f"later, {_by_hand(repository)}"
         ) from error
-    except (httpx.HTTPError, TimeoutError, BusyError) as error:
+    except (httpx2.HTTPError, TimeoutError, BusyError) as error:
         done = partial.stat().st_size if partial.exists() else 0
         raise HubError(
-            f"The download of {repository}/{file} stopped after {done / 1e6:.1f} of {described.size / 1e6:.1f} MB "
+            f"The download of {repository}/{file} stopped after {done / 1e6:.1f} of {size / 1e6:.1f} MB "
             f"({str(error) or type(error).__name__}); try again to go on from there, {_by_hand(repository)}"
         ) from error
 
 
-def _accept(described: _Description, partial: Path, done: int, path: Path, repository: str) -> str:
-    """Give a downloaded file its name if it is what was promised; its SHA-256. Raises HubError."""
-    if described.size and done < described.size:
-        raise HubError(
-            f"{repository}/{path.name} came with {done:,} instead of {described.size:,} bytes; try again to go on "
-            "from there."
-        )
-    digest = file_sha256(partial)
-    wrong_size = described.size and done > described.size
-    if wrong_size or (_SHA256.fullmatch(described.etag) and digest != described.etag):
+def _accept(title: str, partial: Path, done: int, size: int, blob: Path) -> None:
+    """Give a downloaded file its place if it is what was promised. Raises HubError."""
+    if done < size:
+        raise HubError(f"{title} came with {done:,} instead of {size:,} bytes; try again to go on from there.")
+    digest, fits = _hashed(partial, blob.name)
+    if not fits or 0 < size < done:
         partial.unlink()
         raise HubError(
-            f"{repository}/{path.name} is damaged: {done:,} bytes with SHA-256 {digest[:12]}… came, the hub promised "
-            f"{described.size:,} with {described.etag[:12]}…. It was deleted; try again."
+            f"{title} is damaged: {done:,} bytes with SHA-256 {digest[:12]}… came, the hub promised {size:,} with "
+            f"{blob.name[:12]}…. It was deleted; try again."
         )
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
-    os.replace(partial, path)
-    return digest
+    os.replace(partial, blob)
+
+
+def _hashed(path: Path, stored_as: str) -> tuple[str, bool]:
+    """A file's SHA-256, and whether it is what the hub stores under that hash, where it is one.
+
+    That is the SHA-256 of large files, and git's SHA-1 of small ones; mirrors may give the plain SHA-1 instead.
+    """
+    digest = file_sha256(path)
+    if re.fullmatch(r"[0-9a-f]{64}", stored_as):
+        return digest, digest == stored_as
+    if re.fullmatch(r"[0-9a-f]{40}", stored_as):
+        content = path.read_bytes()
+        heads = (f"blob {len(content)}\0".encode(), b"")
+        return digest, stored_as in [hashlib.sha1(head + content).hexdigest() for head in heads]
+    return digest, True
 
 
 @contextmanager
@@ -242,45 +241,16 @@ def _shown(progress: Progress | None, title: str) -> Iterator[Progress]:
         yield tell
 
 
-def _record(folder: Path) -> dict[str, str]:
-    path = folder / "dinoscope.json"
-    if not path.is_file():
-        return {}
-    try:
-        hashes = json.loads(path.read_text())
-        if isinstance(hashes, dict):
-            return hashes
-    except ValueError:
-        pass
-    raise HubError(f"{path} is damaged; delete it, and the hashes are recorded anew at the next use.")
-
-
-def _remember(folder: Path, file: str, digest: str) -> None:
-    _write(folder / "dinoscope.json", json.dumps(_record(folder) | {file: digest}, indent=1))
-
-
-def _write(path: Path, text: str) -> None:
-    write_whole(path, text, contested=True)
-
-
 def _by_hand(repository: str) -> str:
     return (
         f"or download model.safetensors of {repository} by hand and give its path, or use the shipped model (embedded)."
     )
 
 
-def _endpoint() -> str:
-    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-
-
-def _headers(token: bool = True) -> dict[str, str]:
-    secret = os.environ.get("HF_TOKEN", "").strip() if token else ""
-    if not (secret.isascii() and secret.isprintable()):  # httpx would quote it in a message that visitors may see
-        raise HubError("HF_TOKEN holds what no access token does, such as a line break; set it to the token alone.")
-    authorised = {"Authorization": f"Bearer {secret}"} if secret else {}
-    return {"User-Agent": "dinoscope", "Accept-Encoding": "identity"} | authorised
-
-
 def _cache() -> Path:
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser().resolve()
+
+
+def _folder(repository: str) -> Path:
+    return _cache() / f"models--{repository.replace('/', '--')}"

@@ -216,6 +216,12 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
     )
 
 
+def resized_as_there(config: ViTConfig) -> bool:
+    """Whether transformers resizes position embeddings as such a model does; if not, only outputs at its own picture
+    size are equal."""
+    return not config.pos_offset and config.pos_antialias == bool(config.registers)
+
+
 def config_to_hugging_face(config: ViTConfig) -> dict:
     """A `config.json` for transformers; our two settings of position embeddings ride along under their own names.
 

@@ -14,14 +14,15 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file
 
-from core.errors import ModelError, RequestError
+from core.errors import HubError, ModelError, RequestError
+from core.files import file_sha256
 from core.model.config import BACKBONES, ViTConfig
 from core.model.device import default_device
 from core.model.vit import VisionTransformer
 from core.records import runs
 from core.weights import layouts
-from core.weights.hub import fetch
-from core.weights.transfer import Progress, file_sha256
+from core.weights.hub import REPOSITORY, fetch
+from core.weights.transfer import Progress
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def load_model(
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
-    `.safetensors` or an official `.pth` file. `progress` is told (bytes done, bytes in all) of a download.
+    `.safetensors` or an official `.pth` file. `owner/name[@revision]` is the hub's where it is no path. `progress` is told (bytes done, bytes in all) of a download.
     Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
     """
     name = str(name)
@@ -108,9 +109,20 @@ def load_model(
         model = _published(name, progress)
     elif name.startswith("hf:"):
         model = _from_hub(name, progress)
+    elif _may_be_on_the_hub(name):
+        try:
+            model = _from_hub(name, progress)
+        except HubError as error:
+            raise HubError(f"There is no path {name!r} here; as a repository of the hub: {error}") from error
     else:
         model = _from_path(name, Path(name).expanduser())
     return model.to(default_device() if device is None else device).eval()
+
+
+def _may_be_on_the_hub(name: str) -> bool:
+    path = Path(name)
+    named = REPOSITORY.fullmatch(name.partition("@")[0]) and path.suffix not in (".safetensors", ".pth", ".pt")
+    return bool(named) and not path.exists()
 
 
 def _embedded() -> VisionTransformer:

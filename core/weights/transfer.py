@@ -4,118 +4,99 @@ Neither looking up a name nor a server that accepts and then says nothing can be
 touches the network runs on a daemon thread, and whoever waits stops waiting.
 """
 
-import concurrent.futures
-import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all) as a download goes on."""
-Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 STALL_AFTER = 4.0
 """Seconds without a byte after which a transfer is given up."""
 _LOOK_AGAIN = 0.25
-_CHUNK = 1 << 20
-
-
-class RefusedError(Exception):
-    """The server answered with something that is no file; `response` is its httpx answer."""
-
-    def __init__(self, response):
-        super().__init__(f"answered {response.status_code}")
-        self.response = response
+_THREAD = "hub-transfer"
 
 
 class BusyError(Exception):
     """Another program holds the file and does not get on with it."""
 
 
-def within(seconds: float, ask: Callable[[], Result]) -> Result:
+def within(seconds: float, ask: Callable[[], Item]) -> Item:
     """What `ask` returns or raises. TimeoutError where it takes longer; it is then left behind."""
-    answer: concurrent.futures.Future[Result] = concurrent.futures.Future()
+    with closing(_as_they_come(lambda: [ask()], seconds)) as answers:
+        return next(answers)
 
-    def settle() -> None:
+
+def _as_they_come(source: Callable[[], Iterable[Item]], seconds: float) -> Iterator[Item]:
+    """What `source` yields or raises, made on a thread of its own. TimeoutError after so many seconds of silence."""
+    items: queue.Queue = queue.Queue(maxsize=8)
+    left = threading.Event()
+
+    def hand_over(item: Item | None, error: Exception | None, over: bool) -> None:
+        while not left.is_set():
+            with suppress(queue.Full):
+                items.put((item, error, over), timeout=_LOOK_AGAIN)
+                return
+
+    def work() -> None:
         try:
-            answer.set_result(ask())
-        except Exception as error:  # handed to whoever waits
-            answer.set_exception(error)
+            for item in source():
+                hand_over(item, None, False)
+                if left.is_set():
+                    return
+            hand_over(None, None, True)
+        except Exception as error:  # raised again by whoever waits
+            hand_over(None, error, True)
 
-    threading.Thread(target=settle, daemon=True).start()
+    threading.Thread(target=work, daemon=True, name=_THREAD).start()
     try:
-        return answer.result(timeout=seconds)
-    except concurrent.futures.TimeoutError:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
+        while True:
+            try:
+                item, error, over = items.get(timeout=seconds)
+            except queue.Empty:
+                raise TimeoutError(f"no answer within {seconds:g} s") from None
+            if error is not None:
+                raise error
+            if over:
+                return
+            yield item
+    finally:
+        left.set()
 
 
 def download(url: str, headers: dict[str, str], partial: Path, size: int, tell: Progress) -> int:
     """Fetch into `partial`, going on where an earlier try left it; the bytes now there.
 
-    `size` is what is expected in all, 0 where that is not known. Raises RefusedError, TimeoutError or
-    httpx.HTTPError; what has come until then stays in `partial`.
+    `size` is what is expected in all, 0 where that is not known. Raises TimeoutError, or httpx2.HTTPError, of which
+    huggingface_hub's HfHubHTTPError is one; what has come until then stays in `partial`.
     """
+    from huggingface_hub.utils import get_session, hf_raise_for_status
+
     there = partial.stat().st_size if partial.exists() else 0
     done = there if there < size else 0
-    if done:
-        headers = headers | {"Range": f"bytes={done}-"}
-    with closing(_pieces(url, headers)) as pieces:
-        response = next(pieces)
-        if not response.is_success:
-            raise RefusedError(response)
-        if response.status_code != 206:
+    asked = headers | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+
+    def pieces() -> Iterator[bytes | bool]:
+        """Whether the server goes on where it was asked to, then the bytes."""
+        with get_session().stream("GET", url, headers=asked, timeout=STALL_AFTER) as response:
+            hf_raise_for_status(response)
+            yield response.status_code == 206
+            yield from response.iter_raw()
+
+    with closing(_as_they_come(pieces, STALL_AFTER)) as coming:
+        if not next(coming):
             done = 0
         with partial.open("ab" if done else "wb") as file:
-            for piece in pieces:
+            for piece in coming:
                 file.write(piece)
                 done += len(piece)
                 tell(done, size)
     return done
-
-
-def _pieces(url: str, headers: dict[str, str]) -> Iterator:
-    """The answer to a GET, then its bytes as they come. TimeoutError after STALL_AFTER seconds of silence."""
-    import httpx  # here: a model that is on disk needs no network
-
-    pieces: queue.Queue = queue.Queue(maxsize=8)
-    left = threading.Event()
-
-    def hand_over(item) -> None:
-        while not left.is_set():
-            with suppress(queue.Full):
-                pieces.put(item, timeout=_LOOK_AGAIN)
-                return
-
-    def read() -> None:
-        try:
-            with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=STALL_AFTER) as response:
-                hand_over(response)
-                for piece in response.iter_raw():
-                    hand_over(piece)
-                    if left.is_set():
-                        return
-            hand_over(None)
-        except Exception as error:  # raised again by whoever waits
-            hand_over(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        while True:
-            try:
-                item = pieces.get(timeout=STALL_AFTER + _LOOK_AGAIN)
-            except queue.Empty:
-                raise TimeoutError(f"nothing came for {STALL_AFTER:g} s") from None
-            if item is None:
-                return
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        left.set()
 
 
 @contextmanager
@@ -142,12 +123,3 @@ def held(lock_path: Path, partial: Path, size: int, tell: Progress) -> Iterator[
         yield
     finally:
         lock.release()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import core
+from core.files import file_sha256
 from core.pictures.gallery import RENDERED
 from core.records import runs
 from core.records.timeline import SHIPPED as TIMELINE
 from core.records.timeline import load_timeline
 from core.weights.load import SHIPPED
-from core.weights.transfer import file_sha256
 from tests.data import eyes
 
 CARD = Path(SHIPPED.parent / "MODEL_CARD.md").read_text("utf-8")

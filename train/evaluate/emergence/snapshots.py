@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from core import VisionTransformer, load_model
+from core.files import file_sha256
 from core.pictures.geometry import plan_grid
 from core.records.runs import scores_path, snapshots
-from core.weights.transfer import file_sha256
 from train.evaluate.emergence.features import colour_encoder, model_encoder, position_encoder
 from train.evaluate.emergence.scale import Column, ScaleConfig, measure
 from train.evaluate.emergence.table import as_json
