@@ -15,12 +15,15 @@ FILES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 ROOMS = (
-    "core.errors", "core.files", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model", "core.features", "core.analysis", "core.records",
-    "core.weights", "core.projection", "core.collection", "core.export", "core.publish", "core.exchange",
+    "core.errors", "core.files", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model",
+    "core.features", "core.analysis", "core.records", "core.weights", "core.projection", "core.collection",
+    "core.export", "core.publish", "core.exchange",
 )  # fmt: skip
 """From the bottom up; each may know what is before it, by whatever way."""
 STABLE_NAMES = {"core.analysis.retrieval"}
 """Modules that only pass on what lives in a room above; nothing of the project imports them."""
+EVALUATE_ROOMS = ("features", "datasets", "probes", "emergence", "task", "tasks", "__main__")
+"""Of train.evaluate, from the bottom up; what is in none of them is shared by all and knows none."""
 FORBIDDEN_NAMES = {"utils", "misc", "common", "helpers", "legacy"}
 HEAVY = (
     "gradio", "train", "app", "xformers", "transformers", "umap", "sklearn", "skimage", "scipy", "faiss", "plotly",
@@ -104,8 +107,25 @@ def test_stable_names_are_for_others():
     assert [module for module, names in IMPORTS.items() if names & STABLE_NAMES] == []
 
 
-def test_core_has_no_circles():
-    assert [module for module in FILES if inside(module, "core") and module in reached_from(module)] == []
+@pytest.mark.parametrize("package", ["core", "train"])
+def test_there_are_no_circles(package):
+    assert [module for module in FILES if inside(module, package) and module in reached_from(module)] == []
+
+
+def test_the_rooms_of_evaluate_have_one_direction():
+    def floor(module):
+        room = module.removeprefix("train.evaluate").strip(".").split(".")[0]
+        return EVALUATE_ROOMS.index(room) if room in EVALUATE_ROOMS else -1
+
+    found = {module for module in FILES if inside(module, "train.evaluate")}
+    assert {floor(module) for module in found} == set(range(-1, len(EVALUATE_ROOMS)))
+    upwards = [f"{m} imports {n}" for m in found for n in IMPORTS[m] & found if floor(n) > floor(m)]
+    assert upwards == []
+
+
+def test_only_the_command_line_knows_which_tasks_there_are():
+    """Or a new one would have to be told to others too."""
+    assert [module for module in FILES if "train.evaluate.tasks" in IMPORTS[module]] == ["train.evaluate.__main__"]
 
 
 def test_modules_of_core_do_not_import_the_whole_package():

@@ -25,8 +25,8 @@ from core import VisionTransformer, load_image, load_model
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from train import checkpoint, recipes
 from train.config import RunConfig
-from train.evaluate.knn import knn_accuracy
-from train.evaluate.labelled import centre_crop, pooled, tokens_of
+from train.evaluate.features.crops import centre_crop, pooled, tokens_of
+from train.evaluate.probes.knn import knn_accuracy
 from train.phase_config import PhaseConfig
 from train.pretrain import pretrain
 from train.run.account import step_work

@@ -9,12 +9,13 @@ import torch
 
 from core import RequestError, VisionTransformer
 from train.dist import World
-from train.evaluate.classification import linear_layers, nearest_neighbours
+from train.evaluate.datasets.labelled_split import LabelledConfig, labelled_split
+from train.evaluate.datasets.layouts.dense import segmentation_set
 from train.evaluate.emergence import ScaleConfig, read_scale
-from train.evaluate.labelled_split import LabelledConfig, labelled_split
-from train.evaluate.layouts.dense import segmentation_set
-from train.evaluate.segmentation import Viewing, measure_segmentation
-from train.evaluate.token_maps import KeptMaps
+from train.evaluate.features.token_maps import KeptMaps
+from train.evaluate.tasks.knn import nearest_neighbours
+from train.evaluate.tasks.linear import linear_layers
+from train.evaluate.tasks.segmentation import Viewing, measure_segmentation
 
 NEIGHBOURS = 20
 

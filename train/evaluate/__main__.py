@@ -2,30 +2,15 @@
 
 import logging
 import sys
+from functools import reduce
+from operator import or_
 from typing import Annotated
 
 import tyro
 
 from core import DinoError
 from train import dist
-from train.evaluate.commands.emergence import Emergence
-from train.evaluate.commands.pictures import Depth, Foreground, Matching, Retrieval, Segmentation
-from train.evaluate.commands.recognition import FewShot, Knn, Linear, Logreg
-from train.evaluate.commands.robustness import Robustness
-
-Task = (
-    Annotated[Emergence, tyro.conf.subcommand("emergence")]
-    | Annotated[Knn, tyro.conf.subcommand("knn")]
-    | Annotated[Linear, tyro.conf.subcommand("linear")]
-    | Annotated[Logreg, tyro.conf.subcommand("logreg")]
-    | Annotated[FewShot, tyro.conf.subcommand("fewshot")]
-    | Annotated[Robustness, tyro.conf.subcommand("robustness")]
-    | Annotated[Segmentation, tyro.conf.subcommand("segmentation")]
-    | Annotated[Depth, tyro.conf.subcommand("depth")]
-    | Annotated[Retrieval, tyro.conf.subcommand("retrieval")]
-    | Annotated[Matching, tyro.conf.subcommand("matching")]
-    | Annotated[Foreground, tyro.conf.subcommand("foreground")]
-)
+from train.evaluate import tasks
 
 
 def main(words: list[str]) -> int:
@@ -33,7 +18,7 @@ def main(words: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         task = tyro.cli(
-            Task,
+            reduce(or_, (Annotated[task, tyro.conf.subcommand(task.name())] for task in tasks.TASKS)),
             prog="python -m train.evaluate",
             description="What the frozen features of a model are worth. TASK --help explains each. Features are kept "
             "and shared between tasks; started by torchrun, all processes compute them.",

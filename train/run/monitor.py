@@ -19,10 +19,11 @@ from train.config import RunConfig, WatchConfig
 from train.data.pictures import load_pixels
 from train.data.reading import read_file
 from train.data.sources import DataError, Source
-from train.evaluate.health import effective_rank, first_component_share, mean_cosine
-from train.evaluate.knn import knn_accuracy
-from train.evaluate.labelled import Pooled, centre_crop, centre_crops, labelled_sample, pooled, tokens_of
-from train.evaluate.linear import linear_accuracy
+from train.evaluate.datasets.labelled import labelled_sample
+from train.evaluate.features.crops import Pooled, centre_crop, centre_crops, pooled, tokens_of
+from train.evaluate.features.health import effective_rank, first_component_share, mean_cosine
+from train.evaluate.probes.knn import knn_accuracy
+from train.evaluate.probes.linear import linear_accuracy
 from train.run.drawing import draw_step
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from PIL import Image
 from core import ImageError, RequestError
 from core.pictures.listing import find_pictures
 from train.data.sources import DataError, Joined, open_source, some_of
-from train.evaluate.layouts.classes import LabelledFiles
+from train.evaluate.datasets.layouts.classes import LabelledFiles
 
 
 def encoded(value: int) -> bytes:

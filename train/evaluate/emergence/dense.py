@@ -16,7 +16,7 @@ from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.objects import COVERED
 from train.evaluate.emergence.ridge import ridge
 from train.evaluate.emergence.world_set import Known
-from train.evaluate.linear import linear_labels
+from train.evaluate.probes.linear import linear_labels
 from train.world import PARTS
 
 LEAST_PATCHES = 50
@@ -24,7 +24,7 @@ LEAST_PATCHES = 50
 LEFT_OUT = -1
 STEPS, BATCH = 750, 1024
 RATES, WEIGHT_DECAYS = (10.0, 30.0, 100.0, 300.0), (0.0, 1e-5)
-"""Higher and less than in `train.evaluate.linear`: below, rare parts were not learnt in that many steps; beyond, the
+"""Higher and less than in `train.evaluate.probes.linear`: below, rare parts were not learnt in that many steps; beyond, the
 untrained model's mIoU on held-out pictures rose no more."""
 
 _CHANCE = "labels at random, as often as in training"

@@ -14,7 +14,7 @@ from train.evaluate.accuracy import ranks
 from train.evaluate.bootstrap import bootstrap, of_mean
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.world_set import Known
-from train.evaluate.knn import TEMPERATURE, knn_votes
+from train.evaluate.probes.knn import TEMPERATURE, knn_votes
 
 NEIGHBOURS = 10
 PRECISION = 0.95

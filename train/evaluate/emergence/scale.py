@@ -16,6 +16,7 @@ from core.pictures.geometry import plan_grid
 from train.data.sources import open_source
 from train.evaluate.accuracy import ranks
 from train.evaluate.bootstrap import of_mean
+from train.evaluate.datasets.labelled import labelled_sample
 from train.evaluate.emergence.dense import measure_dense
 from train.evaluate.emergence.features import (
     Encoder,
@@ -29,8 +30,8 @@ from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.objects import measure_objects
 from train.evaluate.emergence.recognition import NEIGHBOURS, measure_duplicates, measure_recognition
 from train.evaluate.emergence.world_set import Known, render_set
-from train.evaluate.knn import TEMPERATURE, knn_votes
-from train.evaluate.labelled import centre_crops, labelled_sample
+from train.evaluate.features.crops import centre_crops
+from train.evaluate.probes.knn import TEMPERATURE, knn_votes
 
 log = logging.getLogger(__name__)
 
@@ -86,28 +87,30 @@ def read_scale(model: VisionTransformer, name: str, config: ScaleConfig, labelle
     if model.config.channels != 3:
         raise ModelError(f"The model takes {model.config.channels} channels; rendered pictures have 3.")
     grid = plan_grid(config.size, config.size, config.size, model.config.patch).rows
-    crops = _labelled_crops(labelled, config) if labelled else None
+    crops = _labelled_crops(labelled, config.size, config.seed) if labelled else None
     pictures = render_set(config.images, config.size, grid, config.seed, config.workers)
     columns = []
-    for told, encode in _encoders(model, name, config, grid):
+    for told, encode in _encoders(model, name, config.size, grid, config.baselines):
         started = time.perf_counter()
-        columns.append(Column(told, measure(encode, pictures, config, crops)))
+        columns.append(Column(told, measure(encode, pictures, config.size, config.seed, crops)))
         log.info("%s: %.0f s", told, time.perf_counter() - started)
     return columns
 
 
-def _encoders(model: VisionTransformer, name: str, config: ScaleConfig, grid: int) -> Iterator[tuple[str, Encoder]]:
-    yield name, model_encoder(model, config.size, name)
-    if config.baselines:
-        yield "no training", model_encoder(untrained_like(model), config.size, "no training")
+def _encoders(
+    model: VisionTransformer, name: str, size: int, grid: int, baselines: bool
+) -> Iterator[tuple[str, Encoder]]:
+    yield name, model_encoder(model, size, name)
+    if baselines:
+        yield "no training", model_encoder(untrained_like(model), size, "no training")
         yield "colour", colour_encoder(grid)
         yield "position", position_encoder(grid)
 
 
 def measure(
-    encode: Encoder, pictures: Sequence[Known], config: ScaleConfig, crops: _Crops | None = None
+    encode: Encoder, pictures: Sequence[Known], size: int, seed: int, crops: _Crops | None = None
 ) -> list[Measured]:
-    """Every measure that the features allow, in the order of the table."""
+    """Every measure that the features allow, in the order of the table, of pictures of `size` pixels a side."""
     copied = [place for place, picture in enumerate(pictures) if picture.copy is not None]
     images = [picture.image for picture in pictures]
     said = encode(images + [picture.copy for picture in pictures if picture.copy is not None])
@@ -115,9 +118,9 @@ def measure(
         raise ModelError("The model's features hold NaN or infinity; has its training diverged?")
     patches = said.patches[: len(images)]
     photos = [place for place, picture in enumerate(pictures) if picture.domain == "photo"]
-    generators = (np.random.default_rng([config.seed, stream]) for stream in range(5))
-    found = measure_objects(patches[photos], [pictures[place] for place in photos], config.size, next(generators))
-    found += measure_matching(patches, pictures, config.size, next(generators))
+    generators = (np.random.default_rng([seed, stream]) for stream in range(5))
+    found = measure_objects(patches[photos], [pictures[place] for place in photos], size, next(generators))
+    found += measure_matching(patches, pictures, size, next(generators))
     recognised, duplicated, dense = next(generators), next(generators), next(generators)
     if said.cls is not None:
         cls, copies = said.cls.split([len(images), len(copied)])
@@ -125,15 +128,15 @@ def measure(
         found += measure_duplicates(cls, copies, torch.tensor(copied), duplicated)
     found += measure_dense(patches, pictures, dense)
     if crops is not None:
-        found += _measure_labelled(encode, crops, config)
+        found += _measure_labelled(encode, crops, seed)
     return found
 
 
-def _labelled_crops(labelled: Sequence[Path], config: ScaleConfig) -> _Crops:
+def _labelled_crops(labelled: Sequence[Path], size: int, seed: int) -> _Crops:
     source = open_source(*labelled)
-    generator = np.random.default_rng([config.seed, 6])
+    generator = np.random.default_rng([seed, 6])
     sample = labelled_sample(source, PER_CLASS, generator, most_classes=MOST_CLASSES, most_images=MOST_IMAGES)
-    train, test = (centre_crops(source, places, config.size) for places in (sample.train, sample.test))
+    train, test = (centre_crops(source, places, size) for places in (sample.train, sample.test))
     if not len(train.kept) or not len(test.kept):
         raise RequestError("None of the labelled images could be read; are these pictures?")
     images = [crop.permute(1, 2, 0).numpy() for crop in torch.cat([train.pixels, test.pixels])]
@@ -141,7 +144,7 @@ def _labelled_crops(labelled: Sequence[Path], config: ScaleConfig) -> _Crops:
     return _Crops(images, labels, len(train.kept))
 
 
-def _measure_labelled(encode: Encoder, crops: _Crops, config: ScaleConfig) -> list[Measured]:
+def _measure_labelled(encode: Encoder, crops: _Crops, seed: int) -> list[Measured]:
     cls = encode(crops.images).cls
     if cls is None:
         return []
@@ -151,4 +154,4 @@ def _measure_labelled(encode: Encoder, crops: _Crops, config: ScaleConfig) -> li
     (voted,) = knn_votes(cosines, bank, [min(NEIGHBOURS, len(bank))], TEMPERATURE, int(crops.labels.max()) + 1)
     hits = (ranks(voted, asked) < 1).double().numpy()
     chance = asked.bincount().max().item() / len(asked)
-    return [Measured(LABELLED, of_mean(hits, np.random.default_rng([config.seed, 7])), chance, count=len(hits))]
+    return [Measured(LABELLED, of_mean(hits, np.random.default_rng([seed, 7])), chance, count=len(hits))]

@@ -33,7 +33,7 @@ def score_snapshots(run: Path, config: ScaleConfig) -> int:
         started, model = time.perf_counter(), load_model(found[step])
         grid = plan_grid(config.size, config.size, config.size, model.config.patch).rows
         pictures = pictures or render_set(config.images, config.size, grid, config.seed, config.workers)
-        columns = _columns(model, f"step {step}", pictures, config, grid, step == min(found))
+        columns = _columns(model, f"step {step}", pictures, config.size, config.seed, grid, step == min(found))
         seconds = time.perf_counter() - started
         results = {
             "task": "emergence",
@@ -51,12 +51,12 @@ def score_snapshots(run: Path, config: ScaleConfig) -> int:
 
 
 def _columns(
-    model: VisionTransformer, name: str, pictures: Sequence[Known], config: ScaleConfig, grid: int, baselines: bool
+    model: VisionTransformer, name: str, pictures: Sequence[Known], size: int, seed: int, grid: int, baselines: bool
 ) -> list[Column]:
-    encode = {name: model_encoder(model, config.size)}
+    encode = {name: model_encoder(model, size)}
     if baselines:
         encode |= {"colour": colour_encoder(grid), "position": position_encoder(grid)}
-    return [Column(told, measure(one, pictures, config)) for told, one in encode.items()]
+    return [Column(told, measure(one, pictures, size, seed)) for told, one in encode.items()]
 
 
 def _is_scored(run: Path, step: int, snapshot: Path, config: ScaleConfig) -> bool:

@@ -1,0 +1,1 @@
+"""Small classifiers on frozen features: nearest neighbours, linear layers, logistic regression."""

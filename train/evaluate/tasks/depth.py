@@ -1,0 +1,219 @@
+"""How far away a linear layer on patch and cls tokens says everything is.
+
+Oquab et al. 2023, section 7.4, after Li et al. 2022 (BinsFormer): the range of depth in 256 equal bins, a share for
+each bin from a linear layer (its outputs rectified and divided by their sum), depth as their mean; the error is taken
+of logarithms, most of a common factor being forgiven (Eigen et al. 2014).
+h w patch grid, H W pixels, m patches, n pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from core import VisionTransformer, load_image
+from core.model.precision import Precision
+from train.data.sources import DataError
+from train.dist import World
+from train.evaluate.bootstrap import Estimate, bootstrap
+from train.evaluate.datasets.layouts.dense import DenseSet, depth_set
+from train.evaluate.features.positions import SUB, pixel_strips, sub_positions
+from train.evaluate.features.token_maps import KeptMaps, TokenMap, token_maps
+from train.evaluate.probes.dense_head import STEPS, DenseHead, Rows, chosen_head
+from train.evaluate.task import Estimates, PictureTask
+
+BINS = 256
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+FLOOR = 0.1
+"""Added to every rectified output (the reference's depth head), so that no share is 0."""
+SCALE_FORGIVEN = 0.85
+"""Of the squared mean of the error in logarithms; the reference's SigLoss."""
+WITHIN = (1.25, 1.25**2, 1.25**3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth(PictureTask):
+    """Depth from a linear layer on patches beside the cls token: a share for each of 256 bins; root mean square error,
+    relative error and the shares of pixels within factors, beside saying the median depth everywhere."""
+
+    data: Path
+    """NYU Depth v2 as listed in nyu_train.txt and nyu_test.txt, or a folder with images/ and depth/ of equal stems:
+    16-bit PNG in millimetres or .npy in metres. The plain form may be divided into train/ and val/."""
+    blocks: int = 1
+    """Last blocks whose tokens are put side by side."""
+    steps: int = STEPS
+    """Of training the linear layer."""
+    rates: tuple[float, ...] = RATES
+    """Learning rates that are tried."""
+    features: Path = Path("features")
+    """Folder in which features are kept."""
+
+    def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:
+        dataset = depth_set(self.data, self.seed)
+        paths = [one.image for one in dataset.train]
+        maps = KeptMaps(model, paths, size, self.blocks, self.features, world, self.precision)
+        if not world.leads:
+            return None
+        generator = np.random.default_rng(self.seed)
+        found = measure_depth(
+            model, dataset, maps, size, generator, self.blocks, self.precision, self.steps, self.rates
+        )
+        rows = [(name, getattr(found.scores, name)) for name in DepthScores._fields]
+        rows += [(f"{name}, median everywhere", getattr(found.blind, name)) for name in DepthScores._fields]
+        return Estimates(rows, {"rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)})
+
+
+class DepthScores(NamedTuple):
+    """Means over pictures, of the pixels asked about in each: root mean square error in metres, mean error relative to
+    the truth, and the shares of pixels that are wrong by a factor of less than 1.25, 1.25² and 1.25³."""
+
+    rmse: Estimate
+    abs_rel: Estimate
+    delta1: Estimate
+    delta2: Estimate
+    delta3: Estimate
+
+
+class Measured(NamedTuple):
+    scores: DepthScores
+    blind: DepthScores
+    """Of saying the median depth of the training pictures everywhere."""
+    rate: float
+
+
+def features(one: TokenMap) -> Tensor:
+    """Patches beside the cls token, [h, w, 2·F]."""
+    return torch.cat([one.patches, one.cls.expand(*one.patches.shape[:2], -1)], dim=2)
+
+
+def depth_of(outputs: Tensor, centres: Tensor) -> Tensor:
+    """Metres [...] of outputs [..., 256].
+
+    >>> depth_of(torch.tensor([0.9, -5.0]), torch.tensor([1.0, 12.0]))
+    tensor(2.)
+    """
+    shares = outputs.relu() + FLOOR
+    return (shares * centres).sum(dim=-1) / shares.sum(dim=-1)
+
+
+def bin_centres(low: float, high: float) -> Tensor:
+    edges = torch.linspace(low, high, BINS + 1)
+    return (edges[1:] + edges[:-1]) / 2
+
+
+def log_loss(said: Tensor, truth: Tensor) -> Tensor:
+    """Root of the mean squared difference of logarithms, less most of its squared mean; truth of 0 is left out."""
+    known = truth > 0
+    difference = (said.clamp(min=1e-6)[known]).log() - truth[known].log()
+    if not len(difference):
+        return said.sum() * 0
+    return (difference.square().mean() - SCALE_FORGIVEN * difference.mean().square()).clamp(min=1e-9).sqrt()
+
+
+def measure_depth(
+    model: VisionTransformer,
+    dataset: DenseSet,
+    maps: KeptMaps,
+    size: int,
+    generator: np.random.Generator,
+    blocks: int = 1,
+    precision: Precision = "auto",
+    steps: int = STEPS,
+    rates: Sequence[float] = RATES,
+) -> Measured:
+    """Of a linear layer learnt from `maps`, those of the training pictures, and asked about the test pictures, their longer
+    side at `size` pixels."""
+    known = [
+        depth_on_patches(dataset.truth(one), maps[place])
+        for place, one in enumerate(tqdm(dataset.train, desc="depth", unit="picture"))
+    ]
+    every = torch.cat([one.flatten() for one in known])
+    every = every[every > 0]
+    if len(every) < 2:
+        raise DataError("No training picture has depth; values are metres, 0 where unknown.")
+    low, high = dataset.depth_range or (float(every.min()) * 0.9, float(every.max()) * 1.1)
+    centres = bin_centres(low, high)
+    moved = centres.to(model.pos_embed.device)
+
+    def look(place: int) -> Rows:
+        return Rows(features(maps[place]).flatten(0, 1), known[place].flatten())
+
+    def loss(outputs: Tensor, truth: Tensor) -> Tensor:
+        return log_loss(depth_of(outputs, moved), truth)
+
+    def error(head: DenseHead, held: np.ndarray) -> float:
+        said = torch.cat([_said(head, maps[place], centres).flatten() for place in held])
+        truth = torch.cat([known[place].flatten() for place in held])
+        return float((said.log() - truth.clamp(min=1e-6).log())[truth > 0].square().mean())
+
+    head = chosen_head(look, len(maps), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
+    middle = float(every.median())
+    rows, blind = [], []
+    for one in tqdm(dataset.test, desc="asking", unit="picture"):
+        truth = dataset.truth(one)
+        (seen,) = token_maps(model, [load_image(one.image)], size, blocks, precision)
+        said = torch.cat([strip[..., 0] for _, strip in pixel_strips(_said(head, seen, centres), seen.geometry)])
+        asked = _asked(truth, dataset, low, high)
+        if asked.any():
+            rows.append(errors(said.numpy().clip(low, high)[asked], truth[asked]))
+            blind.append(errors(np.full(int(asked.sum()), middle), truth[asked]))
+    if not rows:
+        raise DataError("No picture that is asked about has depth in the range asked about.")
+    return Measured(_scores(rows, generator), _scores(blind, generator), head.rate)
+
+
+def depth_on_patches(depth: np.ndarray, one: TokenMap) -> Tensor:
+    """[h, w]: the geometric mean of the known depths [H, W] at 4 × 4 points of each patch; 0 where none is."""
+    points = sub_positions(one.geometry, SUB).floor().long()
+    x, y = points[..., 0].clamp(0, depth.shape[1] - 1), points[..., 1].clamp(0, depth.shape[0] - 1)
+    found = torch.from_numpy(depth)[y, x]
+    known = found > 0
+    logarithms = torch.where(known, found.clamp(min=1e-6).log(), 0).sum(dim=2) / known.sum(dim=2).clamp(min=1)
+    return torch.where(known.any(dim=2), logarithms.exp(), 0)
+
+
+def errors(said: np.ndarray, truth: np.ndarray) -> list[float]:
+    """RMSE, relative error and the three shares, of depths [k] above 0.
+
+    >>> [round(value, 3) for value in errors(np.array([1.0, 3.0]), np.array([1.0, 2.0]))]
+    [0.707, 0.25, 0.5, 1.0, 1.0]
+    """
+    factor = np.maximum(said / truth, truth / said)
+    difference = said - truth
+    return [
+        float(np.sqrt(np.mean(difference**2))),
+        float(np.mean(np.abs(difference) / truth)),
+        *(float((factor < bound).mean()) for bound in WITHIN),
+    ]
+
+
+def _scores(rows: list[list[float]], generator: np.random.Generator) -> DepthScores:
+    table = np.array(rows)
+    seed = generator.integers(2**31)
+
+    def estimate(column: np.ndarray) -> Estimate:
+        return bootstrap(lambda drawn: drawn @ column / drawn.sum(axis=1), len(column), np.random.default_rng(seed))
+
+    return DepthScores(*(estimate(column) for column in table.T))
+
+
+def _said(head: DenseHead, one: TokenMap, centres: Tensor) -> Tensor:
+    """[h, w, 1] metres."""
+    return depth_of(head(features(one)), centres).unsqueeze(2)
+
+
+def _asked(truth: np.ndarray, dataset: DenseSet, low: float, high: float) -> np.ndarray:
+    asked = truth > 0
+    if dataset.depth_range:
+        asked &= (truth > low) & (truth < high)
+    if dataset.crop:
+        top, bottom, left, right = dataset.crop
+        inside = np.zeros_like(asked)
+        inside[top:bottom, left:right] = True
+        asked &= inside
+    return asked

@@ -1,0 +1,241 @@
+"""What a linear layer on patches says of every pixel: mean intersection over union.
+
+h w patch grid, H W pixels, C classes, m patches, n pictures.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from core import Geometry, VisionTransformer, load_image
+from core.model.precision import Precision
+from train.data.sources import DataError
+from train.dist import World
+from train.evaluate.bootstrap import Estimate, bootstrap
+from train.evaluate.datasets.layouts.dense import DenseSet, segmentation_set
+from train.evaluate.datasets.truth import IGNORED
+from train.evaluate.features.positions import SUB, pixel_strips, sub_positions
+from train.evaluate.features.token_maps import KeptMaps, TokenMap, token_maps
+from train.evaluate.probes.dense_head import RATES, STEPS, DenseHead, Rows, chosen_head, soft_cross_entropy
+from train.evaluate.task import Estimates, PictureTask
+
+OVERLAP = 1 / 3
+"""Share of a window that its neighbour sees too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation(PictureTask):
+    """Mean IoU of a linear layer on the patches of the last block, or of several: batch normalisation and one linear
+    map, its learning rate chosen on held-out pictures of the training set."""
+
+    data: Path
+    """ADE20K (ADEChallengeData2016) or PASCAL VOC as published, or a folder with images/ and masks/ of equal stems:
+    index PNG, 255 where nothing is asked. The plain form may be divided into train/ and val/."""
+    size: int | None = None
+    """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
+    blocks: int = 1
+    """Last blocks whose patches are put side by side."""
+    scales: tuple[float, ...] = (1.0,)
+    """Factors on the size at which a picture is asked about; probabilities are averaged."""
+    windows: bool = False
+    """Slide a window over each picture that is asked about, its shorter side at --size."""
+    steps: int = STEPS
+    """Of training the linear layer."""
+    rates: tuple[float, ...] = RATES
+    """Learning rates that are tried."""
+    features: Path = Path("features")
+    """Folder in which features are kept."""
+
+    def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:
+        dataset = segmentation_set(self.data, self.seed)
+        viewing = Viewing(size, self.blocks, self.scales, self.windows, self.precision)
+        paths = [one.image for one in dataset.train]
+        maps = KeptMaps(model, paths, size, self.blocks, self.features, world, self.precision)
+        if not world.leads:
+            return None
+        generator = np.random.default_rng(self.seed)
+        found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
+        rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
+        more = {"per_class": found.per_class, "rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)}
+        return Estimates(rows, more)
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How pictures are looked at when they are asked about."""
+
+    size: int
+    """Longer side in pixels; of a window, either side."""
+    blocks: int = 1
+    scales: tuple[float, ...] = (1.0,)
+    """Factors on `size`; what is said at each is averaged."""
+    windows: bool = False
+    """Slide a window of size × size over the picture, its shorter side at `size`, instead of shrinking it whole."""
+    precision: Precision = "auto"
+
+
+class Segmented(NamedTuple):
+    """Mean IoU over classes, that of each class (NaN where it is nowhere), accuracy of pixels, and the chosen rate."""
+
+    mean_iou: Estimate
+    per_class: list[float]
+    pixel_accuracy: Estimate
+    rate: float
+
+
+def labels_on_patches(labels: np.ndarray, geometry: Geometry) -> Tensor:
+    """[h, w, 16] int16: the labels [H, W] at 4 × 4 points of each patch."""
+    points = sub_positions(geometry, SUB).floor().long()
+    x, y = points[..., 0].clamp(0, labels.shape[1] - 1), points[..., 1].clamp(0, labels.shape[0] - 1)
+    return torch.from_numpy(labels)[y, x].to(torch.int16)
+
+
+def shares(found: Tensor, classes: int) -> Tensor:
+    """[m, C] float32: the share of each class among a patch's points [m, 16]; −1 counts nowhere.
+
+    >>> shares(torch.tensor([[0, 1, 1, -1]], dtype=torch.int16), 2)
+    tensor([[0.2500, 0.5000]])
+    """
+    places, known = found.long(), (found >= 0) & (found < classes)
+    counts = torch.zeros(len(found), classes).scatter_add_(1, places.clamp(0, classes - 1), known.float())
+    return counts / found.shape[1]
+
+
+def measure_segmentation(
+    model: VisionTransformer,
+    dataset: DenseSet,
+    maps: KeptMaps,
+    viewing: Viewing,
+    generator: np.random.Generator,
+    steps: int = STEPS,
+    rates: Sequence[float] = RATES,
+) -> Segmented:
+    """Of a linear layer learnt from `maps`, those of the training pictures, and asked about the test pictures."""
+    known, highest = [], 0
+    for place, one in enumerate(tqdm(dataset.train, desc="masks", unit="picture")):
+        labels = dataset.truth(one)
+        known.append(labels_on_patches(labels, maps[place].geometry))
+        highest = max(highest, int(labels.max()))
+    classes = dataset.classes or 1 + highest
+    if classes < 2:
+        raise DataError("The masks know one label alone; a score needs two.")
+
+    def look(place: int) -> Rows:
+        return Rows(maps[place].patches.flatten(0, 1), shares(known[place].flatten(0, 1), classes))
+
+    def error(head: DenseHead, held: np.ndarray) -> float:
+        tables = [confusion(dataset.truth(dataset.train[one]), said_labels(maps[one], head), classes) for one in held]
+        return -_mean(overlaps(sum(tables)))
+
+    device = model.pos_embed.device
+    head = chosen_head(look, len(maps), classes, soft_cross_entropy, error, rates, steps, generator, device)
+    tables = [
+        confusion(dataset.truth(one), picture_labels(model, load_image(one.image), head, viewing), classes)
+        for one in tqdm(dataset.test, desc="asking", unit="picture")
+    ]
+    return scored(np.stack(tables), head.rate, generator)
+
+
+def scored(tables: np.ndarray, rate: float, generator: np.random.Generator) -> Segmented:
+    """From the confusions of each picture, [n, C true, C said]."""
+    whole = tables.sum(axis=0)[None]
+    right, total = np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))
+    accuracy = bootstrap(lambda drawn: (drawn @ right) / np.maximum(drawn @ total, 1), len(tables), generator)
+    flat = tables.reshape(len(tables), -1)
+
+    def statistic(drawn: np.ndarray) -> np.ndarray:
+        summed = (drawn @ flat).reshape(-1, *tables.shape[1:])
+        return np.array([_mean(one) for one in overlaps(summed)])
+
+    return Segmented(bootstrap(statistic, len(tables), generator), overlaps(whole)[0].tolist(), accuracy, rate)
+
+
+def overlaps(tables: np.ndarray) -> np.ndarray:
+    """IoU of each class [..., C] from confusions [..., C true, C said]; NaN where it is neither true nor said.
+
+    >>> overlaps(np.array([[3, 1], [0, 0]]))
+    array([0.75, 0.  ])
+    """
+    both = np.diagonal(tables, axis1=-2, axis2=-1).astype(np.float64)
+    either = tables.sum(axis=-1) + tables.sum(axis=-2) - both
+    return np.divide(both, either, out=np.full(both.shape, math.nan), where=either > 0)
+
+
+def _mean(values: np.ndarray) -> float:
+    present = values[np.isfinite(values)]
+    return float(present.mean()) if len(present) else math.nan
+
+
+def confusion(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class was said where each was true, [C, C]; unknown truth, and classes beyond, count nowhere."""
+    asked = (truth != IGNORED) & (truth < classes)
+    places = truth[asked].astype(np.int64) * classes + said[asked]
+    return np.bincount(places, minlength=classes**2).reshape(classes, classes)
+
+
+def picture_labels(model: VisionTransformer, image: Image.Image, head: DenseHead, viewing: Viewing) -> np.ndarray:
+    """The class of every pixel [H, W], from probabilities averaged over scales and windows."""
+    if len(viewing.scales) == 1 and not viewing.windows:
+        (one,) = token_maps(
+            model, [image], _scaled(viewing, viewing.scales[0], model), viewing.blocks, viewing.precision
+        )
+        return said_labels(one, head)
+    total = None
+    for box, one in _views(model, image, viewing):
+        total = torch.zeros(image.height, image.width, head.bias.shape[0]) if total is None else total
+        left, top = box
+        for rows, logits in pixel_strips(head(one.patches), one.geometry):
+            place = slice(top + rows.start, top + rows.stop)
+            total[place, left : left + one.geometry.width] += F.softmax(logits, dim=2)
+    return total.argmax(dim=2).numpy()
+
+
+def said_labels(one: TokenMap, head: DenseHead) -> np.ndarray:
+    """The class of every pixel [H, W] of a picture seen whole."""
+    strips = pixel_strips(head(one.patches), one.geometry)
+    return torch.cat([logits.argmax(dim=2) for _, logits in strips]).numpy()
+
+
+def _views(
+    model: VisionTransformer, image: Image.Image, viewing: Viewing
+) -> Iterator[tuple[tuple[int, int], TokenMap]]:
+    """Left and top of what was seen, and its map."""
+    for scale in viewing.scales:
+        boxes = window_boxes(image, scale) if viewing.windows else [(0, 0, image.width, image.height)]
+        size = _scaled(viewing, 1.0 if viewing.windows else scale, model)
+        crops = (image.crop(box) for box in boxes)
+        found = token_maps(model, crops, size, viewing.blocks, viewing.precision)
+        yield from ((box[:2], one) for box, one in zip(boxes, found, strict=True))
+
+
+def window_boxes(image: Image.Image, scale: float = 1.0) -> list[tuple[int, int, int, int]]:
+    """Squares (left, top, right, bottom) that cover a picture, their side its shorter one divided by `scale`.
+
+    Neighbours share a third or more; where the square is larger than the picture, it is the whole picture.
+    """
+    side = round(min(image.size) / scale)
+
+    def starts(length: int) -> list[int]:
+        if length <= side:
+            return [0]
+        count = 1 + math.ceil((length - side) / (side * (1 - OVERLAP)))
+        return np.linspace(0, length - side, count).round().astype(int).tolist()
+
+    return [
+        (x, y, min(x + side, image.width), min(y + side, image.height))
+        for y in starts(image.height)
+        for x in starts(image.width)
+    ]
+
+
+def _scaled(viewing: Viewing, scale: float, model: VisionTransformer) -> int:
+    return max(model.config.patch, round(viewing.size * scale))
