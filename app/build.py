@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from app.access import Access
 from app.agents import mend
 from app.engine import Engine
-from app.serve import OwnHostOnly, free_port, is_loopback
+from app.serve import OwnHostOnly, free_port, is_loopback, plotly_route
 from app.stage import page_head
 from app.tabs import endpoints, page
 from app.theme import theme, variables
@@ -68,7 +68,7 @@ def launch(
         enable_monitoring=False,
         quiet=True,
         prevent_thread_lock=True,
-        app_kwargs={"middleware": [Middleware(OwnHostOnly)]},
+        app_kwargs={"middleware": [Middleware(OwnHostOnly)], "routes": [plotly_route()]},
     )
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1"}.get(host, host)
     url = f"http://{shown}:{port}"

@@ -156,6 +156,15 @@ def atlas_component(about: Callable, elem_id: str = "atlas") -> gr.HTML:
     return _component("atlas", elem_id, server_functions=[asked], **props)
 
 
+def figures_component(elem_id: str) -> gr.HTML:
+    """Figures of Plotly's side by side, whose script the browser fetches with the first of them.
+
+    Prop `figures`: texts that `core.figures.as_json` made. Points of a trace with a picture's id as `meta` stand
+    for its patches, row by row: pointing at one asks the stage, a click holds it there.
+    """
+    return _component("figures", elem_id, figures=[])
+
+
 def script_of(name: str) -> str:
     """The script of a component, for a page of its own: it finds `element`, `props`, `trigger` and `watch` in scope."""
     return _source(*_PARTS[name])
@@ -219,6 +228,7 @@ _PARTS = {
     "compare": (*_ASKING, "compare"),
     "tray": ("tray",),
     "threshold": ("threshold",),
+    "figures": ("picture", "lifetime", "patch", "figures"),
     "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
     "search-query": ("search_query",),
     "search-results": ("search_results",),

@@ -4,7 +4,7 @@
 const TOUCH_SLOP = 8; // px a finger may move in a tap
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// -> {held, hover, listen, undo, clear, renew}.
+// -> {held, hover, listen, point, hold, undo, clear, renew}.
 // `changed(kind)` is called after every change: "hover", "keys" or "held".
 function createQuestion(changed) {
   const question = { held: [], hover: null };
@@ -13,6 +13,11 @@ function createQuestion(changed) {
 
   function markAt(info, x, y) {
     return { picture: info.id, ...patchAt(info, x, y), x, y, sign: 1 };
+  }
+
+  function markOf(info, row, col) {
+    const [left, top, beyond, below] = patchBox(info, row, col);
+    return { picture: info.id, row, col, x: (left + beyond) / 2, y: (top + below) / 2, sign: 1 };
   }
 
   function markUnder(picture, frame, event) {
@@ -52,8 +57,7 @@ function createQuestion(changed) {
     const [down, right] = ARROWS[key].map((step) => step * (event.shiftKey ? 5 : 1));
     const row = here ? Math.min(Math.max(here.row + down, 0), info.rows - 1) : info.rows >> 1;
     const col = here ? Math.min(Math.max(here.col + right, 0), info.columns - 1) : info.columns >> 1;
-    const [left, top, beyond, below] = patchBox(info, row, col);
-    point({ picture: info.id, row, col, x: (left + beyond) / 2, y: (top + below) / 2, sign: 1 }, "keys");
+    point(markOf(info, row, col), "keys");
   }
 
   function listen(picture, frame) {
@@ -92,6 +96,9 @@ function createQuestion(changed) {
     frame.addEventListener("blur", () => point(null));
   }
 
+  // A patch that was pointed at elsewhere than in a picture; none where `info` is undefined.
+  question.point = (info, row, col) => point(info ? markOf(info, row, col) : null);
+  question.hold = (info, row, col, event) => hold(markOf(info, row, col), modifier(event));
   question.listen = (picture) => picture.frames.forEach((frame) => listen(picture, frame));
   question.undo = () => {
     question.held = before;

@@ -123,6 +123,7 @@ async function decodedView(view, pictures) {
 
 function placePictures(pictures) {
   state.pictures = pictures;
+  window.dinoscope = Object.assign(window.dinoscope || {}, { pictures }); // for patches that are shown elsewhere
   if (!pictures.some((picture) => picture.info.id === state.large)) state.large = null;
   const figures = pictures.map((picture) => picture.figure);
   if (figures.some((figure, i) => board.children[i] !== figure) || board.children.length !== figures.length) {
@@ -277,6 +278,13 @@ outside(window, "dinoscope:threshold", (event) => {
   if (state.kind !== "foreground") return;
   cancelAnimationFrame(cutFrame);
   cutFrame = requestAnimationFrame(showView);
+});
+// A patch pointed at in a figure: {mark: {picture, row, col} or null, event: the click that holds it}.
+outside(window, "dinoscope:patch", ({ detail: { mark, event } }) => {
+  const info = mark && state.pictures.find((picture) => picture.info.id === mark.picture)?.info;
+  const there = info && mark.row < info.rows && mark.col < info.columns;
+  if (!event) question.point(there ? info : undefined, mark?.row, mark?.col);
+  else if (there) question.hold(info, mark.row, mark.col, event);
 });
 outside(window, "resize", arrange);
 new ResizeObserver(arrange).observe(stage);

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from app import sentences
+from app import figures, sentences
 from app.lessons import EMERGENCE_LESSON, EMERGENCE_SEE, EMERGENCE_TRY, TRAIN_LIMITS
 from app.session import Tray
 from app.stage import timeline_component
+from app.tabs.figures import FigureFold
+from app.tabs.figures import lay_out as lay_out_figures
 from app.tabs.model_panel import described
 from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer, any_of
@@ -50,6 +52,7 @@ class Emergence:
     use: gr.Button
     progress: gr.HTML
     timer: gr.Timer
+    curves: FigureFold
 
 
 def add(shared: Shared) -> "EmergenceEvents":
@@ -63,6 +66,7 @@ def lay_out(own: bool) -> Emergence:
     """The tab's widgets; without `own`, runs of the server's disk are out of reach and none can be started."""
     gr.Markdown(f"{EMERGENCE_SEE}\n\n{EMERGENCE_TRY}", elem_classes="lead")
     timeline = timeline_component(elem_id="timeline")
+    curves = lay_out_figures("The curves as figures", "curves")
     note = gr.HTML(elem_id="run-note", elem_classes="hint")
     shipped = gr.Button("Back to the shipped run", size="sm", visible=False, elem_id="run-shipped")
     with gr.Row(elem_classes="runs", visible=own):
@@ -91,7 +95,9 @@ def lay_out(own: bool) -> Emergence:
     with gr.Accordion("What am I seeing?", open=False, elem_id="emergence-lesson", elem_classes="half-page"):
         gr.Markdown(EMERGENCE_LESSON)
     timer = gr.Timer(TICK_S, active=False)
-    return Emergence(timeline, shipped, path, open_run, note, steps, folder, start, stop, resume, use, progress, timer)
+    return Emergence(
+        timeline, shipped, path, open_run, note, steps, folder, start, stop, resume, use, progress, timer, curves
+    )
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class EmergenceEvents:
         answer(tab.stop.click, self.stop, {}, controls, **HEAVY)
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
+        tab.curves.wire(figures.of_run, {"source": self.source}, self.sent)
         ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls | {"note": tab.note})
         self.refresh(ticked.then)
         using = answer(tab.use.click, self.use, {}, self.shared.fitted | {"model": self.shared.model}, **HEAVY)

@@ -6,8 +6,9 @@ import gradio as gr
 
 from app.session import VIEWS
 from app.stage import stage_component
-from app.tabs import controls
+from app.tabs import controls, figures
 from app.tabs.controls import Controls
+from app.tabs.figures import FigureFold
 from app.tabs.shared import Shared
 from app.words import LESSONS, SEE, TRY
 
@@ -22,6 +23,8 @@ class Explore:
     controls: Controls
     downloads: dict[str, gr.Button]
     file: gr.DownloadButton
+    patches: FigureFold
+    numbers: FigureFold
 
 
 def lay_out(shared: Shared) -> Explore:
@@ -34,6 +37,8 @@ def lay_out(shared: Shared) -> Explore:
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = stage_component(elem_id="stage")
             facts = gr.Markdown(elem_id="facts", elem_classes="facts")
+            patches = figures.lay_out("Patches in 3-D", "patches")
+            numbers = figures.lay_out("Numbers of this view as a figure", "numbers")
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
             beside = controls.lay_out(shared)
             with gr.Accordion("Take away", open=False, elem_id="downloads"):
@@ -50,4 +55,4 @@ def lay_out(shared: Shared) -> Explore:
         lesson = gr.Markdown(LESSONS[VIEWS[0]])
     with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
         program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
-    return Explore(view, stage, facts, lesson, program, beside, buttons, file)
+    return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers)

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import downloads, handlers, payloads, sentences
+from app import downloads, figures, handlers, payloads, sentences
 from app.engine import Engine, Stopped
 from app.models import Loaded
 from app.session import NOTHING_SENT, Pin, Sent, Settings, Tray
@@ -79,6 +79,8 @@ class ExploreEvents:
         self._wire_view()
         self._wire_query()
         self._wire_downloads()
+        self.tab.patches.wire(self.draw_patches, self.inputs, self.states.sent)
+        self.tab.numbers.wire(self.draw_numbers, self.inputs, self.states.sent)
         stop = self.shared.bar.stop
         answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
 
@@ -130,6 +132,17 @@ class ExploreEvents:
             "sent": screen.sent,
         }
         return update | ({"histogram": gr.HTML(histogram=screen.histogram)} if screen.histogram else {})
+
+    def draw_patches(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+        """The selected pictures' patches in space."""
+        loaded = self.engine.models.get(model)
+        return figures.patches(self.engine, tray, loaded, handlers.settings_of(values, tray, loaded), basis)
+
+    def draw_numbers(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+        """What is behind the view."""
+        loaded = self.engine.models.get(model)
+        settings = handlers.settings_of(values, tray, loaded, threshold)
+        return figures.of_view(self.engine, tray, loaded, settings, pin, basis)
 
     def stop(self, tray: Tray) -> dict:
         """What runs for this visitor ends at the next picture."""

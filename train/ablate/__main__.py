@@ -7,7 +7,7 @@
     DIR/
     ├── runs/CELL-seed0/        run folders, as `train.pretrain` leaves them; scores.json beside
     ├── results.json            every score of every run, means and deviations
-    └── scaling.svg  .png       of the grid `scaling`
+    └── ablation.html           the scores as figures that open without a network; scaling.html of the grid `scaling`
 
 A run that is finished is not run again, one that was stopped goes on: the same command continues.
 """
@@ -29,11 +29,11 @@ from core.model.device import default_device
 from core.records.runs import CONFIG
 from train import checkpoint, recipes
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
-from train.ablate.scaling_plot import draw_scaling
 from train.ablate.scores import Asked, scores
 from train.config import RunConfig, from_json
 from train.data.sources import open_source
 from train.evaluate.results import write_results
+from train.figures import draw_grid, draw_scaling
 from train.pretrain import RecipeName, pretrain, recipe_name
 from train.run.memory import keep_freed_memory
 from train.run.setup import completed
@@ -49,9 +49,9 @@ class Command:
     """Train a grid of models that differ in one thing, with several seeds, and print how they compare.
 
     Grids: koleo, ibot, heads (tied or not), centring (softmax or Sinkhorn-Knopp), components (one more in each row),
-    data (each --data alone), distillation (from scratch or from --teacher), scaling (--models by --counts, with a
-    plot). The same command goes on where it was stopped. The defaults shown are the recipe's; each can be changed for
-    all runs.
+    data (each --data alone), distillation (from scratch or from --teacher), scaling (--models by --counts). The scores
+    are also drawn, as interactive figures in one HTML file that needs no network. The same command goes on where it was
+    stopped. The defaults shown are the recipe's; each can be changed for all runs.
     """
 
     data: tuple[Path, ...]
@@ -68,7 +68,7 @@ class Command:
     counts: tuple[int, ...] = ()
     """Of the grid `scaling`: numbers of images to learn from; 0 for all."""
     show: tuple[str, ...] = ()
-    """Scores in the table and the plot, by their names in results.json, which has all; all where none is named."""
+    """Scores in the table and the figures, by their names in results.json, which has all; all where none is named."""
     recipe: RecipeName = "tiny"
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
 
@@ -180,9 +180,8 @@ def main(words: list[str]) -> int:
             keep_freed_memory()
         rows = ablate(command)
         names = command.shown(rows)
-        told = f"Written to {command.out / 'results.json'}."
-        if command.grid == "scaling":
-            told += f" Drawn into {draw_scaling(rows, names, command.out)}."
+        draw = draw_scaling if command.grid == "scaling" else draw_grid
+        told = f"Written to {command.out / 'results.json'}, drawn into {draw(rows, names, command.out)}."
         print(f"{as_text(rows, names, len(command.seeds))} {told}")
     except DinoError as error:
         print(f"python -m train.ablate: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A grid of tiny runs: the cells differ in what they name, finished runs are not run again, the plot is drawn."""
+"""A grid of tiny runs: the cells differ in what they name, and finished runs are not run again."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,6 @@ from tests.train.small_run import CONFIG, last_weights, logged
 from train.ablate import __main__ as module
 from train.ablate.__main__ import Command, ablate, as_text, main
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
-from train.ablate.scaling_plot import draw_scaling
 from train.ablate.scores import Asked
 from train.pretrain import pretrain
 
@@ -119,15 +118,12 @@ def test_the_longer_side_of_a_table_goes_down():
     assert [line.split()[0] for line in lines[:4]] == ["x", "a", "b", "c"]
 
 
-def test_the_curves_are_drawn(tmp_path):
-    rows = [
-        Row(Cell(f"{size}", SHORT, ()), [{"k-NN": 0.1 * place}, {"k-NN": 0.1 * place + 0.02}], size, images)
-        for place, (size, images) in enumerate((size, images) for size in (10**5, 10**6) for images in (100, 1000))
-    ]
-    path = draw_scaling(rows, ["k-NN"], tmp_path)
-    assert path.read_text().lstrip().startswith("<?xml")
-    with Image.open(tmp_path / "scaling.png") as image:
-        assert image.height > image.width > 300
+@pytest.mark.parametrize(("grid", "drawn"), [("koleo", "ablation.html"), ("scaling", "scaling.html")])
+def test_the_command_draws_what_it_prints(grid, drawn, tmp_path, monkeypatch, capsys):
+    rows = [Row(Cell("a cell", SHORT, ()), [{"k-NN": 0.1}], 1, 1)]
+    monkeypatch.setattr(module, "ablate", lambda command: rows)
+    assert main(["--grid", grid, "--data", str(tmp_path), "--out", str(tmp_path), "--seeds", "0"]) == 0
+    assert f"drawn into {tmp_path / drawn}." in capsys.readouterr().out and (tmp_path / drawn).is_file()
 
 
 def test_nothing_asked_and_mistakes_end_with_a_sentence(photographs, tmp_path, capsys):
