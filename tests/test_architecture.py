@@ -16,7 +16,7 @@ FILES = {
 }
 ROOMS = (
     "core.errors", "core.files", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model",
-    "core.features", "core.analysis", "core.figures", "core.records", "core.weights", "core.projection", "core.collection",
+    "core.features", "core.analysis", "core.records", "core.figures", "core.weights", "core.projection", "core.collection",
     "core.export", "core.publish", "core.exchange",
 )  # fmt: skip
 """From the bottom up; each may know what is before it, by whatever way."""
