@@ -10,38 +10,11 @@ import tyro
 from core import RequestError, ViTConfig
 from train.data.augment import AugmentConfig
 from train.data.masking import MaskConfig
+from train.method.heads import HeadConfig
 from train.method.objective import ObjectiveConfig
 from train.phase_config import PHASE_WORDS, PhaseConfig, changed
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class HeadConfig:
-    """Both projection heads (Oquab et al. 2023, appendix B: 131,072 prototypes at full scale)."""
-
-    dino_prototypes: int = 65_536
-    ibot_prototypes: int = 65_536
-    hidden: int = 2048
-    bottleneck: int = 256
-    ibot_bottleneck: int = 0
-    """Of iBOT's head; 0 for as wide as DINO's."""
-    tied: bool = False
-    """One head for both, DINO's, as in iBOT (Zhou et al. 2022)."""
-    train_magnitudes: bool = True
-    """Whether prototypes have magnitudes that are trained, as in the reference; fixed at 1 in DINO (Caron et al. 2021)."""
-    prototype_std: float = 0.0
-    """Standard deviation prototypes are drawn with; 0 for the reference's draw, uniform as in any linear layer."""
-
-    @property
-    def patch_prototypes(self) -> int:
-        """Of the head that reads patches."""
-        return self.dino_prototypes if self.tied else self.ibot_prototypes
-
-    @property
-    def patch_bottleneck(self) -> int:
-        """Of the head that reads patches."""
-        return self.bottleneck if self.tied else self.ibot_bottleneck or self.bottleneck
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Command:
     Teacher and student may differ in width and patch: the teacher looks at the global crops at the nearest multiple
     of its own patch, and its patches are resampled to the student's grid. Where the teacher's heads are not known (a
     run folder keeps them, released models do not), heads are learned on its features beside the student. What is
-    exported is the running mean of the student.
+    exported is the EMA of the student.
 
     The defaults shown are the recipe's, without masks (--masks.probability) and without stochastic depth
     (--optim.drop-rate); --recipe NAME --help shows another's.

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from core import BACKBONES, RequestError, ViTConfig
-from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, WatchConfig
+from train.config import ComputeConfig, LogConfig, OptimConfig, RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
+from train.method.heads import HeadConfig
 from train.method.objective import ObjectiveConfig
 from train.phase_config import PhaseConfig
 

@@ -22,9 +22,9 @@ from core import BACKBONES, VisionTransformer
 from core.records.runs import read_metrics
 from tests.benchmarks.inference import fastest, matrix_rate
 from train import dist, recipes
-from train.config import ComputeConfig, HeadConfig, LogConfig, RunConfig
-from train.data.batch import step_masks
-from train.method.objective import Batch
+from train.config import ComputeConfig, LogConfig, RunConfig
+from train.data.batch import Batch, step_masks
+from train.method.heads import HeadConfig
 from train.method.student_teacher import build
 from train.pretrain import pretrain
 from train.run.account import backbone_work, step_work

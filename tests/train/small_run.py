@@ -13,8 +13,9 @@ import torch
 from core import ViTConfig
 from core.records.runs import read_metrics
 from train import checkpoint
-from train.config import ComputeConfig, HeadConfig, LogConfig, OptimConfig, RunConfig, to_json
+from train.config import ComputeConfig, LogConfig, OptimConfig, RunConfig, to_json
 from train.data.augment import AugmentConfig
+from train.method.heads import HeadConfig
 
 ROOT = Path(__file__).parents[2]
 CONFIG = RunConfig(

@@ -6,9 +6,10 @@ import re
 import pytest
 
 from core.records.runs import append_metrics
+from train.ablate.figures import draw_grid, draw_scaling
 from train.ablate.grids import Cell, Row
 from train.config import RunConfig
-from train.figures import draw_grid, draw_scaling, main
+from train.figures import main
 
 
 def drawn(path) -> list[dict]:

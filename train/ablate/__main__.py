@@ -28,12 +28,12 @@ from core import DinoError, RequestError, load_model
 from core.model.device import default_device
 from core.records.runs import CONFIG
 from train import checkpoint, recipes
+from train.ablate.figures import draw_grid, draw_scaling
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
 from train.ablate.scores import Asked, scores
 from train.config import RunConfig, from_json
 from train.data.sources import open_source
 from train.evaluate.results import write_results
-from train.figures import draw_grid, draw_scaling
 from train.pretrain import RecipeName, pretrain, recipe_name
 from train.run.memory import keep_freed_memory
 from train.run.setup import completed

@@ -20,7 +20,33 @@ from train.data.quarantine import REPLACEMENTS, Unreadable, too_many_unreadable
 from train.data.resize import resize_each
 from train.data.sampler import FixedPositions, StepSampler, position_of
 from train.data.sources import DataError, Source
-from train.method.objective import Batch
+
+
+class Batch(NamedTuple):
+    """What one step sees.
+
+    `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks`
+    [draws·2B, N] bool, draw after draw, True where the student sees the mask token. `local_crops` may be empty.
+    `indices` [B] int64 are the images' places in the source, where somebody asks for them.
+    """
+
+    global_crops: Tensor
+    local_crops: Tensor
+    masks: Tensor
+    indices: Tensor = torch.empty(0, dtype=torch.int64)
+
+    @property
+    def images(self) -> int:
+        return len(self.global_crops) // 2
+
+    @property
+    def locals_per_image(self) -> int:
+        return len(self.local_crops) // self.images
+
+    @property
+    def draws(self) -> int:
+        """Masks of each global crop."""
+        return len(self.masks) // len(self.global_crops)
 
 
 class CutBatch(NamedTuple):

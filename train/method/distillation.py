@@ -1,11 +1,11 @@
 """Learning from a frozen model: the objective of pretraining, with a teacher that does not move.
 
 Oquab et al. 2023, section 5: a larger frozen model teaches, nothing is hidden from the student, iBOT is asked of
-every patch of the global crops, no depth is dropped, and the running mean of the student is what is kept.
+every patch of the global crops, no depth is dropped, and the EMA of the student is what is kept.
 
 A released model comes without the heads that turn tokens into prototypes. Then heads are learned beside the students
 on the teacher's own features, by the same two losses with the teacher in the student's place: the cls token of one
-global crop predicts the other's target, a patch its own; targets come from the running mean of these heads. (The
+global crop predicts the other's target, a patch its own; targets come from the EMA of these heads. (The
 students' heads cannot serve: they need not be as wide as the teacher, nor are their features its features.) The
 features are standardised first, since what all images share would else hide what they do not for long. What keeps the targets from collapsing is what does in pretraining: Sinkhorn-Knopp, or the centre, has every prototype used
 about equally, whatever the heads would like; and the features beneath cannot collapse, being frozen.
@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import VisionTransformer
-from train.config import HeadConfig, RunConfig
+from train.data.batch import Batch
 from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy
-from train.method.heads import PrototypeHead
-from train.method.objective import Batch, TeacherTargets, Term, balanced, compared, student_tokens
+from train.method.heads import HeadConfig, PrototypeHead
+from train.method.objective import ObjectiveConfig, TeacherTargets, Term, balanced, student_losses, student_tokens
 from train.method.standardise import Standardiser
 from train.method.student_teacher import StudentTeacher, move_towards
 from train.method.teacher import FrozenTeacher, Heads, Seen, look, on_grid
@@ -38,9 +38,9 @@ PATCHES_LEARNED = 0.25
 
 
 class Distillation(nn.Module):
-    """Students with their running means, taught by one frozen model, which no checkpoint holds a copy of.
+    """Students and their EMAs, taught by one frozen model, which no checkpoint holds a copy of.
 
-    `teacher_heads`, the running mean of `head_learner`, give the targets; where the teacher's own heads are known
+    `teacher_heads`, the EMA of `head_learner`, give the targets; where the teacher's own heads are known
     these do, frozen, and nothing is learned on its features.
     """
 
@@ -64,22 +64,29 @@ class Distillation(nn.Module):
         self._frozen = (teacher,)  # a tuple, so that it is no part of the module
         self._memory = memory
 
-    def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
+    def terms(
+        self,
+        batch: Batch,
+        temperature: float,
+        objective: ObjectiveConfig,
+        drop_rate: float,
+        generator: torch.Generator,
+    ) -> list[Term]:
         """Every student's terms, those of the main one under plain names, then those of the teacher's heads."""
-        objective, seen = config.objective, self._see(batch)
-        cls, by_grid = self._cls_targets(seen, temperature, config), {}
+        seen = self._see(batch)
+        cls, by_grid = self._cls_targets(seen, temperature, objective), {}
         found: list[Term] = []
         for name, pair in self.students.items():
             side = batch.global_crops.shape[-1] // pair.student.backbone.config.patch
             if side not in by_grid:
-                by_grid[side] = self._patch_targets(on_grid(seen.patches, side).flatten(0, 1), temperature, config)
+                by_grid[side] = self._patch_targets(on_grid(seen.patches, side).flatten(0, 1), temperature, objective)
             mine = batch._replace(masks=_masks_on_grid(batch.masks, side))
-            packed = student_tokens(pair.student, mine, config.optim.drop_rate, generator)
+            packed = student_tokens(pair.student, mine, drop_rate, generator)
             targets, asked = TeacherTargets(cls, by_grid[side]), torch.ones_like(mine.masks)
-            said = compared(pair.student, packed, mine, asked, targets, objective)
+            said = student_losses(pair.student, packed, mine, asked, targets, objective)
             found += said.terms("" if name == MAIN else f"{name}/")
         if self.head_learner is not None:
-            found += self._head_terms(seen, cls, temperature, config, generator)
+            found += self._head_terms(seen, cls, temperature, objective, generator)
         return found
 
     def _see(self, batch: Batch) -> Seen:
@@ -98,29 +105,29 @@ class Distillation(nn.Module):
         return self.teacher_heads if self.head_learner is not None else self._frozen[0].heads
 
     @torch.no_grad()
-    def _cls_targets(self, seen: Seen, temperature: float, config: RunConfig) -> Tensor:
+    def _cls_targets(self, seen: Seen, temperature: float, objective: ObjectiveConfig) -> Tensor:
         """[2, B, K]."""
         logits = self._target_heads.dino_head(seen.cls, exact=True)
-        targets = balanced(logits, temperature, config.objective, self.cls_centring)
+        targets = balanced(logits, temperature, objective, self.cls_centring)
         return targets.unflatten(0, (2, -1))
 
     @torch.no_grad()
-    def _patch_targets(self, patches: Tensor, temperature: float, config: RunConfig) -> Tensor:
+    def _patch_targets(self, patches: Tensor, temperature: float, objective: ObjectiveConfig) -> Tensor:
         """[M, K] of patches [M, D]."""
         logits = self._target_heads.patch_head(patches, exact=True)
-        return balanced(logits, temperature, config.objective, self.patch_centring)
+        return balanced(logits, temperature, objective, self.patch_centring)
 
     def _head_terms(
-        self, seen: Seen, cls: Tensor, temperature: float, config: RunConfig, generator: torch.Generator
+        self, seen: Seen, cls: Tensor, temperature: float, objective: ObjectiveConfig, generator: torch.Generator
     ) -> list[Term]:
         """What the heads on the teacher's features learn by: one crop says the other's target, a patch its own."""
-        objective, heads = config.objective, self.head_learner
+        heads = self.head_learner
         across = cls.flip(0).flatten(0, 1)
         dino = dino_cross_entropy(heads.dino_head(seen.cls)[None], across[None], objective.student_temperature)
         patches = seen.patches.flatten(0, 1)
         count = max(round(PATCHES_LEARNED * len(patches)), 1)
         chosen = patches[torch.randperm(len(patches), generator=generator)[:count].to(patches.device)]
-        targets = self._patch_targets(chosen, temperature, config)
+        targets = self._patch_targets(chosen, temperature, objective)
         ones = torch.ones(count, device=patches.device)
         ibot = ibot_cross_entropy(heads.patch_head(chosen), targets, ones, count, objective.student_temperature)
         return [
@@ -129,7 +136,7 @@ class Distillation(nn.Module):
         ]
 
     def update_teacher(self, momentum: float) -> None:
-        """Move the students' running means, and that of the heads on the teacher's features."""
+        """Move the students' EMAs, and that of the heads on the teacher's features."""
         for pair in self.pairs():
             pair.update_teacher(momentum)
         if self.head_learner is not None:
@@ -155,7 +162,7 @@ class Distillation(nn.Module):
         return [*(head for pair in self.pairs() for head in pair.heads()), *own]
 
     def exported(self) -> dict[Path, VisionTransformer]:
-        """The students' running means, those beside the main one in folders of their names."""
+        """The students' EMAs, those beside the main one in folders of their names."""
         return {Path() if name == MAIN else Path(name): pair.teacher.backbone for name, pair in self.students.items()}
 
 

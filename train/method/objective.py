@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from core import RequestError, Tokens
+from train.data.batch import Batch
 from train.dist import first_row, gather_rows
 from train.losses import (
     SinkhornQueue,
@@ -23,33 +24,6 @@ from train.losses import (
     sinkhorn_knopp,
 )
 from train.method.network import Network
-
-
-class Batch(NamedTuple):
-    """What one step sees.
-
-    `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks`
-    [draws·2B, N] bool, draw after draw, True where the student sees the mask token. `local_crops` may be empty.
-    `indices` [B] int64 are the images' places in the source, where somebody asks for them.
-    """
-
-    global_crops: Tensor
-    local_crops: Tensor
-    masks: Tensor
-    indices: Tensor = torch.empty(0, dtype=torch.int64)
-
-    @property
-    def images(self) -> int:
-        return len(self.global_crops) // 2
-
-    @property
-    def locals_per_image(self) -> int:
-        return len(self.local_crops) // self.images
-
-    @property
-    def draws(self) -> int:
-        """Masks of each global crop."""
-        return len(self.masks) // len(self.global_crops)
 
 
 class Term(NamedTuple):
@@ -160,7 +134,7 @@ def losses(
     an earlier teacher, whose relations the student is held to.
     """
     packed = student_tokens(networks.student, batch, drop_rate, generator)
-    found = compared(networks.student, packed, batch, batch.masks, targets, config)
+    found = student_losses(networks.student, packed, batch, batch.masks, targets, config)
     if anchor is None:
         return found
     return found._replace(gram=config.gram_weight * gram(packed[0].patches, anchor.repeat(batch.draws, 1, 1)))
@@ -177,7 +151,7 @@ def student_tokens(
     return student.backbone.forward_packed(crops, masks, drop_rate=drop_rate, generator=generator)
 
 
-def compared(
+def student_losses(
     student: Network,
     packed: list[Tokens],
     batch: Batch,

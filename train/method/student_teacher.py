@@ -1,4 +1,4 @@
-"""Two networks of one shape: the student that learns, and the teacher that is its running mean."""
+"""Two networks of one shape: the student that learns, and the teacher that is its EMA."""
 
 import copy
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import VisionTransformer, ViTConfig
-from train.config import HeadConfig, RunConfig
+from train.data.batch import Batch
 from train.losses import SinkhornQueue, SoftmaxCentring
-from train.method.heads import PrototypeHead
+from train.method.heads import HeadConfig, PrototypeHead
 from train.method.network import Network
-from train.method.objective import Batch, Term, losses, teacher_targets
+from train.method.objective import ObjectiveConfig, Term, losses, teacher_targets
 
 
 class StudentTeacher(nn.Module):
@@ -34,12 +34,18 @@ class StudentTeacher(nn.Module):
         self.queue = SinkhornQueue(queue, prototypes) if queue else None
         self.anchor: VisionTransformer | None = None
 
-    def terms(self, batch: Batch, temperature: float, config: RunConfig, generator: torch.Generator) -> list[Term]:
-        """What the student descends: the teacher, its own running mean, sees what is hidden from it."""
-        objective = config.objective
+    def terms(
+        self,
+        batch: Batch,
+        temperature: float,
+        objective: ObjectiveConfig,
+        drop_rate: float,
+        generator: torch.Generator,
+    ) -> list[Term]:
+        """What the student descends: the teacher, its EMA, sees what is hidden from it."""
         targets = teacher_targets(self, batch, temperature, objective)
         anchor = None if self.anchor is None else self._anchor_patches(batch.global_crops, objective.gram_scale)
-        return losses(self, batch, targets, objective, config.optim.drop_rate, generator, anchor).terms()
+        return losses(self, batch, targets, objective, drop_rate, generator, anchor).terms()
 
     def set_anchor(self) -> None:
         """Keep the teacher's backbone as it is now, for the Gram term."""

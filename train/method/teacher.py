@@ -3,22 +3,15 @@
 B images, D width of the teacher, h w its patch grid, N = h·w.
 """
 
-import logging
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import VisionTransformer, load_model
-from core.records.runs import CONFIG, find_backbone, stored_step
-from train import checkpoint
-from train.config import HeadConfig, RunConfig, from_json
-from train.method.heads import PrototypeHead
+from core import VisionTransformer
+from train.method.heads import HeadConfig, PrototypeHead
 from train.method.student_teacher import both_heads
-
-log = logging.getLogger(__name__)
 
 
 class Heads(nn.Module):
@@ -47,29 +40,6 @@ class Seen(NamedTuple):
 
     cls: Tensor
     patches: Tensor
-
-
-def frozen_teacher(name: str) -> FrozenTeacher:
-    """The model of that name on the CPU, and the heads it was trained with. Raises as `core.load_model` does.
-
-    Heads are found where `name` is a run folder that still holds the checkpoint its backbone was exported with.
-    """
-    backbone = load_model(name, device="cpu").requires_grad_(False)
-    return FrozenTeacher(backbone, *_kept_heads(Path(name)))
-
-
-def _kept_heads(run: Path) -> tuple[Heads, HeadConfig] | tuple[None, None]:
-    path = run / CONFIG
-    if not path.is_file() or not checkpoint.steps_saved(run):
-        return None, None
-    step, config = stored_step(find_backbone(run)), from_json(RunConfig, path.read_text(encoding="utf-8"))
-    if step not in checkpoint.steps_saved(run):
-        log.warning("%s keeps no checkpoint of step %s, so its heads are learned anew.", run, step)
-        return None, None
-    heads = Heads(config.model.width, config.heads).requires_grad_(False)
-    within = "students.main.teacher." if config.distillation.teacher else "teacher."
-    checkpoint.load_part(run, step, heads, within)
-    return heads, config.heads
 
 
 def own_side(size: int, patch: int) -> int:

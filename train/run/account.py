@@ -15,8 +15,9 @@ import torch
 from core import ViTConfig
 from core.files import write_whole
 from core.records.runs import ACCOUNT, read_metrics
-from train.config import AccountConfig, HeadConfig, RunConfig
+from train.config import AccountConfig, RunConfig
 from train.method.distillation import PATCHES_LEARNED
+from train.method.heads import HeadConfig
 from train.recipes import student_models
 from train.run.phases import phases
 

@@ -16,13 +16,12 @@ from core.model.precision import inference
 from core.records.runs import BACKBONE, read_metrics, save_backbone, snapshot_path
 from train import checkpoint, dist
 from train.config import RunConfig
-from train.data.batch import CutBatch, cut_batches, step_masks, to_device
+from train.data.batch import Batch, CutBatch, cut_batches, step_masks, to_device
 from train.data.quarantine import Quarantine
 from train.data.resident import ResidentImages, resident_batches
 from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import Source
 from train.method.learning import Learning
-from train.method.objective import Batch
 from train.run.metrics import Log, Meter
 from train.run.monitor import Watch
 from train.run.nonfinite import require_finite

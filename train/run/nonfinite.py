@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from core import DinoError
+from train.data.batch import Batch
 from train.dist import average
-from train.method.objective import Batch
 
 FOLDER = "nonfinite"
 """Of a run folder, for the batches that led to it."""

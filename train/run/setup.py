@@ -8,13 +8,15 @@ import torch
 
 from core import RequestError, VisionTransformer, ViTConfig, load_model
 from core.model.precision import has_fast_bfloat16
+from core.records.runs import CONFIG, find_backbone, stored_step
 from train import checkpoint, recipes
-from train.config import RunConfig
+from train.config import RunConfig, from_json
 from train.dist import World
 from train.method.distillation import MAIN, Distillation
+from train.method.heads import HeadConfig
 from train.method.learning import Learning
 from train.method.student_teacher import build
-from train.method.teacher import FrozenTeacher, frozen_teacher, own_side
+from train.method.teacher import FrozenTeacher, Heads, own_side
 from train.method.teacher_memory import TeacherMemory
 from train.run.optim import optimisers
 from train.run.phases import Phase, phases, reshape, reshape_backbone
@@ -158,3 +160,26 @@ def _memory(phase: Phase, teacher: FrozenTeacher, out: Path, world: World, image
     patches = (own_side(size, shape.patch) // shape.patch) ** 2
     folder = out / "teacher" / f"{size}px-seed{phase.config.seed}"
     return TeacherMemory(folder, images, patches, shape.width, world.leads)
+
+
+def frozen_teacher(name: str) -> FrozenTeacher:
+    """The model of that name on the CPU, and the heads it was trained with. Raises as `core.load_model` does.
+
+    Heads are found where `name` is a run folder that still holds the checkpoint its backbone was exported with.
+    """
+    backbone = load_model(name, device="cpu").requires_grad_(False)
+    return FrozenTeacher(backbone, *_kept_heads(Path(name)))
+
+
+def _kept_heads(run: Path) -> tuple[Heads, HeadConfig] | tuple[None, None]:
+    path = run / CONFIG
+    if not path.is_file() or not checkpoint.steps_saved(run):
+        return None, None
+    step, config = stored_step(find_backbone(run)), from_json(RunConfig, path.read_text(encoding="utf-8"))
+    if step not in checkpoint.steps_saved(run):
+        log.warning("%s keeps no checkpoint of step %s, so its heads are learned anew.", run, step)
+        return None, None
+    heads = Heads(config.model.width, config.heads).requires_grad_(False)
+    within = "students.main.teacher." if config.distillation.teacher else "teacher."
+    checkpoint.load_part(run, step, heads, within)
+    return heads, config.heads

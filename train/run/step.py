@@ -11,9 +11,10 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from train.config import RunConfig
+from train.data.batch import Batch
 from train.dist import World, average
 from train.method.learning import Learning
-from train.method.objective import Batch, Term
+from train.method.objective import Term
 from train.run.nonfinite import keep_batch, stopped_at
 from train.run.optim import set_rates
 from train.run.schedule import Schedule
@@ -151,7 +152,7 @@ def _forward(
 ) -> list[Term]:
     dtype = DTYPES[config.compute.precision]
     with torch.autocast(batch.global_crops.device.type, dtype, enabled=dtype != torch.float32):
-        return networks.terms(batch, temperature, config, generator)
+        return networks.terms(batch, temperature, config.objective, config.optim.drop_rate, generator)
 
 
 def _leave_out(

@@ -9,11 +9,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from core import VisionTransformer, ViTConfig
-from train.config import DistillationConfig, HeadConfig, OptimConfig, RunConfig
+from train.config import DistillationConfig, OptimConfig, RunConfig
 from train.data.augment import AugmentConfig
+from train.data.batch import Batch
 from train.losses import sinkhorn_knopp
 from train.method.distillation import MAIN, Distillation, _masks_on_grid
-from train.method.objective import Batch, TeacherTargets, losses
+from train.method.heads import HeadConfig
+from train.method.objective import TeacherTargets, losses
 from train.method.standardise import Standardiser
 from train.method.student_teacher import build
 from train.method.teacher import FrozenTeacher, Heads, look, on_grid
@@ -57,7 +59,7 @@ def batch(images: int = 4, seed: int = 0) -> Batch:
 
 
 def terms_of(networks: Distillation, given: Batch, config: RunConfig = CONFIG) -> dict[str, torch.Tensor]:
-    return dict(networks.terms(given, 0.07, config, torch.Generator().manual_seed(0)))
+    return dict(networks.terms(given, 0.07, config.objective, config.optim.drop_rate, torch.Generator().manual_seed(0)))
 
 
 def test_with_known_heads_it_is_the_objective_with_every_patch_asked():
@@ -83,7 +85,9 @@ def trained() -> tuple[Distillation, list[float]]:
     optimiser = torch.optim.AdamW([p for p in networks.parameters() if p.requires_grad], lr=2e-3)
     said = []
     for step in range(60):
-        found = networks.terms(batch(16, step), 0.07, CONFIG, torch.Generator().manual_seed(step))
+        found = networks.terms(
+            batch(16, step), 0.07, CONFIG.objective, CONFIG.optim.drop_rate, torch.Generator().manual_seed(step)
+        )
         optimiser.zero_grad()
         sum(term.value for term in found).backward()
         optimiser.step()
@@ -102,8 +106,8 @@ def test_the_targets_of_learned_heads_do_not_collapse(trained):
     assert sum(said[-5:]) < 0.8 * sum(said[:5])
     fresh = batch(64, seed=1000)
     seen = networks._see(fresh)
-    cls = networks._cls_targets(seen, 0.07, CONFIG)
-    patches = networks._patch_targets(seen.patches.flatten(0, 1), 0.07, CONFIG)
+    cls = networks._cls_targets(seen, 0.07, CONFIG.objective)
+    patches = networks._patch_targets(seen.patches.flatten(0, 1), 0.07, CONFIG.objective)
     for targets in (cls.flatten(0, 1), patches):
         assert entropy(targets.mean(dim=0)) > 0.9 * math.log(K), "some prototypes are not used"
         assert entropy(targets) < 0.75 * math.log(K), "every image says the same"
@@ -118,7 +122,7 @@ def test_the_students_follow_and_the_teacher_stays(trained):
     before = frozen().backbone.state_dict()
     assert all(torch.equal(before[name], tensor) for name, tensor in networks._frozen[0].backbone.state_dict().items())
     fresh = batch(64, seed=1000)
-    targets = networks._cls_targets(networks._see(fresh), 0.07, CONFIG)
+    targets = networks._cls_targets(networks._see(fresh), 0.07, CONFIG.objective)
     student = networks.students[MAIN].teacher
     logits = student.dino_head(student.backbone(fresh.global_crops).cls) / 0.1
     crossed = -(targets.flip(0).flatten(0, 1) * logits.log_softmax(dim=1)).sum(dim=1).mean()
@@ -208,6 +212,8 @@ def test_the_arithmetic_is_counted_as_torch_counts_it(own_heads):
     )
     networks = Distillation(frozen(own_heads), {MAIN: pair()}, HEADS)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        found = networks.terms(batch(), 0.07, config, torch.Generator().manual_seed(0))
+        found = networks.terms(
+            batch(), 0.07, config.objective, config.optim.drop_rate, torch.Generator().manual_seed(0)
+        )
         sum(term.value for term in found).backward()
     assert step_work(config).total == pytest.approx(counter.get_total_flops(), rel=0.02)

@@ -6,9 +6,8 @@ from torch.nn import functional as F
 
 from core import ViTConfig
 from tests import data
-from train.config import HeadConfig
 from train.method import heads
-from train.method.heads import PrototypeHead, PrototypeLayer
+from train.method.heads import HeadConfig, PrototypeHead, PrototypeLayer
 from train.method.student_teacher import build
 
 

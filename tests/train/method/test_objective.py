@@ -5,8 +5,8 @@ import torch
 
 from core import RequestError, ViTConfig
 from tests import data
-from train.config import HeadConfig
 from train.losses import SinkhornQueue, koleo, sinkhorn_knopp
+from train.method.heads import HeadConfig
 from train.method.objective import (
     Batch,
     ObjectiveConfig,

@@ -13,10 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core import VisionTransformer, ViTConfig
 from core.records.runs import append_metrics
-from train.config import AccountConfig, HeadConfig, OptimConfig, RunConfig
+from train.config import AccountConfig, OptimConfig, RunConfig
 from train.data.augment import AugmentConfig
+from train.data.batch import Batch
 from train.data.masking import MaskConfig
-from train.method.objective import Batch, losses, teacher_targets
+from train.method.heads import HeadConfig
+from train.method.objective import losses, teacher_targets
 from train.method.student_teacher import build
 from train.phase_config import PhaseConfig
 from train.run.account import backbone_work, power, step_work, write_account

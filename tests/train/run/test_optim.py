@@ -7,7 +7,8 @@ import torch
 
 from core import DinoError, ViTConfig
 from tests import data
-from train.config import HeadConfig, OptimConfig
+from train.config import OptimConfig
+from train.method.heads import HeadConfig
 from train.method.student_teacher import build
 from train.run.optim import Muon, multipliers, optimisers, parameter_groups, set_rates
 from train.run.schedule import Schedule

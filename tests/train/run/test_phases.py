@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 from core import RequestError, VisionTransformer, ViTConfig, load_image
 from core.pictures.gallery import samples
-from train.config import ComputeConfig, HeadConfig, RunConfig, from_json, to_json, with_origins
+from train.config import ComputeConfig, RunConfig, from_json, to_json, with_origins
 from train.data.augment import AugmentConfig
 from train.evaluate.features.crops import centre_crop
+from train.method.heads import HeadConfig
 from train.method.student_teacher import build
 from train.phase_config import PhaseConfig
 from train.recipes import RECIPES
