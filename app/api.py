@@ -1,6 +1,8 @@
 """What programs ask of a running app: an image file in, a picture and numbers out. No Gradio here."""
 
 import hashlib
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,10 @@ from PIL import Image
 
 import core
 from app.engine import Engine, Item
+from app.explore.view import Painted, Scene, View
 from app.match import sheet
 from app.models import Loaded
-from app.session import Settings
-from app.views import Painted, Scene, foreground_facts, paint
 from core import RequestError
-from core.analysis.foreground import DEFAULT
 from core.analysis.matching import match as find_matches
 from core.analysis.matching import object_masks
 from core.analysis.render import colourise, onto_picture
@@ -29,56 +29,28 @@ class Api:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def pca(self, image: str, size: int | None = None, layer: int = -1) -> tuple[Image.Image, dict]:
-        """Principal components of the patch features as colours, and the variance each of them explains.
+    def view(self, view: View) -> Callable:
+        """The endpoint of a view: a function that is named, documented and typed as clients are to see it."""
+        own = inspect.signature(view.endpoint.options)
 
-        image: a picture file. size: longer side in pixels given to the model, by default the one at which it is best.
-        layer: block, counted from the end (-1 is the last). Numbers: grid [rows, columns], explained (shares of
-        variance), values [rows][columns][3] in 0..1.
-        """
-        item, feature_map, model = self._encode(image, size, layer)
-        painted = paint(Scene(Settings(view="PCA"), [item.image], [feature_map]))
-        return _picture(painted, item, feature_map), {
-            **_about(feature_map, model),
-            "explained": [float(share) for share in painted.explained],
-            "values": _rounded(painted.values[0]),
-        }
+        def asked(image: str, size: int | None = None, layer: int = -1, *more, **named) -> tuple[Image.Image, dict]:
+            options = view.endpoint.options(*more, **named)
+            item, feature_map, model = self._encode(image, size, layer)
+            origin = feature_map.origin
+            captures = self.engine.attention(model, [item], origin.layer, origin.size) if view.attends else ()
+            painted = view.paint(Scene(options, [item.image], [feature_map], captures))
+            return _picture(painted, item, feature_map), {
+                **_about(feature_map, model),
+                **view.endpoint.numbers(painted),
+                "values": _rounded(painted.values[0], view.endpoint.digits),
+            }
 
-    def foreground(
-        self, image: str, size: int | None = None, layer: int = -1, method: str = DEFAULT
-    ) -> tuple[Image.Image, dict]:
-        """How strongly each pixel belongs to the object (white) or the ground (black).
-
-        image, size, layer as for /pca; method: "pca" (first principal component) or "cut" (normalised cut). Numbers: grid,
-        threshold (Otsu), histogram and its edges, values [rows][columns] in 0..1.
-        """
-        item, feature_map, model = self._encode(image, size, layer)
-        settings = Settings(view="Foreground", method=method)
-        painted = paint(Scene(settings, [item.image], [feature_map]))
-        histogram, _ = foreground_facts(painted.found, settings)
-        return _picture(painted, item, feature_map), {
-            **_about(feature_map, model),
-            "method": painted.found.method,
-            **{name: histogram[name] for name in ("threshold", "counts", "edges")},
-            "values": _rounded(painted.values[0]),
-        }
-
-    def attention(
-        self, image: str, size: int | None = None, layer: int = -1, head: int = 0
-    ) -> tuple[Image.Image, dict]:
-        """Where the cls token looks: its attention to each patch.
-
-        image, size, layer as for /pca; head: from 1, or 0 for the mean of all. Numbers: grid, values [rows][columns],
-        shares of the attention, which add up to 1 together with those of cls and the registers.
-        """
-        item, feature_map, model = self._encode(image, size, layer)
-        captures = self.engine.attention(model, [item], feature_map.origin.layer, feature_map.origin.size)
-        settings = Settings(view="Attention", head=str(head) if head else "mean")
-        painted = paint(Scene(settings, [item.image], [feature_map], captures))
-        return _picture(painted, item, feature_map), {
-            **_about(feature_map, model),
-            "values": _rounded(painted.values[0], 6),
-        }
+        common = list(inspect.signature(asked).parameters.values())[:3]
+        asked.__signature__ = own.replace(
+            parameters=[*common, *own.parameters.values()], return_annotation=tuple[Image.Image, dict]
+        )
+        asked.__name__, asked.__doc__ = view.key, view.endpoint.options.__doc__
+        return asked
 
     def similarity(
         self, image: str, x: float, y: float, other: str | None = None, size: int | None = None, layer: int = -1
@@ -99,7 +71,7 @@ class Api:
         cosines = similarity_map(answering, query_vector(asked, point=(x, y))).numpy()
         row, col = divmod(int(cosines.argmax()), answering.grid[1])
         colours = colourise(cosines, "viridis")
-        painted = Painted([colours], [cosines], caption="")
+        painted = Painted([colours], [cosines])
         best_x, best_y = answering.geometry.center(row, col)
         return _picture(painted, item, answering), {
             **_about(answering, model),

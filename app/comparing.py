@@ -13,7 +13,7 @@ import numpy as np
 from app import handlers, payloads, sentences, stage
 from app.engine import Engine
 from app.handlers import Screen
-from app.lessons import COMPARE_CAPTIONS, MEASURES
+from app.lessons import MEASURES
 from app.models import Loaded
 from app.session import Settings, Tray
 from core import RequestError
@@ -47,12 +47,12 @@ def compare(engine: Engine, tray: Tray, models: Sequence[Loaded], settings: Sett
 
 
 def alike(screens: Sequence[Screen], settings: Settings) -> Iterator[list[np.ndarray]]:
-    """The layers of each screen; PCA's of all but the first turned towards the first's, where the grids are equal."""
+    """The layers of each screen; colours that may be turned are turned towards the first's, where the grids are equal."""
     reference = screens[0].painted.layers
     for screen in screens:
         layers = screen.painted.layers
         same = all(one.shape == other.shape for one, other in zip(layers, reference, strict=True))
-        if settings.view != "PCA" or layers is reference or not same:
+        if not settings.shown.turns or layers is reference or not same:
             yield layers
             continue
         flat, towards = (np.concatenate([one.reshape(-1, 3) for one in each]) / 255 for each in (layers, reference))
@@ -75,13 +75,12 @@ def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarr
             ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
         ),
         "view": stage.view_prop(
-            settings.view.lower(),
+            settings.shown,
             dict(zip(encoded.ids, layers, strict=True)),
             aligned=painted.aligned,
-            smooth=settings.view != "Segments",
-            caption=COMPARE_CAPTIONS.get(settings.view, painted.caption),
+            caption=settings.shown.compared,
             legend=painted.legend,
-            threshold=screen.histogram and screen.histogram["threshold"],
+            histogram=screen.histogram,
         ),
     }
 

@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
+from app.explore.views.foreground import SOFT_EDGE
 from app.handlers import Encoded, Screen
 from app.models import Loaded
-from app.session import SOFT_EDGE, Settings
+from app.session import Settings
 from core.analysis.foreground import cut_out, refine_mask
 from core.analysis.render import onto_picture
 from core.encoding import picture_bytes
@@ -27,14 +28,14 @@ from core.encoding import picture_bytes
 def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """A zip with the view of each picture at the picture's own resolution, PNG."""
     encoded, painted = screen.encoded, screen.painted
-    view = settings.view.lower()
+    view = settings.shown.key
     files = {}
     for name, item, feature_map, layer in _each(encoded, painted.layers):
         height, width = item.image.height, item.image.width
         if painted.aligned == "picture":
             image = Image.fromarray(layer).resize((width, height), Image.Resampling.BICUBIC)
         else:
-            smooth = settings.view != "Segments"
+            smooth = settings.shown.smooth
             image = Image.fromarray(onto_picture(layer, feature_map.geometry, height, width, smooth=smooth))
         files[f"{name}-{view}.png"] = _png(image)
     return _zip(folder, f"dinoscope-{view}.zip", files)
@@ -42,12 +43,12 @@ def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) ->
 
 def cut_outs(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """The objects on a transparent ground at full resolution: one PNG, or a zip of several."""
-    found = screen.painted.found
-    threshold = found.threshold if settings.threshold is None else settings.threshold
+    found, options = screen.painted.found, settings.options
+    threshold = found.threshold if options.threshold is None else options.threshold
     files = {}
     for name, item, feature_map, scores in _each(screen.encoded, found):
         mask = refine_mask(scores, item.image, feature_map.geometry)
-        files[f"{name}-cut-out.png"] = _png(cut_out(item.image, soft_mask(mask, threshold, settings.invert)))
+        files[f"{name}-cut-out.png"] = _png(cut_out(item.image, soft_mask(mask, threshold, options.invert)))
     if len(files) == 1:
         ((name, data),) = files.items()
         return write(folder, name, data)
@@ -97,7 +98,8 @@ def provenance(encoded: Encoded, settings: Settings, model: Loaded) -> dict:
         "model": model.source.name,
         "weights_sha256": model.source.sha256,
         "layer": encoded.layer,
-        "settings": dataclasses.asdict(settings),
+        "settings": {"view": settings.view, "size": settings.size, "block": settings.block}
+        | dataclasses.asdict(settings.options),
         "pictures": [
             {"name": name, "sha256": item.digest, "geometry": dataclasses.asdict(feature_map.geometry)}
             for name, item, feature_map in zip(encoded.names, encoded.items, encoded.maps, strict=True)

@@ -7,12 +7,14 @@ needs no forward pass never runs one, whoever asks.
 import contextlib
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
 import core
+from app.latest import Latest
 from app.memory import Memory
 from app.models import Loaded, Models
 from app.search.shelf import Shelf
@@ -60,6 +62,8 @@ class Engine:
         """What was made for the browser from pictures and features."""
         self.forwards = 0
         """Forward passes run so far, counted per picture."""
+        self.latest: dict[str, Latest] = defaultdict(Latest)
+        """By what they show, usually a tab, the answers of which a visitor's newest counts."""
         self._stops: dict[tuple[str, str], threading.Event] = {}
 
     def stop_signal(self, visitor: str, task: str = "view") -> threading.Event:
@@ -72,10 +76,6 @@ class Engine:
         self.stop(visitor, task)
         return self.stop_signal(visitor, task)
 
-    def is_running(self, visitor: str, task: str, signal: threading.Event) -> bool:
-        """Whether a signal is still that of the task, rather than of one that was replaced."""
-        return self._stops.get((visitor, task)) is signal
-
     def stop(self, visitor: str, task: str = "view") -> None:
         """End a task that this visitor waits for, at the next place where it can end."""
         if (visitor, task) in self._stops:
@@ -85,6 +85,8 @@ class Engine:
         """A visitor's page was closed: stop what runs for it, and forget its pictures after `grace` seconds."""
         for key in [key for key in self._stops if key[0] == visitor]:
             self._stops.pop(key).set()
+        for kind in list(self.latest.values()):
+            kind.forget(visitor)
         self.library.leave(visitor, grace)
 
     def image(self, visitor: str, digest: str) -> Image.Image:

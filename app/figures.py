@@ -10,6 +10,7 @@ import numpy as np
 
 from app.downloads import fresh_folder
 from app.engine import Engine
+from app.explore.views.pca import PCA
 from app.handlers import NOTHING_SELECTED, Basis, Screen, show
 from app.models import Loaded
 from app.session import Pin, Settings, Tray
@@ -59,7 +60,8 @@ def patches(engine: Engine, tray: Tray, model: Loaded, settings: Settings, basis
 
     if not tray.chosen:
         return Drawn("patches", "Patches in 3-D", [], NOTHING_SELECTED)
-    screen = show(engine, tray, model, replace(settings, view="PCA"), basis=basis)
+    options = settings.options if settings.shown is PCA else PCA.options()
+    screen = show(engine, tray, model, replace(settings, view=PCA.name, options=options), basis=basis)
     encoded, found = screen.encoded, screen.painted.basis
     if len(found.explained) < 3:
         raise RequestError(f"This basis has {len(found.explained)} components; patches in space want three.")
@@ -95,7 +97,9 @@ def of_view(
         if screen.histogram:
             marks = {"threshold": screen.histogram["threshold"]}
         figure = histogram(view, values, marks)
-    return Drawn(view.lower(), view, [figure], f"{model.source.name} at {settings.size} pixels. {painted.caption}")
+    return Drawn(
+        view.lower(), view, [figure], f"{model.source.name} at {settings.size} pixels. {settings.shown.caption}"
+    )
 
 
 def of_run(source: str) -> Drawn:
@@ -122,5 +126,5 @@ def _shares(screen: Screen, settings: Settings, basis: Basis | None) -> list[flo
     if basis is not None:
         return basis.basis.explained.tolist()
     maps = screen.encoded.maps
-    stages = "auto" if settings.stages == "Two stages" else None
+    stages = "auto" if settings.options.stages == "Two stages" else None
     return joint_pca(maps, min(SCREE, maps[0].patches.shape[-1]), stages).explained.tolist()

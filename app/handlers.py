@@ -9,12 +9,13 @@ from pathlib import Path
 from PIL import Image
 
 from app.engine import Engine, Item, tokens_of
+from app.explore import views
+from app.explore.view import Painted, Scene
 from app.models import Loaded, forward_cost
 from app.program import program
 from app.sentences import duration
 from app.session import NOTHING_SENT, Picture, Pin, Sent, Settings, Tray
 from app.uploads import GALLERY
-from app.views import Painted, Scene, foreground_facts, paint
 from core import ModelError, RequestError
 from core.analysis.pca import PcaBasis
 from core.features import FeatureMap
@@ -137,16 +138,17 @@ def sample_pictures(engine: Engine) -> list[tuple[Image.Image, str]]:
 
 def settings_of(values: dict, tray: Tray, model: Loaded, dragged: Dragged | None = None) -> Settings:
     """The settings from the values of widgets, by name; Otsu's threshold unless one was set for just these scores."""
-    whole = ("size", "block", "red", "green", "blue", "segments")
-    settings = Settings(**(values | {name: int(values[name]) for name in whole if name in values}))
-    if dragged is None or dragged.scores != scores_key(tray, model, settings):
+    view = views.find(values["view"])
+    common = {name: int(values[name]) for name in ("size", "block") if name in values}
+    settings = Settings(view.name, **common, options=view.chosen(values))
+    if not view.scores or dragged is None or dragged.scores != scores_key(tray, model, settings):
         return settings
-    return replace(settings, threshold=dragged.threshold)
+    return replace(settings, options=replace(settings.options, threshold=dragged.threshold))
 
 
 def scores_key(tray: Tray, model: Loaded, settings: Settings) -> tuple:
-    """What the foreground scores depend on."""
-    return (*features_key(tray, model, settings), settings.method)
+    """What the scores that a threshold cuts depend on."""
+    return (*features_key(tray, model, settings), settings.view, settings.shown.painted_by(settings.options))
 
 
 def features_key(tray: Tray, model: Loaded, settings: Settings) -> tuple:
@@ -203,7 +205,7 @@ def encode(
     for done, part in _parts(engine, model, lacking, size):
         yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
         engine.feature_maps(model, part, layer, size, stop)
-    if settings.view == "Attention":
+    if settings.shown.attends:
         lacking = engine.missing_attention(model, items, layer, size)
         for done, item in enumerate(lacking):
             yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
@@ -224,13 +226,12 @@ def show(
     encoded = encode_selection(engine, tray, model, settings)
     features = features_key(tray, model, settings)
     pictures = features[:2]
+    shown, options = settings.shown, settings.options
+    asked = pin if shown.asks(options) else None
     # the threshold is drawn by the browser, so that moving it paints nothing anew
-    asked = pin if settings.asking == "pinned patch" else None
-    view = (*features, replace(settings, threshold=None, invert=False), asked, basis and basis.digest)
-    painted = engine.painted.recall(view, lambda: paint(scene(encoded, settings, pin, basis)))
-    histogram, facts = None, painted.facts
-    if painted.found is not None:
-        histogram, facts = foreground_facts(painted.found, settings)
+    view = (*features, shown.name, shown.painted_by(options), asked, basis and basis.digest)
+    painted = engine.painted.recall(view, lambda: shown.paint(scene(encoded, settings, pin, basis)))
+    histogram, facts = shown.cut(painted.found, options) if shown.scores else (None, painted.facts)
     return Screen(
         encoded=encoded,
         painted=painted,
@@ -253,7 +254,7 @@ def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: Settin
         raise RequestError(NOTHING_SELECTED)
     items, layer = engine.items(tray), settings.layer(model.depth)
     maps = engine.feature_maps(model, items, layer, settings.size)
-    captures = engine.attention(model, items, layer, settings.size) if settings.view == "Attention" else []
+    captures = engine.attention(model, items, layer, settings.size) if settings.shown.attends else []
     ids, names = (tuple(getattr(picture, name) for picture in chosen) for name in ("id", "name"))
     return Encoded(ids, names, items, maps, captures, layer)
 
@@ -262,7 +263,7 @@ def scene(encoded: Encoded, settings: Settings, pin: Pin | None = None, basis: B
     """What the view is painted from. A pin on a picture that is not selected any more asks nothing."""
     images = [item.image for item in encoded.items]
     asked = pin and patch_of(encoded, pin)
-    return Scene(settings, images, encoded.maps, encoded.captures, asked, basis and basis.basis)
+    return Scene(settings.options, images, encoded.maps, encoded.captures, asked, basis and basis.basis)
 
 
 def patch_of(encoded: Encoded, pin: Pin) -> tuple[int, tuple[int, int]] | None:

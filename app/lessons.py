@@ -55,13 +55,6 @@ COMPARE_TRY = (
     "**What to try.** Compare *untrained* with a trained model. Point at a patch: every column asks its own model what "
     "looks like it."
 )
-COMPARE_CAPTIONS = {
-    "Foreground": "What each model's features take for object is left as it is; the threshold is each column's own (Otsu's).",
-    "Attention": "Where cls looks in the last block, mean over heads: the brighter, the larger the share of the attention.",
-    "Norms": "The length of each patch's features before the last normalisation; each column has a scale of its own.",
-    "Segments": "Patches grouped by similarity, in each column by itself: which colour a group gets means nothing.",
-}
-OWN_MODELS = "Instead of a name, a run folder, a file of weights or hf:owner/name may be typed."
 COMPARE_LESSON = """
 Two networks of the same shape, one trained and one not, pass on the same colours and edges. What only the trained one
 shows, it has learned: that is the comparison to begin with. Other good ones: before and after a longer training, a

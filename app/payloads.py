@@ -32,14 +32,11 @@ def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
         props["view"] = engine.painted.recall(
             ("view", sent.view),
             lambda: stage.view_prop(
-                settings.view.lower(),
+                settings.shown,
                 dict(zip(encoded.ids, painted.layers, strict=True)),
                 aligned=painted.aligned,
-                smooth=settings.view != "Segments",
-                caption=painted.caption,
                 legend=painted.legend,
-                threshold=screen.histogram and screen.histogram["threshold"],
-                invert=settings.invert,
+                histogram=screen.histogram,
             ),
         )
     return gr.HTML(**props)

@@ -4,18 +4,16 @@ Each of these lives in a `gr.State` of its own, so that two events in flight at 
 loads) do not write over each other's half.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from core.analysis.foreground import DEFAULT
+from app.explore import views
+from app.explore.view import View
 from core.errors import RequestError
 
 LARGEST_SELECTION = 8
 """Pictures analysed together: eight at 518 px are 11,000 tokens, a few seconds on two cores."""
 LARGEST_TRAY = 24
-SOFT_EDGE = 0.04
-"""Width of the ramp about the foreground threshold from transparent to opaque, so that edges are not jagged."""
-
-VIEWS = ("PCA", "Foreground", "Attention", "Norms", "Segments")
 
 
 @dataclass(frozen=True)
@@ -96,40 +94,27 @@ class Pin:
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the Explore tab by name, in the units the page shows."""
+    """What is looked at, and how: every control of the Explore tab, in the units the page shows.
 
-    view: str = "PCA"
+    RequestError where there is no such view, or it refuses its options.
+    """
+
+    view: str = field(default_factory=lambda: views.VIEWS[0].name)
     size: int = 518
     """Longer side in pixels."""
     block: int = 0
     """The block after which features are taken, counted from 1 as the page does; 0 is the last."""
-    stages: str = "One stage"
-    low: float = 1.0
-    high: float = 99.0
-    """Percentiles at which PCA colours are clipped."""
-    red: int = 1
-    green: int = 2
-    blue: int = 3
-    """Which component, counted from 1, is shown as which colour."""
-    flip: bool = False
-    """Whether the three colours are inverted."""
-    method: str = DEFAULT
-    """Of `core.analysis.foreground`: by the first principal component or by a normalised cut."""
-    invert: bool = False
-    threshold: float | None = None
-    """Foreground threshold in 0..1; None is Otsu's."""
-    asking: str = "cls"
-    """Whose attention: cls, register 1.., or the pinned patch."""
-    head: str = "mean"
-    """"mean" or the number of a head, counted from 1."""
-    segments: int = 6
-    grouping: str = "kmeans"
+    options: Any = None
+    """The view's own; None stands for its defaults."""
 
     def __post_init__(self):
-        if self.view not in VIEWS:
-            raise RequestError(f"view is {self.view!r}; choose from {', '.join(VIEWS)}.")
-        if not 0 <= self.low < self.high <= 100:
-            raise RequestError(f"Percentiles {self.low} to {self.high}: choose 0 ≤ low < high ≤ 100.")
+        view = self.shown
+        if self.options is None:
+            object.__setattr__(self, "options", view.options())
+
+    @property
+    def shown(self) -> View:
+        return views.find(self.view)
 
     def layer(self, depth: int) -> int:
         """The block counted from the end, as `core.extract` takes it; the last where this model has fewer."""

@@ -23,6 +23,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from app.explore.view import View
 from core import RequestError
 from core.analysis.compact import compact
 from core.encoding import base64_of, picture_address
@@ -31,7 +32,6 @@ from core.features import FeatureMap, Geometry
 STATIC = Path(__file__).parent / "static"
 DISPLAY_SIDE = 1024
 """Longer side of the copies that are sent: sharp on a screen where two pictures stand side by side."""
-KINDS = ("pca", "foreground", "attention", "norms", "segments")
 
 
 @dataclass(frozen=True)
@@ -70,36 +70,34 @@ def features_prop(ids: Sequence[str], maps: Sequence[FeatureMap], dims: int = 64
 
 
 def view_prop(
-    kind: str,
+    view: View,
     layers: Mapping[str, np.ndarray],
     *,
     aligned: str = "grid",
-    smooth: bool = True,
     caption: str = "",
     legend: dict | None = None,
-    threshold: float | None = None,
-    invert: bool = False,
+    histogram: dict | None = None,
 ) -> dict:
     """What is painted over the originals, each layer as a PNG.
 
-    `layers`: uint8 by picture id, [h, w, 3 | 4] colours or [h, w] grey scores (for "foreground", 0..255 standing
-    for 0..1). `aligned`: whether a layer covers the patch "grid" or exactly the "picture". `smooth`: how the stage
-    draws it at first. `legend`: {"palette", "low", "high"} for a scale with its two ends, or {"entries":
-    [[colour, label], ...]}. `threshold` and `invert` hold for "foreground" until the threshold component speaks.
-    Raises RequestError on another kind or alignment.
+    `layers`: uint8 by picture id, [h, w, 3 | 4] colours or [h, w] grey scores (where the view's are scores, 0..255
+    standing for 0..1). `aligned`: whether a layer covers the patch "grid" or exactly the "picture". `caption`: the view's
+    own where it is empty. `legend`: {"palette", "low", "high"} for a scale with its two ends, or {"entries": [[colour,
+    label], ...]}. `histogram` says where scores are cut until the threshold component speaks. Raises RequestError on
+    another alignment.
     """
-    if kind not in KINDS:
-        raise RequestError(f"kind is {kind!r}; choose from {', '.join(KINDS)}.")
     if aligned not in ("grid", "picture"):
         raise RequestError(f"aligned is {aligned!r}; choose 'grid' or 'picture'.")
     return {
-        "kind": kind,
+        "kind": view.key,
         "aligned": aligned,
-        "smooth": smooth,
-        "caption": caption,
+        "blend": view.blend,
+        "smooth": view.smooth,
+        "scores": view.scores,
+        "caption": caption or view.caption,
         "legend": legend or {},
-        "threshold": 0.5 if threshold is None else threshold,
-        "invert": invert,
+        "threshold": histogram["threshold"] if histogram else 0.5,
+        "invert": bool(histogram and histogram["invert"]),
         "layers": {identity: png_uri(layer) for identity, layer in layers.items()},
     }
 

@@ -4,7 +4,6 @@
 const HEAT = "viridis";
 const GAP = 12;
 const TALLEST = 230; // px of a picture
-const BLENDS = { pca: 0.85, foreground: 1, attention: 0.8, norms: 0.85, segments: 0.75 };
 
 const reading = buildReading();
 const board = make("div", "dino-columns");
@@ -50,7 +49,7 @@ async function madePicture(info, { title, view }) {
   picture.enlarge.remove();
   picture.save.addEventListener("click", () => savePicture(picture, saved(view)));
   question.listen(picture);
-  const layer = await decodedLayer(view.kind, view.layers[info.id], picture.image);
+  const layer = await decodedLayer(view.layers[info.id], view.scores ? picture.image : null);
   placeOver(picture.view, view.aligned === "picture" ? [0, 0, 1, 1] : info.covered);
   showPixels(picture.view, layer.scores ? paintForeground(layer, view.threshold, view.invert) : layer.pixels);
   return picture;
@@ -93,7 +92,7 @@ function drawColumn(column, asked, held, hover) {
   const { palette, low: least, high } = column.view.legend;
   const shownScale = found ? [low.toFixed(2).replace("-", "−"), "1"] : palette ? [least, high] : null;
   column.scale.textContent = shownScale ? `Colours from ${shownScale[0]} to ${shownScale[1]}` : "";
-  column.node.style.setProperty("--dino-blend", BLENDS[column.view.kind] ?? 1);
+  column.node.style.setProperty("--dino-blend", column.view.blend);
   column.node.classList.toggle("dino-patchy", !column.view.smooth);
   const shown = held.map((mark) => inColumn(mark, column)).filter(Boolean);
   const cursor = hover && inColumn(hover, column);

@@ -24,11 +24,12 @@ function showPixels(canvas, pixels) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-// A layer ready to be drawn. Colours keep their pixels; grey scores get the dimmed picture that stands for the ground.
-async function decodedLayer(kind, uri, picture) {
+// A layer ready to be drawn. Colours keep their pixels; grey scores, which come with the picture that they belong to, get
+// the dimmed picture that stands for the ground.
+async function decodedLayer(uri, picture = null) {
   const image = await decodedImage(uri);
   const pixels = pixelsOf(image, image.naturalWidth, image.naturalHeight);
-  if (kind !== "foreground") return { pixels };
+  if (!picture) return { pixels };
   const scores = new Uint8Array(pixels.width * pixels.height);
   for (let i = 0; i < scores.length; i++) scores[i] = pixels.data[4 * i];
   return { pixels, scores, ground: dimmed(pixelsOf(picture, pixels.width, pixels.height)) };

@@ -103,7 +103,7 @@ async function renewedPictures(infos) {
 
 async function decodedLayers({ layers = {} }, of) {
   const decoded = await Promise.all(
-    [...of].map(async ([id]) => [id, layers[id] ? (await decodedLayer("parts", layers[id])).pixels : null]),
+    [...of].map(async ([id]) => [id, layers[id] ? (await decodedLayer(layers[id])).pixels : null]),
   );
   return new Map(decoded);
 }

@@ -75,7 +75,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
-    if (event.key >= "1" && event.key <= "5") {
+    if (event.key >= "1" && event.key <= "9") {
       const view = document.getElementById("view");
       if (isSeen(view)) view.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.click();
     } else if (event.key === "?") {

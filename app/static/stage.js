@@ -4,7 +4,6 @@
 const HEAT = "viridis";
 const GAP = 12;
 const CAPTION = 30;
-const BLENDS = { pca: 0.85, foreground: 1, attention: 0.8, norms: 0.85, segments: 0.75 };
 const SETTLED_MS = 280; // a double click is no question: what is held is told to Python when it has lasted this long
 
 const toolbar = buildToolbar();
@@ -116,7 +115,7 @@ async function decodedView(view, pictures) {
   return Promise.all(
     pictures.map((picture) => {
       const uri = layers[picture.info.id];
-      return uri ? decodedLayer(view.kind, uri, picture.image) : null;
+      return uri ? decodedLayer(uri, view.scores ? picture.image : null) : null;
     }),
   );
 }
@@ -131,7 +130,7 @@ function placePictures(pictures) {
   }
 }
 
-// Draw the view's layers; the foreground's again whenever its threshold moves.
+// Draw the view's layers; scores again whenever their threshold moves.
 function showView() {
   for (const picture of state.pictures) {
     picture.view.hidden = !picture.layer;
@@ -147,7 +146,7 @@ function cut() {
 }
 
 function applySettings() {
-  const blend = state.chosen.blend[state.kind] ?? BLENDS[state.kind] ?? 1;
+  const blend = state.chosen.blend[state.kind] ?? state.view?.blend ?? 1;
   state.smooth = state.chosen.smooth[state.kind] ?? state.view?.smooth ?? true;
   toolbar.blend.value = blend;
   toolbar.blend.style.setProperty("--part", blend);
@@ -275,7 +274,7 @@ outside(document, "keydown", (event) => {
 outside(window, "dinoscope:threshold", (event) => {
   state.threshold = event.detail.threshold;
   state.invert = event.detail.invert;
-  if (state.kind !== "foreground") return;
+  if (!state.view?.scores) return;
   cancelAnimationFrame(cutFrame);
   cutFrame = requestAnimationFrame(showView);
 });

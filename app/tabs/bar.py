@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.access import Access
-from app.words import HELP
+from app.words import help_text
 
 OWN = "own path or hf:owner/name"
 
@@ -49,7 +49,7 @@ def lay_out(names: list[str], access: Access) -> Bar:
             cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="model-cancel", min_width=96)
         progress = gr.Markdown(elem_id="model-progress")
     with gr.Column(visible=False, elem_id="help-panel") as help_panel:
-        gr.Markdown(HELP)
+        gr.Markdown(help_text())
     banner = gr.HTML(visible=False, elem_id="banner")
     _toggle(chip, panel)
     _toggle(help_button, help_panel)

@@ -9,9 +9,10 @@ from app import handlers, sentences
 from app.access import NAMED
 from app.comparing import MOST_MODELS, compare, table
 from app.engine import Stopped
+from app.explore import views
 from app.lessons import COMPARE_LESSON, COMPARE_SEE, COMPARE_TRY
 from app.models import Loaded
-from app.session import VIEWS, Settings, Tray
+from app.session import Settings, Tray
 from app.stage import compare_component
 from app.tabs.explore_events import busy
 from app.tabs.shared import Shared
@@ -64,8 +65,9 @@ def add(shared: Shared) -> None:
         yield done | {"status": sentences.status(loaded[-1], settings)}
 
     changed = [tab.view.change, *(widget.change for widget in tab.models)]
-    answer(shared.due["Compare"].change, draw, inputs, outputs, **HEAVY)
-    answer(any_of(changed), draw, inputs, outputs, trigger_mode="always_last", **HEAVY)
+    latest = shared.engine.latest["Compare"]
+    answer(shared.due["Compare"].change, draw, inputs, outputs, latest=latest, **HEAVY)
+    answer(any_of(changed), draw, inputs, outputs, latest=latest, trigger_mode="always_last", **HEAVY)
 
 
 def lay_out(shared: Shared) -> Compare:
@@ -85,8 +87,9 @@ def lay_out(shared: Shared) -> Compare:
             )
             for place in range(MOST_MODELS)
         )
+    names = [view.name for view in views.VIEWS]
     view = gr.Radio(
-        list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
+        names, value=names[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
     )
     board = compare_component(elem_id="comparison")
     with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):

@@ -1,31 +1,35 @@
-"""The controls beside the stage, one group for each view."""
+"""The controls beside the stage, one group for each view, made from what the views say of theirs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from app.explore import controls, views
 from app.stage import threshold_component
 from app.tabs.shared import Shared
-from core.analysis.foreground import DEFAULT
 
-COMPONENTS = 6
-"""Principal components on offer as colours; the first three are shown unless asked otherwise."""
+PARTS: dict[str, Callable[[], Component]] = {
+    "threshold": lambda: threshold_component(elem_id="threshold"),
+    "cut-out": lambda: gr.Button("Download cut-outs (PNG)", size="sm", elem_id="cut-out"),
+    "basis-save": lambda: gr.Button("Save this basis", size="sm", elem_id="basis-save"),
+    "basis-load": lambda: gr.UploadButton("Apply a saved basis", size="sm", file_count="single", elem_id="basis-load"),
+    "basis-forget": lambda: gr.Button("Back to these pictures' own", size="sm", visible=False, elem_id="basis-forget"),
+    "basis-note": lambda: gr.Markdown(elem_classes="hint", elem_id="basis-note"),
+}
+"""What a view's controls may hold beside its options, by name; `app.tabs.explore_events` wires it."""
 
 
 @dataclass(frozen=True)
 class Controls:
-    """`settings` holds the widgets that are a `Settings` field, by its name; `groups` those of each view."""
+    """`settings` holds the widgets that are settings or options of a view, by name; `groups` those of each view."""
 
     settings: dict[str, Component]
     groups: dict[str, gr.Column]
+    parts: dict[str, Component]
     cost: gr.Markdown
-    threshold: gr.HTML
-    cut_out: gr.Button
-    basis_load: gr.UploadButton
-    basis_save: gr.Button
-    basis_forget: gr.Button
-    basis_note: gr.Markdown
 
 
 def lay_out(shared: Shared) -> Controls:
@@ -34,56 +38,43 @@ def lay_out(shared: Shared) -> Controls:
         shared.size.render()
         cost = gr.Markdown(elem_id="cost", elem_classes="hint")
         shared.block.render()
-    settings = shared.inputs("size", "block", "asking", "head")
-    groups = {}  # columns, since Gradio gives a group and what is in it the same id
-    with gr.Column(elem_id="controls-pca") as groups["PCA"], gr.Group():
-        basis = _pca(settings)
-    with gr.Column(visible=False, elem_id="controls-foreground") as groups["Foreground"], gr.Group():
-        threshold, cut_out = _foreground(settings)
-    with gr.Column(visible=False, elem_id="controls-attention") as groups["Attention"], gr.Group():
-        shared.asking.render()
-        shared.head.render()
-    with gr.Column(visible=False, elem_id="controls-norms") as groups["Norms"], gr.Group():
-        gr.Markdown(
-            "Nothing to set: choose another block, or a model with registers, and compare.", elem_classes="hint"
-        )
-    with gr.Column(visible=False, elem_id="controls-segments") as groups["Segments"], gr.Group():
-        settings["segments"] = gr.Slider(2, 12, value=6, step=1, label="Groups", elem_id="segments", buttons=[])
-        settings["grouping"] = gr.Radio(
-            [("k-means", "kmeans"), ("spectral", "spectral")], value="kmeans", label="Found by", elem_id="grouping"
-        )
-    return Controls(settings, groups, cost, threshold, cut_out, *basis)
+    made = Controls(shared.inputs("size", "block", "asking", "head"), {}, {}, cost)
+    for view in views.VIEWS:
+        shown = view is views.VIEWS[0]
+        # a column, since Gradio gives a group and what is in it the same id
+        with gr.Column(visible=shown, elem_id=f"controls-{view.key}") as made.groups[view.name], gr.Group():
+            _lay_out(view.controls, view.options(), shared, made)
+    return made
 
 
-def _pca(settings: dict[str, Component]) -> tuple[gr.UploadButton, gr.Button, gr.Button, gr.Markdown]:
-    settings["stages"] = gr.Radio(
-        ["One stage", "Two stages"], value="One stage", label="Analyse", elem_id="stages",
-        info="Two stages: the object's patches alone",
-    )  # fmt: skip
-    with gr.Row(elem_id="colours"):
-        for number, colour in enumerate(("red", "green", "blue"), start=1):
-            settings[colour] = gr.Dropdown(
-                list(range(1, COMPONENTS + 1)), value=number, label=colour.capitalize(), elem_id=colour, min_width=60
-            )
-    settings["flip"] = gr.Checkbox(label="Invert colours", elem_id="flip")
-    with gr.Accordion("Percentiles and basis", open=False, elem_id="pca-more"):
-        settings["low"] = gr.Slider(
-            0, 20, value=1, step=0.5, label="Clip below (percentile)", elem_id="low", buttons=[]
-        )
-        settings["high"] = gr.Slider(
-            80, 100, value=99, step=0.5, label="Clip above (percentile)", elem_id="high", buttons=[]
-        )
-        save = gr.Button("Save this basis", size="sm", elem_id="basis-save")
-        load = gr.UploadButton("Apply a saved basis", size="sm", file_count="single", elem_id="basis-load")
-        forget = gr.Button("Back to these pictures' own", size="sm", visible=False, elem_id="basis-forget")
-        note = gr.Markdown(elem_classes="hint", elem_id="basis-note")
-    return load, save, forget, note
+def _lay_out(specified: controls.Controls, options: Any, shared: Shared, made: Controls) -> None:
+    """Widgets for controls, each with its value in `options`, added to what is made already."""
+    for one in specified:
+        match one:
+            case controls.Row(name, inside):
+                with gr.Row(elem_id=name):
+                    _lay_out(inside, options, shared, made)
+            case controls.Fold(name, label, inside):
+                with gr.Accordion(label, open=False, elem_id=name):
+                    _lay_out(inside, options, shared, made)
+            case controls.Hint(text):
+                gr.Markdown(text, elem_classes="hint")
+            case controls.Part(name) if name in made.settings:
+                made.settings[name].render()
+            case controls.Part(name):
+                made.parts[name] = PARTS[name]()
+            case _:
+                made.settings[one.name] = _widget(one, getattr(options, one.name))
 
 
-def _foreground(settings: dict[str, Component]) -> tuple[gr.HTML, gr.Button]:
-    threshold = threshold_component(elem_id="threshold")
-    settings["invert"] = gr.Checkbox(label="Invert", elem_id="invert")
-    settings["method"] = gr.Radio(
-        [("first component", "pca"), ("normalised cut", "cut")], value=DEFAULT, label="Found by", elem_id="method"
-    )
-    return threshold, gr.Button("Download cut-outs (PNG)", size="sm", elem_id="cut-out")
+def _widget(one: Any, value: Any) -> Component:
+    given = {"value": value, "label": one.label, "elem_id": one.name}
+    match one:
+        case controls.Slider():
+            return gr.Slider(one.low, one.high, step=one.step, buttons=[], **given)
+        case controls.Choice():
+            return gr.Radio(list(one.choices), info=one.info, **given)
+        case controls.Menu():
+            return gr.Dropdown(list(one.choices), min_width=60, **given)
+        case controls.Switch():
+            return gr.Checkbox(**given)

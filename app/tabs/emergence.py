@@ -9,12 +9,13 @@ from pathlib import Path
 import gradio as gr
 
 from app import figures, sentences
+from app.latest import Latest
 from app.lessons import EMERGENCE_LESSON, EMERGENCE_SEE, EMERGENCE_TRY, TRAIN_LIMITS
 from app.session import Tray
 from app.stage import timeline_component
 from app.tabs.figures import FigureFold
 from app.tabs.figures import lay_out as lay_out_figures
-from app.tabs.model_panel import described
+from app.tabs.model_panel import taken
 from app.tabs.shared import Shared
 from app.tabs.wiring import HEAVY, answer, any_of
 from app.timelines import Named, is_over, look_at_run, shipped_prop, silence, state_of, timeline_prop
@@ -126,10 +127,16 @@ class EmergenceEvents:
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
         tab.curves.wire(figures.of_run, {"source": self.source}, self.sent)
-        ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, self.controls | {"note": tab.note})
+        noted = self.controls | {"note": tab.note}
+        ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, noted, unless=self.latest)
         self.refresh(ticked.then)
         using = answer(tab.use.click, self.use, {}, self.shared.fitted | {"model": self.shared.model}, **HEAVY)
         self.shared.adopt(using.success)
+
+    @property
+    def latest(self) -> Latest:
+        """Of what is shown: a look at a run takes seconds, and another one may be chosen meanwhile."""
+        return self.shared.engine.latest["Emergence"]
 
     @property
     def controls(self) -> dict[str, gr.components.Component]:
@@ -140,7 +147,8 @@ class EmergenceEvents:
         """Show what is new: `refresh(event.then)`."""
         inputs = self.shared.inputs("tray") | {"source": self.source, "sent": self.sent}
         outputs = {name: getattr(self.tab, name) for name in ("timeline", "note", "shipped", "timer")}
-        answer(trigger, self.show, inputs, outputs | {"sent": self.sent}, trigger_mode="once", **HEAVY)
+        outputs["sent"] = self.sent
+        answer(trigger, self.show, inputs, outputs, latest=self.latest, trigger_mode="once", **HEAVY)
 
     def opened(self, path: str, request: gr.Request) -> dict:
         """A run folder that this visitor may see becomes what is shown."""
@@ -168,7 +176,8 @@ class EmergenceEvents:
         if sent == now or not now[2][0]:
             yield {}
             return
-        yield {"timeline": gr.HTML(busy=True), "shipped": gr.update(visible=True)}
+        # from here on the page no longer shows what was sent, also where this look comes to no end
+        yield {"timeline": gr.HTML(busy=True), "shipped": gr.update(visible=True), "sent": ()}
         try:
             yield from self._looked_at(tray, run, now)
         except DinoError:
@@ -227,7 +236,7 @@ class EmergenceEvents:
         """The trained network as this visitor's model."""
         run = str(self._known().run)
         self.shared.access.check(run, dict(request.headers))
-        return described(self.shared.engine.models.get(run)) | {"model": run}
+        return taken(self.shared, run, self.shared.engine.models.get(run), request)
 
     def told(self) -> dict:
         """The training as it is now, and what can be done about it."""

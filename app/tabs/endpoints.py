@@ -4,7 +4,9 @@ Widgets that nobody sees carry the types, so that `Client.view_api()` describes 
 """
 
 import functools
+import inspect
 from collections.abc import Callable
+from typing import get_args, get_type_hints
 
 import gradio as gr
 
@@ -13,14 +15,16 @@ from app.agents import list_of_files
 from app.api import Api
 from app.atlas.endpoint import AtlasApi
 from app.engine import Engine
+from app.explore import views
 from app.tabs import search_endpoints
 from app.tabs.wiring import HEAVY, LONG
 from core import DinoError
-from core.analysis.foreground import DEFAULT
+
+_WIDGETS = {str: (gr.Textbox, {}), int: (gr.Number, {"precision": 0}), float: (gr.Number, {}), bool: (gr.Checkbox, {})}
 
 
 def lay_out(engine: Engine, access: Access) -> None:
-    """/pca, /foreground, /attention, /similarity, /match and /atlas; /search and /add_images."""
+    """One for each view that has one, /similarity, /match and /atlas; /search and /add_images."""
     search_endpoints.lay_out(engine, access)
     api, atlas_api = Api(engine), AtlasApi(engine)
     with gr.Column(visible=False):
@@ -29,8 +33,6 @@ def lay_out(engine: Engine, access: Access) -> None:
         x, y = (gr.Number(label=f"{name}, pixels of the picture") for name in "xy")
         size = gr.Number(label="longer side in pixels; the model's own where there is none", precision=0)
         layer = gr.Number(-1, label="block, counted from the end", precision=0)
-        head = gr.Number(0, label="head from 1, or 0 for the mean", precision=0)
-        method = gr.Textbox(DEFAULT, label="method: pca or cut")
         density = gr.Number(0.35, label="density: matches per patch along a line, above 0 to 1")
         mutual = gr.Checkbox(True, label="mutual: both patches choose each other")
         inside = gr.Checkbox(True, label="inside: the foreground alone")
@@ -43,10 +45,9 @@ def lay_out(engine: Engine, access: Access) -> None:
         picture = gr.Image(label="picture", format="png", type="pil")
         numbers = gr.JSON(label="numbers")
         ask = gr.Button()
+        own = [(api.view(view), _widgets(view.endpoint.options)) for view in views.VIEWS if view.endpoint]
     offers = {
-        api.pca: [image, size, layer],
-        api.foreground: [image, size, layer, method],
-        api.attention: [image, size, layer, head],
+        **{function: [image, size, layer, *widgets] for function, widgets in own},
         api.similarity: [image, x, y, other, size, layer],
         api.match: [image, other, size, layer, density, mutual, inside, smoothing],
         atlas_api.atlas: [images, way, clusters, neighbours, seed],
@@ -62,6 +63,18 @@ def lay_out(engine: Engine, access: Access) -> None:
             show_progress="hidden",
             **(LONG if function in long else HEAVY),
         )
+
+
+def _widgets(function: Callable) -> list[gr.components.Component]:
+    """One for each parameter, by its type, labelled as it is annotated."""
+    made = []
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        if name == "return":
+            continue
+        (kind, label), default = get_args(hint), inspect.signature(function).parameters[name].default
+        widget, more = _WIDGETS[kind]
+        made.append(widget(default, label=label, **more))
+    return made
 
 
 def _reporting(function: Callable) -> Callable:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.session import VIEWS
+from app.explore import views
 from app.stage import stage_component
 from app.tabs import controls, figures
 from app.tabs.controls import Controls
 from app.tabs.figures import FigureFold
 from app.tabs.shared import Shared
-from app.words import LESSONS, SEE, TRY
+from app.words import SEE, TRY
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,8 @@ class Explore:
 def lay_out(shared: Shared) -> Explore:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
-    view = gr.Radio(
-        list(VIEWS), value=VIEWS[0], show_label=False, container=False, elem_id="view", elem_classes="pills"
-    )
+    names = [view.name for view in views.VIEWS]
+    view = gr.Radio(names, value=names[0], show_label=False, container=False, elem_id="view", elem_classes="pills")
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = stage_component(elem_id="stage")
@@ -52,7 +51,7 @@ def lay_out(shared: Shared) -> Explore:
                 }
                 file = gr.DownloadButton(visible="hidden", elem_id="download-file")
     with gr.Accordion("What am I seeing?", open=False, elem_id="lesson", elem_classes="lesson"):
-        lesson = gr.Markdown(LESSONS[VIEWS[0]])
+        lesson = gr.Markdown(views.VIEWS[0].lesson)
     with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
         program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
     return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers)

@@ -9,6 +9,8 @@ from gradio.utils import get_upload_folder
 
 from app import downloads, figures, handlers, payloads, sentences
 from app.engine import Engine, Stopped
+from app.explore import views
+from app.latest import Latest
 from app.models import Loaded
 from app.session import NOTHING_SENT, Pin, Sent, Settings, Tray
 from app.tabs import explore
@@ -16,7 +18,6 @@ from app.tabs.explore import Explore
 from app.tabs.shared import Shared
 from app.tabs.waiting import busy, waits
 from app.tabs.wiring import DOWNLOAD, HEAVY, answer, any_of
-from app.words import LESSONS
 from core import DinoError
 
 COSTLY = ("size", "block")
@@ -54,6 +55,10 @@ class ExploreEvents:
         return self.shared.engine
 
     @property
+    def latest(self) -> Latest:
+        return self.engine.latest["Explore"]
+
+    @property
     def inputs(self) -> dict[str, gr.components.Component]:
         states = {name: getattr(self.states, name) for name in ("pin", "threshold", "basis")}
         return {
@@ -75,7 +80,7 @@ class ExploreEvents:
         ]
         triggers += [settings[name].release for name in COSTLY]
         self.refresh(any_of([self.tab.view.change, *triggers]), trigger_mode="always_last")
-        answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost})
+        answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost}, unless=self.latest)
         self._wire_view()
         self._wire_query()
         self._wire_downloads()
@@ -88,7 +93,7 @@ class ExploreEvents:
         """Repaint the view after an event: `refresh(event.then)`."""
         outputs = {
             "stage": self.tab.stage,
-            "histogram": self.tab.controls.threshold,
+            "histogram": self.tab.controls.parts["threshold"],
             "facts": self.tab.facts,
             "cost": self.tab.controls.cost,
             "program": self.tab.program,
@@ -96,7 +101,14 @@ class ExploreEvents:
             "stop": self.shared.bar.stop,
             "sent": self.states.sent,
         }
-        return answer(trigger, self.paint, self.inputs | {"sent": self.states.sent}, outputs, **(HEAVY | options))
+        return answer(
+            trigger,
+            self.paint,
+            self.inputs | {"sent": self.states.sent},
+            outputs,
+            latest=self.latest,
+            **(HEAVY | options),
+        )
 
     def paint(self, tray: Tray, model: str, pin, threshold, basis, sent: Sent, **values) -> Iterator[dict]:
         """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
@@ -160,7 +172,7 @@ class ExploreEvents:
     def _wire_view(self) -> None:
         groups = self.tab.controls.groups
         self.tab.view.change(
-            lambda view: [LESSONS[view], *(gr.update(visible=name == view) for name in groups)],
+            lambda view: [views.find(view).lesson, *(gr.update(visible=name == view) for name in groups)],
             self.tab.view,
             [self.tab.lesson, *groups.values()],
             api_visibility="private",
@@ -191,25 +203,28 @@ class ExploreEvents:
 
         pin = answer(self.tab.stage.select, pinned, self.inputs, {"pin": states.pin})
         self.refresh(pin.then)
-        drag = answer(self.tab.controls.threshold.change, dragged, self.inputs, {"threshold": states.threshold})
+        drag = answer(
+            self.tab.controls.parts["threshold"].change, dragged, self.inputs, {"threshold": states.threshold}
+        )
         self.refresh(drag.then)
 
     def _wire_downloads(self) -> None:
-        tab, beside = self.tab, self.tab.controls
+        tab, parts = self.tab, self.tab.controls.parts
         makers = {
             tab.downloads["png"]: downloads.pictures,
             tab.downloads["npz"]: downloads.npz,
             tab.downloads["safetensors"]: downloads.safetensors,
-            beside.cut_out: downloads.cut_outs,
-            beside.basis_save: downloads.basis,
+            parts["cut-out"]: downloads.cut_outs,
+            parts["basis-save"]: downloads.basis,
         }
         for button, make in makers.items():
             ready = answer(button.click, self._maker(make), self.inputs, {"file": tab.file}, **HEAVY)
             ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
-        outputs = {"basis": self.states.basis, "note": beside.basis_note, "forget": beside.basis_forget}
-        applied = answer(beside.basis_load.upload, _read_basis, {"file": beside.basis_load}, outputs)
+        load, forget = parts["basis-load"], parts["basis-forget"]
+        outputs = {"basis": self.states.basis, "note": parts["basis-note"], "forget": forget}
+        applied = answer(load.upload, _read_basis, {"file": load}, outputs)
         self.refresh(applied.success)
-        forgotten = answer(beside.basis_forget.click, _forget_basis, {"basis": self.states.basis}, outputs)
+        forgotten = answer(forget.click, _forget_basis, {"basis": self.states.basis}, outputs)
         self.refresh(forgotten.then)
 
     def _maker(self, make: Callable) -> Callable:

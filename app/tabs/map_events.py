@@ -61,12 +61,13 @@ class MapEvents:
             "shown": self.shown
         }
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
-        answer(any_of(triggers), self.draw, inputs, drawn, trigger_mode="multiple", **DRAWING)
+        latest = self.engine.latest["Map"]
+        answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, trigger_mode="multiple", **DRAWING)
         seen = {"shown": self.shown, **tab.colours, **tab.settings}
-        answer(tab.timer.tick, self.arrive, seen, drawn)
+        answer(tab.timer.tick, self.arrive, seen, drawn, unless=latest)
         recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
-        answer(recolour, self.recolour, seen, {"atlas": tab.atlas})
-        answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown})
+        answer(recolour, self.recolour, seen, {"atlas": tab.atlas}, unless=latest)
+        answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown}, unless=latest)
         answer(tab.stop.click, self.stop, shared.inputs("tray"), {"stop": tab.stop})
         self._wire_choice()
         self._wire_downloads(seen)
@@ -97,8 +98,7 @@ class MapEvents:
             shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
             update = self._atlas(atlas, shown, values)
         except Stopped:
-            if self.engine.is_running(tray.visitor, TASK, signal):
-                yield idle | {"status": "Stopped. The map before stays."}
+            yield idle | {"status": "Stopped. The map before stays."}
             return
         except DinoError:
             yield idle | {"status": ""}

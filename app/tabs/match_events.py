@@ -95,7 +95,8 @@ class MatchEvents:
             "stop": self.shared.bar.stop,
             "sent": self.states.sent,
         }
-        return answer(trigger, self.paint, self.inputs | {"sent": self.states.sent}, outputs, **(HEAVY | options))
+        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent}
+        return answer(trigger, self.paint, inputs, outputs, latest=latest, **(HEAVY | options))
 
     def paint(
         self, tray: Tray, model: str, reference: str, region: Region | None, sent: Sent, **values

@@ -13,6 +13,7 @@ from app.tabs.wiring import HEAVY, answer
 from core import DinoError
 
 POLL_S = 0.25
+TASK = "model"
 
 
 def wire(shared: Shared) -> Callable:
@@ -39,7 +40,7 @@ def wire(shared: Shared) -> Callable:
             kept = engine.models.get(current).source.title
             yield idle | {"progress": f"**That did not work.** {sentences.plain(str(error))} *{kept}* stays in use."}
             return
-        yield idle | described(loaded) | {"model": name}
+        yield idle | taken(shared, name, loaded, request)
 
     inputs = {"current": model, "choice": bar.choice, "path": bar.path}
     loading = answer(bar.load.click, choose, inputs, outputs, concurrency_id="load", concurrency_limit=8)
@@ -58,11 +59,18 @@ def wire(shared: Shared) -> Callable:
     )
 
     def describe(trigger: Callable):
-        return answer(
-            trigger, lambda current: described(engine.models.get(current)), {"current": model}, shared.fitted, **HEAVY
-        )
+        def now(current: str) -> dict:
+            return described(engine.models.get(current))
+
+        return answer(trigger, now, {"current": model}, shared.fitted, unless=engine.latest[TASK], **HEAVY)
 
     return describe
+
+
+def taken(shared: Shared, name: str, model: Loaded, request: gr.Request) -> dict:
+    """A model becomes this visitor's: values for `shared.fitted` and `model`. One described before counts no more."""
+    shared.engine.latest[TASK].claim(request.session_hash)
+    return described(model) | {"model": name}
 
 
 def described(model: Loaded) -> dict:

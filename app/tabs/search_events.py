@@ -9,6 +9,7 @@ from gradio.utils import get_upload_folder
 
 from app import downloads, payloads, sentences
 from app.engine import Engine
+from app.latest import Latest
 from app.models import Loaded
 from app.search import files, handlers
 from app.search import payloads as search_payloads
@@ -57,6 +58,10 @@ class SearchEvents:
         return self.shared.engine
 
     @property
+    def latest(self) -> Latest:
+        return self.engine.latest["Search"]
+
+    @property
     def inputs(self) -> dict[str, gr.components.Component]:
         return {**self.shared.inputs("tray", "model"), "asked": self.states.asked, **self.tab.settings}
 
@@ -70,11 +75,13 @@ class SearchEvents:
             _asked,
             {"mode": tab.settings["mode"]},
             {"asked": states.asked, "mode": tab.settings["mode"]},
+            latest=self.latest,  # or results on their way would bring back the question they were asked with
         )
         self.refresh(asked.then)
         answer(tab.results.select, _marked, {"before": states.marked}, {"marked": states.marked})
         self._wire_tray()
-        answer(tab.duplicates.click, self.grouped, self.inputs | {"threshold": tab.threshold}, self._shown, **LONG)
+        grouping = self.inputs | {"threshold": tab.threshold}
+        answer(tab.duplicates.click, self.grouped, grouping, self._shown, latest=self.latest, **LONG)
         for kind, button in tab.downloads.items():
             ready = answer(button.click, self._maker(kind), self.inputs, {"file": tab.file}, **HEAVY)
             ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
@@ -97,7 +104,7 @@ class SearchEvents:
             "tags": self.tab.settings["tags"],
             "stop": self.shared.bar.stop,
         }
-        return answer(trigger, self.paint, self.inputs, outputs, **(HEAVY | options))
+        return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, **(HEAVY | options))
 
     def paint(self, tray: Tray, model: str, asked: tuple[Asked, ...], **values) -> Iterator[dict]:
         """The next results; before them, what is waited for. Whatever goes wrong, the page is not left waiting."""

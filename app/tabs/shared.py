@@ -115,7 +115,8 @@ class Shared:
             return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
 
         inputs = self.inputs("model", "size", "own_size")
-        return self.renew(answer(trigger, fitted, inputs, self.inputs("size", "own_size"), **HEAVY).then)
+        outputs, latest = self.inputs("size", "own_size"), self.engine.latest["resolution"]
+        return self.renew(answer(trigger, fitted, inputs, outputs, latest=latest, **HEAVY).then)
 
     def follow(self, name: str, tab: gr.Tab) -> None:
         """Draw a tab whenever it comes to be looked at, unless nothing changed. Gradio tells of the first one, too."""

@@ -136,16 +136,11 @@ def wire(shared: Shared, tab: Video) -> None:
         clips.sample_clip(item.image, path)
         return {"clip": str(path)}
 
-    answer(
-        tab.clip.change,
-        opened,
-        chosen,
-        {"note": tab.note, "first": tab.first, "point": tab.point, "status": tab.status},
-        **HEAVY,
-    )
+    about, latest = {name: getattr(tab, name) for name in ("note", "first", "point", "status")}, engine.latest["clip"]
+    answer(tab.clip.change, opened, chosen, about, latest=latest, **HEAVY)
     changed = any_of([tab.settings["size"].release, tab.settings["rate"].release, tab.settings["seconds"].release])
-    answer(changed, priced, chosen, {"note": tab.note}, **HEAVY)
-    answer(tab.first.select, pointed, {"clip": tab.clip}, {"point": tab.point, "first": tab.first})
+    answer(changed, priced, chosen, {"note": tab.note}, unless=latest, **HEAVY)
+    answer(tab.first.select, pointed, {"clip": tab.clip}, {"point": tab.point, "first": tab.first}, unless=latest)
     answer(tab.sample.click, sampled, shared.inputs("tray"), {"clip": tab.clip})
     answer(
         tab.settings["view"].change,

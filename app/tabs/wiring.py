@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from app.latest import Latest
 from core import DinoError
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ def answer(
     handler: Callable[..., Any],
     inputs: Mapping[str, Component],
     outputs: Mapping[str, Component],
+    *,
+    latest: Latest | None = None,
+    unless: Latest | None = None,
     **options,
 ) -> Any:
     """Let `handler` answer an event, such as `button.click`; the dependency, for `.then` and `cancels`.
@@ -40,6 +44,9 @@ def answer(
     It gets the value of each input by name, and `request` and `event` where it has parameters of these names. It
     returns, or yields, a dict of output names to values; names left out stay as they are. A `DinoError` is shown to
     the visitor and changes nothing.
+
+    With `latest`, it is the newest of those answers, and what those before it have still to say is dropped; with
+    `unless`, it is dropped itself once one of them was asked for after it.
     """
     wanted = inspect.signature(handler).parameters
 
@@ -51,18 +58,31 @@ def answer(
     def placed(result: dict[str, Any] | None) -> Any:
         return {outputs[name]: value for name, value in result.items()} if result else gr.skip()
 
+    def wanted_by(request: gr.Request) -> Callable[[], bool]:
+        checks = [latest.claim(request.session_hash)] if latest else []
+        checks += [unless.watch(request.session_hash)] if unless else []
+        return lambda: all(check() for check in checks)
+
     def once(values: dict, request: gr.Request, event: gr.EventData = None):
+        current = wanted_by(request)
         try:
-            return placed(handler(**arguments(values, request, event)))
+            result = handler(**arguments(values, request, event))
+            return placed(result) if current() else gr.skip()
         except DinoError as error:
-            return _refuse(error)
+            return _refuse(error) if current() else gr.skip()
 
     def step_by_step(values: dict, request: gr.Request, event: gr.EventData = None):
+        current = wanted_by(request)
         try:
             for result in handler(**arguments(values, request, event)):
+                if not current():
+                    break
                 yield placed(result)
         except DinoError as error:
-            yield _refuse(error)
+            if current():
+                yield _refuse(error)
+        if not current():
+            yield gr.skip()  # a generator that yields nothing empties what it could have filled
 
     listener = step_by_step if inspect.isgeneratorfunction(handler) else once
     settings = {"api_visibility": "private", "show_progress": "hidden", **LIGHT} | options

@@ -8,6 +8,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from app import downloads, handlers
+from app.explore.views import foreground
 from app.session import Settings, Tray
 from app.uploads import add_bytes
 from core import RequestError
@@ -35,7 +36,7 @@ def test_pictures_come_at_their_own_resolution(shown, tmp_path, view):
 
 
 def test_a_cut_out_is_opaque_where_the_object_is(shown, tmp_path):
-    screen, settings, model = shown(Settings(view="Foreground", size=SIZE, threshold=0.5))
+    screen, settings, model = shown(Settings(view="Foreground", size=SIZE, options=foreground.Options(threshold=0.5)))
     with zipfile.ZipFile(downloads.cut_outs(tmp_path, screen, settings, model)) as archive:
         image = Image.open(io.BytesIO(archive.read(archive.namelist()[1])))
     assert image.mode == "RGBA" and image.size == (90, 150)

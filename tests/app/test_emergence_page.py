@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from threading import Event
 from types import SimpleNamespace
 
 import gradio as gr
@@ -172,6 +173,50 @@ def test_a_run_folder_is_looked_at_with_the_trays_pictures(page, tmp_path):
     page.locator("#run-shipped").click()
     expect(step(page)).to_have_text("Step 8 of 8")
     expect(page.locator("#run-shipped")).to_be_hidden()
+
+
+@pytest.mark.parametrize("waits_at", ["the end", "each step"])
+def test_a_look_at_a_run_that_ends_late_leaves_what_was_chosen_meanwhile(page, tmp_path, monkeypatch, waits_at):
+    """The timer's look at a run that has gone on is held back until the shipped timeline is there again."""
+    run, held, ended = tmp_path / "run", Event(), Event()
+    for number in (0, 1):
+        runs.save_backbone(model(number), runs.snapshot_path(run, number), {"step": str(number)})
+    open_fold(page, "run-fold")
+    typed(page, "run-path", str(run))
+    page.locator("#run-open").click()
+    expect(step(page)).to_have_text("Step 1 of 1")
+    look_at, answers, reached = emergence.look_at_run, emergence.EmergenceEvents._looked_at, Event()
+
+    def slow(*arguments):
+        found = list(look_at(*arguments))
+        for place, timeline in enumerate(found, start=1):
+            if waits_at == "each step" or place == len(found):
+                reached.set()
+                assert held.wait(120)
+            yield timeline
+
+    def followed(*arguments):
+        try:
+            yield from answers(*arguments)
+        finally:  # what was yielded last is on its way
+            ended.set()
+
+    monkeypatch.setattr(emergence, "look_at_run", slow)
+    monkeypatch.setattr(emergence.EmergenceEvents, "_looked_at", followed)
+    monkeypatch.setattr(emergence, "SHOWN_EVERY_S", 0.0)
+    (run / runs.ACCOUNT).write_text("{}")  # so that no later tick puts right what is shown
+    runs.save_backbone(model(2), runs.snapshot_path(run, 2), {"step": "2"})
+    assert reached.wait(120)
+    page.locator("#run-shipped").click()
+    expect(step(page)).to_have_text("Step 8 of 8")
+    held.set()
+    assert ended.wait(120)
+    page.wait_for_timeout(1000)  # whatever is on its way arrives
+    expect(step(page)).to_have_text("Step 8 of 8")
+    expect(page.locator("#run-note")).to_be_empty()
+    expect(page.locator("#run-shipped")).to_be_hidden()
+    page.locator("#run-open").click()
+    expect(step(page)).to_contain_text("of 2")
 
 
 def test_a_trained_run_becomes_the_model_and_explores_choices_fit_it(page, tmp_path, monkeypatch):

@@ -1,12 +1,12 @@
 """Figures of what is shown: the numbers in them are those of the view, and nothing is drawn of nothing."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app import figures
+from app.explore.views import pca, segments
 from app.handlers import Basis, open_tray, read_basis, show
 from app.session import Settings, Tray
 from core import RequestError
@@ -26,14 +26,14 @@ def test_patches_lie_along_the_first_three_components_in_the_colours_of_the_view
     screen = show(*shown, SETTINGS)
     maps = screen.encoded.maps
     expected = joint_pca(maps, 3).basis.project(maps[1].patches)
-    for settings in (SETTINGS, replace(SETTINGS, view="Norms")):
+    for settings in (SETTINGS, Settings("Norms", SIZE)):
         (made,) = figures.patches(*shown, settings).figures
         assert [trace.meta for trace in made.data] == list(screen.encoded.ids)
         found = np.stack([made.data[1].x, made.data[1].y, made.data[1].z], 1)
         assert found == pytest.approx(expected.reshape(-1, 3).numpy(), abs=1e-4)
         red, green, blue = screen.painted.layers[1].reshape(-1, 3)[5]
         assert made.data[1].marker.color[5] == f"#{red:02x}{green:02x}{blue:02x}"
-    (flipped,) = figures.patches(*shown, replace(SETTINGS, flip=True)).figures
+    (flipped,) = figures.patches(*shown, Settings("PCA", SIZE, options=pca.Options(flip=True))).figures
     assert flipped.data[1].marker.color[5] == f"#{255 - red:02x}{255 - green:02x}{255 - blue:02x}"
 
 
@@ -47,12 +47,12 @@ def test_a_saved_basis_places_the_patches_and_needs_three_components(shown, tmp_
     (made,) = figures.patches(*shown, SETTINGS, saved(3)).figures
     assert made.data[0].x[:2] == pytest.approx(saved(3).basis.project(maps[0].patches)[0, :2, 0].numpy(), abs=1e-4)
     with pytest.raises(RequestError, match="2 components; patches in space want three"):
-        figures.patches(*shown, replace(SETTINGS, red=1, green=1, blue=2), saved(2))
+        figures.patches(*shown, Settings("PCA", SIZE, options=pca.Options(red=1, green=1, blue=2)), saved(2))
 
 
 def test_each_view_has_the_figure_of_its_numbers(shown):
     def figure(view: str):
-        (made,) = figures.of_view(*shown, replace(SETTINGS, view=view)).figures
+        (made,) = figures.of_view(*shown, Settings(view, SIZE)).figures
         return made
 
     shares = figure("PCA").data[0].y
@@ -60,11 +60,11 @@ def test_each_view_has_the_figure_of_its_numbers(shown):
     norms, patches = figure("Norms"), (SIZE // 14) ** 2
     assert norms.layout.title.text == "Norms" and len(norms.data) == 4
     assert all(0 < sum(trace.y) <= patches for trace in norms.data)
-    found = show(*shown, replace(SETTINGS, view="Foreground")).painted.found
+    found = show(*shown, Settings("Foreground", SIZE)).painted.found
     assert figure("Foreground").layout.shapes[0].x0 == pytest.approx(found.threshold)
     assert figure("Attention").layout.title.text == "Attention"
     sizes = figure("Segments")
-    assert len(sizes.data) == SETTINGS.segments
+    assert len(sizes.data) == segments.Options().segments
     assert sum(trace.x[0] for trace in sizes.data) == pytest.approx(1)
 
 

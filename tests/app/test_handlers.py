@@ -10,6 +10,7 @@ from app import handlers, sentences
 from app.__main__ import warm_up
 from app.access import Access
 from app.engine import Engine
+from app.explore.views import attention, foreground, pca, segments
 from app.models import Loaded
 from app.session import NOTHING_SENT, Pin, Settings, Tray
 from app.tabs.explore_events import ExploreEvents
@@ -19,11 +20,11 @@ from tests.app.small import SIZE, photograph
 
 VIEWS = {
     "PCA": Settings(view="PCA", size=SIZE),
-    "two stages": Settings(view="PCA", size=SIZE, stages="Two stages", red=3, green=2, blue=1, flip=True),
+    "two stages": Settings("PCA", SIZE, options=pca.Options("Two stages", red=3, green=2, blue=1, flip=True)),
     "Foreground": Settings(view="Foreground", size=SIZE),
-    "Attention": Settings(view="Attention", size=SIZE, head="2"),
+    "Attention": Settings(view="Attention", size=SIZE, options=attention.Options(head="2")),
     "Norms": Settings(view="Norms", size=SIZE, block=2),
-    "Segments": Settings(view="Segments", size=SIZE, segments=3),
+    "Segments": Settings(view="Segments", size=SIZE, options=segments.Options(3)),
 }
 
 
@@ -43,7 +44,7 @@ def test_every_view_paints_every_picture(engine, tray, settings):
     for layer, item, feature_map in zip(screen.painted.layers, screen.encoded.items, screen.encoded.maps, strict=True):
         grid = (item.image.height, item.image.width) if settings.view == "Foreground" else feature_map.grid
         assert layer.dtype == np.uint8 and layer.shape[:2] == grid
-    assert screen.facts and screen.painted.caption
+    assert screen.facts
 
 
 def test_a_stage_that_appears_late_is_whole(engine, tray):
@@ -61,10 +62,10 @@ def test_no_control_but_size_layer_and_view_runs_the_model(engine, tray):
     before = engine.forwards
     for settings in [
         *(Settings(view=view, size=SIZE) for view in ("PCA", "Foreground", "Attention", "Norms", "Segments")),
-        Settings(size=SIZE, low=5, high=90, red=2, green=1, blue=4, flip=True, stages="Two stages"),
-        Settings(size=SIZE, view="Foreground", invert=True, threshold=0.3),
-        Settings(size=SIZE, view="Attention", head="1"),
-        Settings(size=SIZE, view="Segments", segments=4),
+        Settings(size=SIZE, options=pca.Options("Two stages", low=5, high=90, red=2, green=1, blue=4, flip=True)),
+        Settings(size=SIZE, view="Foreground", options=foreground.Options(invert=True, threshold=0.3)),
+        Settings(size=SIZE, view="Attention", options=attention.Options(head="1")),
+        Settings(size=SIZE, view="Segments", options=segments.Options(4)),
     ]:
         handlers.show(engine, tray, model, settings)
         assert list(handlers.encode(engine, tray, model, settings)) == []
@@ -91,7 +92,8 @@ def test_moving_the_threshold_paints_nothing_anew_but_changes_the_facts(engine, 
     model = engine.models.get("small")
     settings = Settings(view="Foreground", size=SIZE)
     first = handlers.show(engine, tray, model, settings)
-    moved = handlers.show(engine, tray, model, Settings(view="Foreground", size=SIZE, threshold=0.9), sent=first.sent)
+    dragged = Settings(view="Foreground", size=SIZE, options=foreground.Options(threshold=0.9))
+    moved = handlers.show(engine, tray, model, dragged, sent=first.sent)
     assert not moved.new_view and moved.painted is first.painted
     assert moved.histogram["threshold"] == 0.9 != first.histogram["threshold"] == moved.histogram["otsu"]
     assert moved.facts != first.facts and moved.program != first.program
@@ -102,9 +104,9 @@ def test_a_dragged_threshold_holds_for_its_own_scores_only(engine, tray):
     values = {"view": "Foreground", "size": float(SIZE), "method": "pca", "segments": 6.0}
     scores = handlers.scores_key(tray, model, handlers.settings_of(values, tray, model))
     dragged = handlers.Dragged(0.7, scores)
-    assert handlers.settings_of(values, tray, model, dragged).threshold == 0.7
-    assert handlers.settings_of(values, tray.select("p1", False), model, dragged).threshold is None
-    assert handlers.settings_of(values, tray, engine.models.get("other"), dragged).threshold is None
+    assert handlers.settings_of(values, tray, model, dragged).options.threshold == 0.7
+    assert handlers.settings_of(values, tray.select("p1", False), model, dragged).options.threshold is None
+    assert handlers.settings_of(values, tray, engine.models.get("other"), dragged).options.threshold is None
 
 
 def test_nothing_selected_is_said(engine):
@@ -126,7 +128,7 @@ def test_a_pin_stays_on_its_place_when_the_resolution_changes(engine, tray):
 
 def test_attention_of_the_pinned_patch_asks_for_a_pin(engine, tray):
     model = engine.models.get("small")
-    settings = Settings(view="Attention", size=SIZE, asking="pinned patch")
+    settings = Settings(view="Attention", size=SIZE, options=attention.Options("pinned patch"))
     with pytest.raises(RequestError, match="No patch is pinned"):
         handlers.show(engine, tray, model, settings)
     pinned = handlers.show(engine, tray, model, settings, pin=Pin("p0", 80, 60))
@@ -137,7 +139,7 @@ def test_attention_of_the_pinned_patch_asks_for_a_pin(engine, tray):
 def test_heads_and_components_beyond_the_model_are_refused(engine, tray):
     model = engine.models.get("small")
     with pytest.raises(RequestError, match="heads 1 to 2"):
-        handlers.show(engine, tray, model, Settings(view="Attention", size=SIZE, head="3"))
+        handlers.show(engine, tray, model, Settings(view="Attention", size=SIZE, options=attention.Options(head="3")))
 
 
 def test_the_wait_is_told_in_parts_only_where_it_is_long(engine, tray, monkeypatch):

@@ -5,25 +5,26 @@ import pytest
 
 import core
 from app import handlers
+from app.explore.views import attention, foreground, pca, segments
 from app.session import Pin, Settings, Tray
 from app.uploads import add_bytes
 from tests.app.small import SIZE, photograph, small_model
 
 VIEWS = [
     Settings(view="PCA", size=SIZE),
-    Settings(view="PCA", size=SIZE, stages="Two stages", red=4, green=2, blue=1, flip=True, low=2.5, high=95),
+    Settings("PCA", SIZE, options=pca.Options("Two stages", low=2.5, high=95, red=4, green=2, blue=1, flip=True)),
     Settings(view="Foreground", size=SIZE, block=2),
-    Settings(view="Foreground", size=SIZE, method="cut", threshold=0.3, invert=True),
+    Settings("Foreground", SIZE, options=foreground.Options("cut", threshold=0.3, invert=True)),
     Settings(view="Attention", size=SIZE),
-    Settings(view="Attention", size=SIZE, head="2", asking="register 2", block=1),
-    Settings(view="Attention", size=SIZE, asking="pinned patch"),
+    Settings("Attention", SIZE, block=1, options=attention.Options("register 2", head="2")),
+    Settings("Attention", SIZE, options=attention.Options("pinned patch")),
     Settings(view="Norms", size=SIZE, block=2),
-    Settings(view="Segments", size=SIZE, segments=4, grouping="spectral"),
+    Settings("Segments", SIZE, options=segments.Options(4, "spectral")),
 ]
 
 
 def label(settings: Settings) -> str:
-    return f"{settings.view}-{settings.stages}-{settings.asking}-{settings.method}"
+    return "-".join(map(str, [settings.view, *vars(settings.options).values()]))
 
 
 @pytest.mark.parametrize("settings", VIEWS, ids=label)

@@ -1,5 +1,6 @@
 import pytest
 
+from app.explore.views import pca
 from app.session import LARGEST_SELECTION, LARGEST_TRAY, Settings, Tray
 from core import RequestError
 
@@ -52,4 +53,4 @@ def test_settings_refuse_what_no_control_offers():
     with pytest.raises(RequestError, match="view is 'Depth'; choose from PCA"):
         Settings(view="Depth")
     with pytest.raises(RequestError, match="low < high"):
-        Settings(low=50, high=50)
+        Settings(options=pca.Options(low=50, high=50))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from app.explore.views import FOREGROUND, PCA
 from app.stage import DISPLAY_SIDE, StagePicture, features_prop, page_head, pictures_prop, stage_component, view_prop
 from core import RequestError
 from core.analysis.compact import ACCURACY, compact
@@ -115,19 +116,17 @@ def test_layers_arrive_as_they_are():
     generator = np.random.default_rng(0)
     colours = generator.integers(0, 256, (25, 37, 3), dtype=np.uint8)
     scores = generator.integers(0, 256, (40, 60), dtype=np.uint8)
-    sent = view_prop("pca", {"a": colours}, legend={"palette": "magma"})
+    sent = view_prop(PCA, {"a": colours}, legend={"palette": "magma"})
     assert np.array_equal(np.asarray(opened(sent["layers"]["a"])), colours)
     assert sent["aligned"] == "grid"
-    sent = view_prop("foreground", {"a": scores}, aligned="picture", threshold=0.3, invert=True)
+    sent = view_prop(FOREGROUND, {"a": scores}, aligned="picture", histogram={"threshold": 0.3, "invert": True})
     assert np.array_equal(np.asarray(opened(sent["layers"]["a"])), scores)
     assert (sent["threshold"], sent["invert"]) == (0.3, True)
 
 
-def test_a_wrong_kind_or_alignment_is_refused_by_name():
-    with pytest.raises(RequestError, match=r"'depth'.*pca, foreground"):
-        view_prop("depth", {})
+def test_a_wrong_alignment_is_refused_by_name():
     with pytest.raises(RequestError, match=r"'left'.*'grid' or 'picture'"):
-        view_prop("pca", {}, aligned="left")
+        view_prop(PCA, {}, aligned="left")
 
 
 def test_scripts_ask_no_other_host_and_never_make_html_of_text():

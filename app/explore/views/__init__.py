@@ -1,0 +1,19 @@
+"""The views of the Explore tab, in the page's order: the first is shown at first, key 1 chooses it."""
+
+from app.explore.view import View
+from app.explore.views.attention import ATTENTION
+from app.explore.views.foreground import FOREGROUND
+from app.explore.views.norms import NORMS
+from app.explore.views.pca import PCA
+from app.explore.views.segments import SEGMENTS
+from core.errors import RequestError
+
+VIEWS = (PCA, FOREGROUND, ATTENTION, NORMS, SEGMENTS)
+
+
+def find(name: str) -> View:
+    """The view of that name; RequestError where there is none."""
+    for view in VIEWS:
+        if view.name == name:
+            return view
+    raise RequestError(f"view is {name!r}; choose from {', '.join(view.name for view in VIEWS)}.")
