@@ -68,12 +68,14 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
 class _Fixed(nn.Module):
     """A model for one picture size: pixels [B, 3, H, W] → cls [B, D], patches [B, N, D]."""
 
+    position: Tensor
+
     def __init__(self, model: VisionTransformer, height: int, width: int):
         super().__init__()
         self.model = model
         rows, columns = height // model.config.patch, width // model.config.patch
         self.register_buffer("position", model.position_embedding(rows, columns).detach())
-        model.position_embedding = lambda rows, columns: self.position
+        model.fixed_positions = lambda rows, columns: self.position
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.model(pixels)
@@ -179,6 +181,7 @@ def main(
         publish.check(push)
     loaded = load_model(model, device="cpu")
     if to == "onnx":
+        assert out is not None  # it is with --push, which was refused above
         print(f"Wrote {to_onnx(loaded, out, size)}")
         return
     with tempfile.TemporaryDirectory() as scratch:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -136,30 +136,30 @@ def run(options: Export, report: Report) -> None:
     if not pictures:
         raise RequestError(" ".join(report.refused) or "No pictures are given; name files, folders or @list.txt.")
     model = load_model(options.model, options.device)
-    if options.size is None:
-        options = replace(options, size=model.default_size)
-    plan_grid(1, 1, options.size, model.config.patch)
+    size = model.default_size if options.size is None else options.size
+    plan_grid(1, 1, size, model.config.patch)
     if options.threads < 1:
         raise RequestError(f"threads is {options.threads}; it must be at least 1.")
-    store = _store(options, model)
+    store = _store(options, model, size)
     todo = store.pending(pictures)
     report.kept = len(pictures) - len(todo)
     try:
-        _export(model, todo, store, options, report)
+        _export(model, size, todo, store, options, report)
     except BaseException:
         store.pause()
         raise
     store.finish()
 
 
-def _store(options: Export, model: VisionTransformer) -> Store:
+def _store(options: Export, model: VisionTransformer, size: int) -> Store:
     depth = model.config.depth
     if not -depth <= options.layer < depth:
         raise RequestError(f"layer is {options.layer}; this model has blocks 0 to {depth - 1} (or -{depth} to -1).")
+    assert model.source is not None  # `load_model` says it of every model
     settings = Settings(
         weights=model.source.sha256 or model.source.name,
         layer=options.layer % depth - depth,
-        size=options.size,
+        size=size,
         features=options.features,
         dtype=options.dtype,
         alpha=options.alpha,
@@ -177,13 +177,15 @@ def _store(options: Export, model: VisionTransformer) -> Store:
     return FeatureTable(options.out, settings, model.config.width, model.source.name)
 
 
-def _export(model: VisionTransformer, todo: list[Picture], store: Store, options: Export, report: Report) -> None:
+def _export(
+    model: VisionTransformer, size: int, todo: list[Picture], store: Store, options: Export, report: Report
+) -> None:
     def prepare(picture: Picture) -> Prepared:
-        return preprocess(load_image(picture.path, alpha=options.alpha), options.size, model.config.patch)
+        return preprocess(load_image(picture.path, alpha=options.alpha), size, model.config.patch)
 
     read: deque[Picture] = deque()
     # as many as a batch takes should be ready when the model has finished one
-    batch = batch_patches(model) // (options.size // model.config.patch) ** 2
+    batch = batch_patches(model) // (size // model.config.patch) ** 2
     # a log file gets a line now and then, a terminal a moving bar
     pause = 0.1 if sys.stderr.isatty() else 10
     with tqdm(total=len(todo), unit=" images", mininterval=pause, maxinterval=pause, disable=not todo) as bar:
@@ -198,7 +200,7 @@ def _export(model: VisionTransformer, todo: list[Picture], store: Store, options
                     read.append(picture)
                     yield prepared.result()
 
-        stream = extract_stream(model, readable(), options.size, layer=options.layer, precision=options.precision)
+        stream = extract_stream(model, readable(), size, layer=options.layer, precision=options.precision)
         for feature_map in stream:
             store.write(read.popleft(), feature_map)
             report.written += 1

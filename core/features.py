@@ -6,6 +6,7 @@ P patch side, h w patch grid, D width, R registers.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 import torch
@@ -54,7 +55,8 @@ class FeatureMap:
     @property
     def grid(self) -> tuple[int, int]:
         """(h, w)."""
-        return tuple(self.patches.shape[:2])
+        rows, columns, _ = self.patches.shape
+        return rows, columns
 
 
 def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geometry]:
@@ -68,7 +70,7 @@ def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geome
         raise RequestError(f"Features are taken of RGB pictures, this is {given}; pass it through core.load_image.")
     geometry = plan_grid(image.height, image.width, size, patch)
     scaled = np.asarray(_resample(image, geometry), dtype=np.float32) / 255
-    normalised = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+    normalised = (scaled - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(normalised).permute(2, 0, 1).contiguous(), geometry
 
 
@@ -89,6 +91,28 @@ def _resample(image: Image.Image, geometry: Geometry) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
 
 
+@overload
+def extract(
+    model: VisionTransformer,
+    image: Image.Image,
+    size: int | None = None,
+    *,
+    layer: int = -1,
+    precision: Precision = "auto",
+) -> FeatureMap: ...
+
+
+@overload
+def extract(
+    model: VisionTransformer,
+    image: Sequence[Image.Image],
+    size: int | None = None,
+    *,
+    layer: int = -1,
+    precision: Precision = "auto",
+) -> list[FeatureMap]: ...
+
+
 def extract(
     model: VisionTransformer,
     image: Image.Image | Sequence[Image.Image],
@@ -105,10 +129,10 @@ def extract(
     Pictures of different shapes share packed passes. Raises RequestError on a size or layer the model does not have.
     """
     size = model.default_size if size is None else size
-    single = isinstance(image, Image.Image)
-    prepared = (preprocess(picture, size, model.config.patch) for picture in ([image] if single else image))
+    pictures = [image] if isinstance(image, Image.Image) else image
+    prepared = (preprocess(picture, size, model.config.patch) for picture in pictures)
     maps = list(extract_stream(model, prepared, size, layer=layer, precision=precision))
-    return maps[0] if single else maps
+    return maps[0] if isinstance(image, Image.Image) else maps
 
 
 def extract_stream(
@@ -127,7 +151,7 @@ def extract_stream(
     depth = model.config.depth
     if not -depth <= layer < depth:
         raise RequestError(f"layer is {layer}; this model has blocks 0 to {depth - 1} (or -{depth} to -1).")
-    source = getattr(model, "source", None)
+    source = model.source
     origin = Origin(source.name if source else "", source.sha256 if source else "", layer % depth - depth, size)
     return (
         feature_map
@@ -143,7 +167,8 @@ def batch_patches(model: VisionTransformer) -> int:
 
 def _batches(prepared: Iterable[tuple[Tensor, Geometry]], limit: int) -> Iterator[list[tuple[Tensor, Geometry]]]:
     """Consecutive pictures of at most `limit` patches together, or single ones of more."""
-    batch, patches = [], 0
+    batch: list[tuple[Tensor, Geometry]] = []
+    patches = 0
     for pixels, geometry in prepared:
         more = geometry.rows * geometry.columns
         if batch and patches + more > limit:

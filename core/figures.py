@@ -8,7 +8,7 @@ h w patch grid, N patches of one picture.
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,7 @@ def group_sizes(labels: Mapping[str, np.ndarray], colours: np.ndarray) -> go.Fig
     return made
 
 
-def css(colour: Sequence[int]) -> str:
+def css(colour: Iterable[int]) -> str:
     """A colour [3] in 0..255 as CSS.
 
     >>> css((255, 0, 16))

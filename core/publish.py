@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import HubError
+from core.errors import HubError, RequestError
 from core.model.vit import VisionTransformer
 from core.records import runs
 from core.weights import hub, layouts
@@ -27,7 +27,7 @@ def check(repository: str) -> None:
         raise HubError(f"Pushing to {repository} needs an access token of {hub.endpoint()}: {_TOKEN}.") from error
     except HfHubHTTPError as error:
         if error.response.status_code != 401:
-            raise _refusal(error, repository) from error
+            raise _refusal(error.response.status_code, error.server_message, repository) from error
         raise HubError(f"{hub.endpoint()} does not know the access token; {_TOKEN}.") from error
     except (TimeoutError, ConnectionError, httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error) or type(error).__name__
@@ -55,7 +55,7 @@ def push(folder: Path, repository: str, private: bool = False) -> str:
             raise HubError(f"{repository} is there already, and public; make it private first, or leave out --private.")
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Model pushed by Dinoscope")
     except HfHubHTTPError as error:
-        raise _refusal(error, repository) from error
+        raise _refusal(error.response.status_code, error.server_message, repository) from error
     except (httpx2.HTTPError, OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, HfHubHTTPError) else error
         reason = (str(cause) or type(cause).__name__).strip().splitlines()[0]
@@ -68,6 +68,8 @@ def card(model: VisionTransformer, repository: str, license: str | None = None, 
     from huggingface_hub import ModelCardData
 
     config, source = model.config, model.source
+    if source is None:
+        raise RequestError("A card says where its model is from; this one was made in memory: save it, and load that.")
     data = ModelCardData(
         license=license or source.licence.lower(),
         library_name="transformers",
@@ -117,8 +119,8 @@ def _api():
     return HfApi(endpoint=hub.endpoint())
 
 
-def _refusal(error: Exception, repository: str) -> HubError:
-    status, said = error.response.status_code, error.server_message or ""
+def _refusal(status: int, said: str | None, repository: str) -> HubError:
+    said = said or ""
     if status in (401, 403, 404):
         return HubError(
             f"The access token may not write to {repository}; {_TOKEN}, or push to a name of your own. {said}".strip()

@@ -138,7 +138,7 @@ def _normalised_cut(feature_map: FeatureMap) -> Tensor:
     directions = F.normalize(feature_map.patches.float(), dim=-1).permute(2, 0, 1).unsqueeze(0)  # [1, D, h, w]
     grid = feature_map.grid
     shrink = min(1.0, (CUT_PATCHES / (grid[0] * grid[1])) ** 0.5)
-    small = tuple(max(int(side * shrink), 1) for side in grid)
+    small = max(int(grid[0] * shrink), 1), max(int(grid[1] * shrink), 1)
     if small != grid:
         directions = F.adaptive_avg_pool2d(directions, small)
     features = directions[0].flatten(1).T

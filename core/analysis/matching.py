@@ -92,10 +92,13 @@ def match(
     places = kept.nonzero().flatten()
     places = places[_distinct(cosines[places], chosen[places], b.grid, ratio)]
     places = _spread(places, scores, a.grid, round(1 / density))
+    theirs = chosen[places]
     return Matches(
-        *(_centres(one, spots) for one, spots in ((a, places), (b, chosen[places]))),
+        _centres(a, places),
+        _centres(b, theirs),
         scores[places].clamp(-1, 1),
-        *(_rows_and_columns(spots, one.grid[1]) for one, spots in ((a, places), (b, chosen[places]))),
+        _rows_and_columns(places, a.grid[1]),
+        _rows_and_columns(theirs, b.grid[1]),
     )
 
 

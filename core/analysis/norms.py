@@ -40,8 +40,8 @@ def norms(maps: FeatureMap | Sequence[FeatureMap]) -> Norms:
     Raises RequestError for maps without norms (only `core.extract` keeps them).
     """
     listed = as_list(maps)
-    found = [feature_map.norms for feature_map in listed]
-    if any(one is None for one in found):
+    found = [feature_map.norms for feature_map in listed if feature_map.norms is not None]
+    if len(found) < len(listed):
         raise RequestError("These feature maps carry no norms; make them with core.extract.")
     if not all(
         one.isfinite().all() and one.shape == feature_map.grid for one, feature_map in zip(found, listed, strict=True)

@@ -35,7 +35,10 @@ def query_vector(
                 f"Patch {patch} lies outside the grid of {geometry.rows} rows × {geometry.columns} columns."
             )
         return feature_map.patches[row, column].float()
-    left, top, right, bottom = (*point, *point) if box is None else box
+    if point is not None:
+        box = (*point, *point)
+    assert box is not None  # one of the three is given
+    left, top, right, bottom = box
     if not (0 <= left <= right <= geometry.width and 0 <= top <= bottom <= geometry.height):
         raise RequestError(
             f"{point or box} lies outside the picture of {geometry.width}×{geometry.height} pixels, "

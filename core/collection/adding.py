@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from core.collection.encode import Encoder, Prepared, entry, thumbnail
+from core.collection.encode import Encoder, Entry, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
-from core.collection.store import Store
 from core.errors import CollectionError, ImageError
 from core.features import batch_patches
 from core.pictures.ahead import ahead
@@ -15,6 +14,21 @@ from core.pictures.image import load_image, named_file
 THREADS = 4
 Progress = Callable[[int, int], None]
 """Told (pictures done, pictures in all or 0 where that is not known)."""
+
+
+class Known(Protocol):
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the digests whose files are there already."""
+
+
+class Store(Protocol):
+    """Where encoded pictures are kept."""
+
+    @property
+    def records(self) -> Known: ...
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Keep the pictures; the ids of those whose file was not there already."""
 
 
 @dataclass

@@ -72,7 +72,7 @@ class Encoder:
     @cached_property
     def origin(self) -> Origin:
         """What the vectors are comparable with. Models made in memory are told apart by a hash of their tensors."""
-        source = getattr(self.model, "source", None)
+        source = self.model.source
         depth = self.model.config.depth
         weights = (source and source.sha256) or _digest(self.model)
         return Origin(source.name if source else "", weights, self.layer % depth - depth, self.size)

@@ -9,12 +9,13 @@ import bz2
 import contextlib
 import gzip
 import hashlib
+import io
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -195,7 +196,8 @@ def _tar_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Inc
         tarfile.open(fileobj=file, mode="r:") as archive,
     ):
         for member in archive:
-            archive.members = []  # or a hundred thousand headers stay in memory
+            # or a hundred thousand headers stay in memory; the library's types leave the list out
+            archive.members = []  # type: ignore[attr-defined]
             name = plain_name(member.name)
             if member.isdir():
                 continue
@@ -206,23 +208,32 @@ def _tar_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Inc
             elif member.size > limits.member_bytes:
                 refused.append(f"{path.name}: {name} {_too_large(limits)}")
             else:
-                yield Incoming(name, archive.extractfile(member).read())
+                content = archive.extractfile(member)
+                assert content is not None  # it is for what is no file
+                yield Incoming(name, content.read())
     _tell_left(path, left, refused)
 
 
 @contextlib.contextmanager
 def _unpacked(path: Path, packed: BinaryIO, limits: Limits) -> "Iterator[_Bounded]":
     """The tar inside, readable and seekable forwards, up to what the archive may grow to."""
-    openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    openers: dict[str | None, Callable[[BinaryIO], io.BufferedIOBase]] = {
+        "gz": gzip.open,
+        "bz2": bz2.open,
+        "xz": lzma.open,
+    }
     opener = openers.get(archive_kind(path))
-    with contextlib.nullcontext(packed) if opener is None else opener(packed) as file:
-        yield _Bounded(path, file, path.stat().st_size if opener else 0, limits)
+    if opener is None:
+        yield _Bounded(path, packed, 0, limits)
+        return
+    with opener(packed) as file:
+        yield _Bounded(path, file, path.stat().st_size, limits)
 
 
-class _Bounded:
+class _Bounded(io.RawIOBase):
     """A file that refuses to be read past the bounds: also where `tarfile` itself reads ahead, as long names do."""
 
-    def __init__(self, path: Path, file: BinaryIO, packed_bytes: int, limits: Limits):
+    def __init__(self, path: Path, file: BinaryIO | io.BufferedIOBase, packed_bytes: int, limits: Limits):
         self.path, self.file, self.limits = path, file, limits
         self.packed_bytes = packed_bytes  # 0 for a plain tar, which cannot grow
 

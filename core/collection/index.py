@@ -15,7 +15,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class IndexFacts:
 @dataclass(frozen=True, eq=False)
 class Index:
     facts: IndexFacts
-    faiss: object
+    faiss: Any
 
     def candidates(self, queries: np.ndarray, k: int, allowed: np.ndarray) -> np.ndarray:
         """[m, k] int64: vectors near each query [m, D], only those `allowed` ([covered] bool); −1 where there are fewer."""
@@ -114,7 +114,7 @@ def load(root: Path, facts: IndexFacts) -> Index:
         ) from error
 
 
-def _stored(root: Path, index: object, facts: IndexFacts) -> IndexFacts:
+def _stored(root: Path, index: Any, facts: IndexFacts) -> IndexFacts:
     path = _path(root, facts.space, facts.generation)
     path.parent.mkdir(exist_ok=True)
     data = _faiss().serialize_index(index).tobytes()
@@ -128,7 +128,7 @@ def _stored(root: Path, index: object, facts: IndexFacts) -> IndexFacts:
     return facts
 
 
-def _tuned(index: object, kind: Kind, matrix: np.ndarray) -> tuple[int, float]:
+def _tuned(index: Any, kind: Kind, matrix: np.ndarray) -> tuple[int, float]:
     """The least effort (doubling) whose recall suffices, and that recall; the last one's where none does."""
     rows = np.linspace(0, len(matrix) - 1, min(RECALL_QUERIES, len(matrix))).astype(int)
     queries = _floats(matrix, rows)
@@ -149,7 +149,7 @@ def _tuned(index: object, kind: Kind, matrix: np.ndarray) -> tuple[int, float]:
     return effort, round(recall, 4)
 
 
-def _search(index: object, kind: Kind, effort: int, queries: np.ndarray, k: int, allowed: np.ndarray) -> np.ndarray:
+def _search(index: Any, kind: Kind, effort: int, queries: np.ndarray, k: int, allowed: np.ndarray) -> np.ndarray:
     faiss = _faiss()
     bits = np.packbits(allowed, bitorder="little")
     selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))

@@ -174,6 +174,7 @@ def _vectors(encoder: Encoder | None, mode: Mode, example: Example) -> tuple[Ten
     if mode != "cls":
         return place, place
     if example.box is not None:
+        assert not isinstance(picture, FeatureMap)  # refused above
         return _needed(encoder).map(_cropped(picture, example.box)).cls, place
     return feature_map.cls, place
 

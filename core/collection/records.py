@@ -182,6 +182,8 @@ _COLUMNS = "id, name, label, added, height, width, digest"
 def about_of(connection: sqlite3.Connection) -> About:
     names = [field.name for field in fields(About)]
     row = _first(connection, f"SELECT {', '.join(names)} FROM about")
+    if row is None:
+        raise sqlite3.DatabaseError("malformed: its description is missing")
     return About(**dict(zip(names, row, strict=True)))
 
 

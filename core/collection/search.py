@@ -39,8 +39,9 @@ class Place:
 
 def place_of(heat: np.ndarray, record: Record, patch: int) -> Place:
     """The place whose best cell is where `heat` [h, w] is highest, on a picture of that record."""
-    geometry = Geometry(record.height, record.width, *heat.shape, patch)
-    best = divmod(int(heat.argmax()), heat.shape[1])
+    rows, columns = heat.shape
+    geometry = Geometry(record.height, record.width, rows, columns, patch)
+    best = divmod(int(heat.argmax()), columns)
     return Place(heat, geometry.box(*best), geometry)
 
 

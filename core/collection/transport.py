@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,9 +134,8 @@ def _about(data: bytes) -> About:
     values = json.loads(data)
     if values["version"] != VERSION:
         raise CollectionError(f"It was written by another version ({values['version']}); this one reads {VERSION}.")
-    about = About(
-        **{name: str(values[name])[:1000] for name in _TEXTS}, **{name: int(values[name]) for name in _NUMBERS}
-    )
+    texts: dict[str, Any] = {name: str(values[name])[:1000] for name in _TEXTS}
+    about = About(**texts | {name: int(values[name]) for name in _NUMBERS})
     if not (0 < about.width <= 65_536 and 0 < about.patch <= about.size <= 65_536):
         raise ValueError("its description is out of bounds")
     return about

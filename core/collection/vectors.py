@@ -34,7 +34,7 @@ PLACE_COLUMNS = 6
 @dataclass(frozen=True)
 class File:
     name: str
-    dtype: type
+    dtype: type[np.generic]
     columns: int
 
 
@@ -130,7 +130,7 @@ def append(folder: Path, file: File, start: int, values: np.ndarray) -> None:
 
     Raises OSError where the disk is full; what counts is untouched then.
     """
-    data = memoryview(np.ascontiguousarray(values, dtype=file.dtype)).cast("B")
+    data = np.ascontiguousarray(values, dtype=file.dtype).data.cast("B")
     offset = start * file.columns * np.dtype(file.dtype).itemsize
     path = folder / file.name
     with path.open("r+b" if path.exists() else "w+b", buffering=0) as stream:

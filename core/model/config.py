@@ -1,6 +1,6 @@
 """The shape of a ViT, and the shapes that were published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.errors import RequestError
@@ -68,16 +68,17 @@ class ViTConfig:
 
 
 def _published(registers: int) -> dict[str, ViTConfig]:
-    resize = {"pos_offset": 0.0, "pos_antialias": True} if registers else {}
     shapes = {
-        "small": {"width": 384, "depth": 12, "heads": 6},
-        "base": {"width": 768, "depth": 12, "heads": 12},
-        "large": {"width": 1024, "depth": 24, "heads": 16},
-        "giant": {"width": 1536, "depth": 40, "heads": 24, "ffn": "swiglu"},
+        "dinov2-small": ViTConfig(width=384, depth=12, heads=6),
+        "dinov2-base": ViTConfig(width=768, depth=12, heads=12),
+        "dinov2-large": ViTConfig(width=1024, depth=24, heads=16),
+        "dinov2-giant": ViTConfig(width=1536, depth=40, heads=24, ffn="swiglu"),
     }
-    suffix = "-reg" if registers else ""
+    if not registers:
+        return shapes
     return {
-        f"dinov2-{size}{suffix}": ViTConfig(registers=registers, **shape | resize) for size, shape in shapes.items()
+        f"{name}-reg": replace(shape, registers=registers, pos_offset=0.0, pos_antialias=True)
+        for name, shape in shapes.items()
     }
 
 

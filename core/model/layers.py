@@ -83,7 +83,7 @@ class Block(nn.Module):
         self.attn = Attention(config)
         self.ls1 = LayerScale(config.width, config.layer_scale)
         self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
-        self.mlp = Mlp(config) if config.ffn == "mlp" else SwiGlu(config)
+        self.mlp: Mlp | SwiGlu = Mlp(config) if config.ffn == "mlp" else SwiGlu(config)
         self.ls2 = LayerScale(config.width, config.layer_scale)
 
     def forward(self, x: Tensor, packing: Packing, subsets: tuple[Subset, Subset] | None = None) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import RequestError
-from core.model.layers import Mlp
+from core.model.layers import Block, Mlp
 from core.model.vit import VisionTransformer
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,10 @@ _lock = threading.Lock()
 def _twin(model: VisionTransformer) -> VisionTransformer:
     state = tuple((parameter.data_ptr(), _version(parameter)) for parameter in model.parameters())
     with _lock:
-        known, twin = _twins.get(model, (None, None))
-        if known != state:
-            twin = _make_twin(model)
-            _twins[model] = state, twin
-    return twin
+        known = _twins.get(model)
+        if known is None or known[0] != state:
+            known = _twins[model] = state, _make_twin(model)
+    return known[1]
 
 
 def _version(parameter: Tensor) -> int:
@@ -76,24 +75,26 @@ def _version(parameter: Tensor) -> int:
 
 @torch.no_grad()
 def _make_twin(model: VisionTransformer) -> VisionTransformer:
-    source = getattr(model, "source", None)
     twin = copy.deepcopy(model).eval().requires_grad_(False)
-    twin.source = source
     for block in twin.blocks:
-        block.norm1, block.norm2 = _NormToBfloat16(block.norm1), _NormToBfloat16(block.norm2)
+        assert isinstance(block, Block)
+        last = block.mlp.fc2 if isinstance(block.mlp, Mlp) else block.mlp.w3
         # LayerScale is a factor of the branch's last linear layer: multiplied in before rounding, it costs nothing
-        for scale, linear in ((block.ls1, block.attn.proj), (block.ls2, list(block.mlp.children())[-1])):
+        for scale, linear in ((block.ls1, block.attn.proj), (block.ls2, last)):
             linear.weight.mul_(scale.gamma.unsqueeze(1))
             linear.bias.mul_(scale.gamma)
-        block.ls1, block.ls2 = nn.Identity(), nn.Identity()
         for part in (block.attn, block.mlp):
-            for name, linear in list(part.named_children()):
-                setattr(part, name, _to_bfloat16(linear))
-        if isinstance(block.mlp, Mlp) and isinstance(block.mlp.fc1, _PackedLinear):
-            block.mlp.fc1.activation = "gelu"
-            block.mlp = nn.Sequential(block.mlp.fc1, block.mlp.fc2)
+            for name, layer in list(part.named_children()):
+                assert isinstance(layer, nn.Linear)
+                part.add_module(name, _to_bfloat16(layer))
+        if isinstance(block.mlp, Mlp) and isinstance(first := block.mlp.get_submodule("fc1"), _PackedLinear):
+            first.activation = "gelu"
+            block.add_module("mlp", nn.Sequential(first, block.mlp.fc2))
+        replaced = {"norm1": _NormToBfloat16(block.norm1), "norm2": _NormToBfloat16(block.norm2)}
+        for name, module in (replaced | {"ls1": nn.Identity(), "ls2": nn.Identity()}).items():
+            block.add_module(name, module)
     # the twin's weights never change, so a grid's position embedding is resized once
-    twin.position_embedding = functools.lru_cache(maxsize=16)(twin.position_embedding)
+    twin.fixed_positions = functools.lru_cache(maxsize=16)(twin.position_embedding)
     return twin
 
 

@@ -6,7 +6,8 @@ Token order is [cls, registers, patches]. Parameter names and numbers are those 
 several picture sizes always share one packed pass, and stochastic depth is an argument, not a state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -27,11 +28,35 @@ class Tokens(NamedTuple):
     patches: Tensor
 
 
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model came from and whose work it is."""
+
+    name: str
+    """What `load_model` was asked for, or what it gave instead."""
+    title: str
+    """For a reader: `DINOv2 ViT-S/14`."""
+    where: str
+    """The file or repository."""
+    sha256: str
+    """Of the weights' file; of the tensors where there is none."""
+    parameters: int
+    trained_by: str = "unknown"
+    licence: str = "unknown"
+    revision: str = ""
+    note: str = ""
+    """What the person looking at its features should know, in a sentence."""
+
+
 class VisionTransformer(nn.Module):
     """A DINOv2 backbone. `load_state_dict` takes the published weights unchanged, strictly."""
 
     default_size: int
     """Longer side in pixels at which this model is best: the one taken for a picture where nobody names another."""
+    source: ModelSource | None = None
+    """None for a model that was made in memory."""
+    fixed_positions: Callable[[int, int], Tensor] | None = None
+    """Asked in place of `position_embedding` where the weights never change, so that it need not be resized anew."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
@@ -84,12 +109,15 @@ class VisionTransformer(nn.Module):
         batch that keeps it only. It draws from `generator` (on the CPU), which it therefore needs.
         """
         x, packing = self._embed(pixels, masks)
-        if drop_rate and generator is None:
-            raise RequestError("forward_packed: stochastic depth draws at random; pass a torch.Generator (CPU).")
         for block in self.blocks:
             subsets = None
             if drop_rate:
-                subsets = tuple(draw_subset(packing, drop_rate, x.device, generator) for _ in range(2))
+                if generator is None:
+                    raise RequestError(
+                        "forward_packed: stochastic depth draws at random; pass a torch.Generator (CPU)."
+                    )
+                attention = draw_subset(packing, drop_rate, x.device, generator)
+                subsets = attention, draw_subset(packing, drop_rate, x.device, generator)
             x = block(x, packing, subsets)
         return self._tokens(self.norm(x), packing)
 
@@ -139,6 +167,7 @@ class VisionTransformer(nn.Module):
         for block in self.blocks[:index]:
             x = block(x, packing)
         block = self.blocks[index]
+        assert isinstance(block, Block)
         return block.attn.split_heads(block.norm1(x)), packing
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
@@ -147,10 +176,11 @@ class VisionTransformer(nn.Module):
         if rows == columns == config.grid:
             return self.pos_embed
         square = self.pos_embed[:, 1:].float().unflatten(1, (config.grid, config.grid)).permute(0, 3, 1, 2)
-        target = {"size": (rows, columns)}
+        size: list[int] | None = [rows, columns]
+        scale: list[float] | None = None
         if config.pos_offset:
-            target = {"scale_factor": tuple((side + config.pos_offset) / config.grid for side in (rows, columns))}
-        resized = F.interpolate(square, mode="bicubic", antialias=config.pos_antialias, **target)
+            size, scale = None, [(side + config.pos_offset) / config.grid for side in (rows, columns)]
+        resized = F.interpolate(square, size, scale, "bicubic", antialias=config.pos_antialias)
         if resized.shape[-2:] != (rows, columns):
             raise RequestError(
                 f"A patch grid of {rows}×{columns} cannot be reached from {config.grid}×{config.grid} with "
@@ -163,7 +193,7 @@ class VisionTransformer(nn.Module):
         if not pixels or len(masks) != len(pixels):
             raise RequestError(f"{len(pixels)} batches of pixels came with {len(masks)} masks; pass as many, or None.")
         batches = [self._embed_batch(batch, mask) for batch, mask in zip(pixels, masks, strict=True)]
-        packing = Packing(tuple(tuple(batch.shape[:2]) for batch in batches))
+        packing = Packing(tuple((batch.shape[0], batch.shape[1]) for batch in batches))
         flat = [batch.flatten(0, 1) for batch in batches]
         return flat[0] if len(flat) == 1 else torch.cat(flat), packing
 
@@ -181,11 +211,9 @@ class VisionTransformer(nn.Module):
             if mask.shape != patches.shape[:2]:
                 raise RequestError(f"A mask of shape {tuple(mask.shape)} came with patches {tuple(patches.shape[:2])}.")
             patches = torch.where(mask.unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
-        position = self.position_embedding(rows, columns)
-        front = [self.cls_token + position[:, :1]]
-        if config.registers:
-            front.append(self.register_tokens)
-        front = torch.cat(front, dim=1).expand(pixels.shape[0], -1, -1)
+        position = (self.fixed_positions or self.position_embedding)(rows, columns)
+        registers = [self.register_tokens] if config.registers else []
+        front = torch.cat([self.cls_token + position[:, :1], *registers], dim=1).expand(pixels.shape[0], -1, -1)
         patches = patches + position[:, 1:]  # float32 from here on, also where autocast rounded the patches
         return torch.cat([front.to(patches.dtype), patches], dim=1)
 

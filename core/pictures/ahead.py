@@ -1,7 +1,7 @@
 """Work done on threads a little ahead of whoever reads its results, in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Made = TypeVar("Made")
 
 def ahead(
     make: Callable[[Item], Made], items: Iterable[Item], threads: int, most: int
-) -> "Iterator[tuple[Item, Future[Made]]]":
+) -> "Generator[tuple[Item, Future[Made]], None, None]":
     """Every item with what `make` makes of it, in order; up to `most` are under way or ready at a time.
 
     `items` is read as results are asked for, so that it may be longer than memory.

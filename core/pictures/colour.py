@@ -45,9 +45,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _from_numbers(image)
     if image.mode == "LAB":
-        return ImageCms.profileToProfile(
-            image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "RGB")
     if image.mode in ("La", "RGBa"):  # premultiplied; Pillow undoes that only without changing the bands
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.has_transparency_data:
@@ -89,10 +87,16 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(embedded):
             return image
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        return ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), outputMode=mode)
+        return _converted(image, embedded, "RGBA" if image.mode == "RGBA" else "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # damaged, or for another kind of picture
         return image
+
+
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile, mode: str) -> Image.Image:
+    """The picture, whose colours are those of `profile`, in sRGB."""
+    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
+    assert converted is not None  # it is where a picture is changed in place
+    return converted
 
 
 def _orientation(image: Image.Image) -> int:

@@ -60,9 +60,9 @@ def samples() -> list[Sample]:
     """
     folders = {package: _folder(package) for package in _FOLDERS}
     found = [
-        Sample(name, folders[package] / file, title, credit)
+        Sample(name, folder / file, title, credit)
         for name, package, file, title, credit in _PHOTOGRAPHS
-        if folders[package] and (folders[package] / file).is_file()
+        if (folder := folders[package]) and (folder / file).is_file()
     ]
     if not found:
         raise ImageError(

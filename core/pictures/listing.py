@@ -66,7 +66,7 @@ def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = S
     is gone is kept, for whoever reads it to report. A sentence goes into `problems` for each folder that cannot be read.
     """
     names: list[str] = []
-    folders, links, seen = [""], [], set()
+    folders, links, seen = [""], list[str](), set[str]()
     while folders or links:
         below = folders.pop() if folders else links.pop(0)
         if (real := os.path.realpath(root / below)) in seen:

@@ -186,15 +186,15 @@ class _Mp4:
         cropped = np.ascontiguousarray(pixels[: self._stream.height, : self._stream.width])
         frame = av.VideoFrame.from_ndarray(cropped, format="rgb24").reformat(format="yuv420p", dst_colorspace="itu709")
         frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
-        self._write(frame)
+        self._write(self._stream, frame)
 
     def finish(self) -> None:
         if self._stream is None:
             raise VideoError("No frame was given, so there is no clip to write.")
-        self._write(None)
+        self._write(self._stream, None)
 
-    def _write(self, frame) -> None:
-        for packet in self._stream.encode(frame):
+    def _write(self, stream, frame) -> None:
+        for packet in stream.encode(frame):
             packet.duration = self._lasting  # all but the last one's follow from the times
             self._container.mux(packet)
 

@@ -63,7 +63,8 @@ def project(vectors: Tensor | np.ndarray) -> Projection:
     places = torch.zeros(len(units), 2)
     places[:, :count] = centred @ (directions * signs_of(directions) * kept)
     shares = [float(share) for share in variances * kept / total.clamp(min=1e-30)]
-    return Projection(scaled(places.numpy()), (*shares, 0.0)[:2])
+    along_x, along_y = [*shares, 0.0][:2]
+    return Projection(scaled(places.numpy()), (along_x, along_y))
 
 
 def aligned(coordinates: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -139,6 +139,7 @@ class UmapRun:
         self._over.wait()
         if self._error is not None:
             raise self._error
+        assert self._places is not None  # or `_take` would have set the error
         return self._places
 
     def _write_job(self, units: np.ndarray, settings: UmapSettings) -> None:
@@ -154,14 +155,16 @@ class UmapRun:
 
     def _follow(self) -> None:
         """Read the process's progress to its end, then its map."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None  # both are pipes
         try:
-            for line in self._process.stdout:
+            for line in stdout:
                 with contextlib.suppress(ValueError, TypeError):  # a library's own word on standard output
                     self.progress = Progress(*json.loads(line))
             self._take(self._process.wait())
         finally:
-            self._process.stdin.close()
-            self._process.stdout.close()
+            stdin.close()
+            stdout.close()
             self._errors.close()
             shutil.rmtree(self._folder, ignore_errors=True)
             self._over.set()

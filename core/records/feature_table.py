@@ -76,7 +76,7 @@ class FeatureTable:
         if not self._part_files():
             return
         sources = self._sources()
-        newest = {}
+        newest: dict[str, Path] = {}
         for source in sources:
             newest |= dict.fromkeys(pq.read_table(source, columns=["path"])["path"].to_pylist(), source)
         with whole_table(self.path, self.schema) as writer:

@@ -19,7 +19,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -111,16 +111,15 @@ def _asked(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
     try:
         return within(ANSWER_WITHIN, ask)
     except HfHubHTTPError as error:
-        raise _refusal(error, repository, wanted) from error
+        raise _refusal(error.response.status_code, error.response.headers, repository, wanted) from error
     except (TimeoutError, ConnectionError, LocalEntryNotFoundError, httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise HubError(f"{endpoint()} cannot be reached ({reason}); try again later, {_by_hand(repository)}") from error
 
 
-def _refusal(error: Exception, repository: str, wanted: str) -> HubError:
-    """What to do about an answer (of an HfHubHTTPError) that is no file."""
-    status, code = error.response.status_code, error.response.headers.get("x-error-code", "")
-    page = f"{endpoint()}/{repository}"
+def _refusal(status: int, headers: Mapping[str, str], repository: str, wanted: str) -> HubError:
+    """What to do about an answer that is no file."""
+    page, code = f"{endpoint()}/{repository}", headers.get("x-error-code", "")
     if code == "GatedRepo" or status == 403:
         return HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")
     if status == 401 or code == "RepoNotFound":
@@ -139,9 +138,9 @@ def _download(repository: str, file: str, revision: str, progress: Progress | No
     if offline():
         raise HubError(f"{repository} is not in the cache and HF_HUB_OFFLINE is set; unset it, {_by_hand(repository)}")
     check_token()
-    wanted, cache, hub = f"{file} at revision {revision}", _cache(), {"endpoint": endpoint()}
-    url = hf_hub_url(repository, file, revision=revision, **hub)
-    described = _asked(lambda: get_hf_file_metadata(url, timeout=ANSWER_WITHIN, **hub), repository, wanted)
+    wanted, cache, hub = f"{file} at revision {revision}", _cache(), endpoint()
+    url = hf_hub_url(repository, file, revision=revision, endpoint=hub)
+    described = _asked(lambda: get_hf_file_metadata(url, timeout=ANSWER_WITHIN, endpoint=hub), repository, wanted)
     if not _COMMIT.fullmatch(described.commit_hash or "") or not _HASH.fullmatch(described.etag or ""):
         raise HubError(
             f"{endpoint()} does not answer as a model hub does (no {'hash' if described.commit_hash else 'commit'}); "
@@ -151,7 +150,9 @@ def _download(repository: str, file: str, revision: str, progress: Progress | No
         with _shown(progress, f"{repository}/{file}") as tell:
             _obtain(described, repository, file, tell)
         return _asked(
-            lambda: hf_hub_download(repository, file, revision=revision, cache_dir=cache, **hub), repository, wanted
+            lambda: hf_hub_download(repository, file, revision=revision, cache_dir=cache, endpoint=hub),
+            repository,
+            wanted,
         )
     except OSError as error:
         raise HubError(
@@ -180,7 +181,8 @@ def _obtain(described, repository: str, file: str, tell: Progress) -> None:
                 _accept(f"{repository}/{file}", partial, done, size, blob)
     except HfHubHTTPError as error:
         if own:
-            raise _refusal(error, repository, f"{file} at revision {described.commit_hash}") from error
+            answer, wanted = error.response, f"{file} at revision {described.commit_hash}"
+            raise _refusal(answer.status_code, answer.headers, repository, wanted) from error
         raise HubError(
             f"The hub keeps {repository}/{file} at {host}, and {host} answered {error.response.status_code}; try again "
             f"later, {_by_hand(repository)}"

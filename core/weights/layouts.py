@@ -56,28 +56,29 @@ _BELOW = ("backbone.", "dinov2.", "dinov2_with_registers.")
 _CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
 
 
-def to_ours(state: Mapping[str, Tensor]) -> State:
+def to_ours(state: Mapping[str, object]) -> State:
     """The backbone's weights under our names, from any of the stored ways; heads and training state are left out.
 
     Raises ModelError where there is something else than tensors by name.
     """
     for wrapper in ("teacher", "model", "state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
+        if isinstance(state, Mapping) and isinstance(below := state.get(wrapper), Mapping):
+            state = below
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         raise ModelError(f"These are not weights by name but a {type(state).__name__}; save the model's state_dict.")
     for prefix in _BELOW:
         below = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         state = below or state
-    if "embeddings.cls_token" in state:
-        state = _from_hugging_face(state)
-    strange = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    strange = [key for key in state if key not in tensors]
     if strange:
         raise ModelError(
             f"{', '.join(strange[:5])}: no tensors. The weights must be all there is, or stand below 'teacher' or "
             "'model'; save the backbone's state_dict."
         )
-    return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in state.items()}
+    if "embeddings.cls_token" in tensors:
+        tensors = _from_hugging_face(tensors)
+    return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in tensors.items()}
 
 
 def _from_hugging_face(state: Mapping[str, Tensor]) -> State:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import pickle
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from core.errors import HubError, ModelError, RequestError
 from core.files import file_sha256
 from core.model.config import BACKBONES, ViTConfig
 from core.model.device import default_device
-from core.model.vit import VisionTransformer
+from core.model.layers import Block
+from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
 from core.weights import layouts
 from core.weights.hub import REPOSITORY, fetch
@@ -30,26 +31,6 @@ SHIPPED = Path(__file__).parents[2] / "assets" / runs.BACKBONE
 UNTRAINED_SEED = 0
 NAMED_KEYS = 10
 """Keys that an error spells out before it only counts them."""
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a model came from and whose work it is."""
-
-    name: str
-    """What `load_model` was asked for, or what it gave instead."""
-    title: str
-    """For a reader: `DINOv2 ViT-S/14`."""
-    where: str
-    """The file or repository."""
-    sha256: str
-    """Of the weights' file; of the tensors where there is none."""
-    parameters: int
-    trained_by: str = "unknown"
-    licence: str = "unknown"
-    revision: str = ""
-    note: str = ""
-    """What the person looking at its features should know, in a sentence."""
 
 
 class Repository(NamedTuple):
@@ -128,10 +109,12 @@ def _may_be_on_the_hub(name: str) -> bool:
 def _embedded() -> VisionTransformer:
     if SHIPPED.is_file():
         model = _from_file("embedded", SHIPPED, trained_by="this project", licence="Apache-2.0", note=SHIPPED_NOTE)
+        assert model.source is not None
         model.source = replace(model.source, title=f"Dinoscope {_shape(model)}")
         return model
     log.warning("No trained checkpoint is shipped yet; `embedded` gives the untrained network instead.")
     model = _untrained()
+    assert model.source is not None
     model.source = replace(model.source, note=f"No trained checkpoint is shipped yet. {UNTRAINED_NOTE}")
     return model
 
@@ -146,6 +129,7 @@ def _untrained() -> VisionTransformer:
         model = VisionTransformer(replace(BACKBONES["dinov2-small"], layer_scale=1.0))
     model.to_empty(device="cpu")
     for block in model.blocks:
+        assert isinstance(block, Block)
         for norm in (block.norm1, block.norm2):
             norm.reset_parameters()
         for scale in (block.ls1, block.ls2):

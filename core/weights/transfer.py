@@ -7,7 +7,7 @@ touches the network runs on a daemon thread, and whoever waits stops waiting.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +32,7 @@ def within(seconds: float, ask: Callable[[], Item]) -> Item:
         return next(answers)
 
 
-def _as_they_come(source: Callable[[], Iterable[Item]], seconds: float) -> Iterator[Item]:
+def _as_they_come(source: Callable[[], Iterable[Item]], seconds: float) -> Generator[Item, None, None]:
     """What `source` yields or raises, made on a thread of its own. TimeoutError after so many seconds of silence."""
     items: queue.Queue = queue.Queue(maxsize=8)
     left = threading.Event()
@@ -81,18 +81,21 @@ def download(url: str, headers: dict[str, str], partial: Path, size: int, tell: 
     done = there if there < size else 0
     asked = headers | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
 
-    def pieces() -> Iterator[bytes | bool]:
-        """Whether the server goes on where it was asked to, then the bytes."""
+    def pieces() -> Iterator[tuple[bool, bytes]]:
+        """Whether the server goes on where it was asked to: known before the first bytes, then told with all."""
         with get_session().stream("GET", url, headers=asked, timeout=STALL_AFTER) as response:
             hf_raise_for_status(response)
-            yield response.status_code == 206
-            yield from response.iter_raw()
+            goes_on = response.status_code == 206
+            yield goes_on, b""
+            for piece in response.iter_raw():
+                yield goes_on, piece
 
     with closing(_as_they_come(pieces, STALL_AFTER)) as coming:
-        if not next(coming):
+        goes_on, _ = next(coming)
+        if not goes_on:
             done = 0
         with partial.open("ab" if done else "wb") as file:
-            for piece in coming:
+            for _, piece in coming:
                 file.write(piece)
                 done += len(piece)
                 tell(done, size)

@@ -209,3 +209,8 @@ def test_the_command_pushes_and_says_what_is_wrong(hub, run):
     assert results[0].returncode == 0 and results[0].stdout == f"Pushed to {hub.url}/owner/new\n", results[0].stderr
     assert results[1].returncode == 1 and "error: The access token may not write to other/new" in results[1].stderr
     assert hub.private == {"owner/new"}
+
+
+def test_a_model_made_in_memory_has_no_card():
+    with pytest.raises(core.RequestError, match="made in memory"):
+        publish.card(data.model("vit_registers"), "owner/new")

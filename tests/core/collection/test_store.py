@@ -227,3 +227,11 @@ def test_a_damaged_or_foreign_folder_is_named(tmp_path):
     (tmp_path / "d" / "collection.sqlite").write_bytes(b"not a database, but long enough to be read as one" * 100)
     with pytest.raises(CollectionError, match="is no collection, or is damaged"):
         Store(tmp_path / "d").snapshot()
+
+
+def test_a_collection_without_its_description_is_named(tmp_path):
+    made = store(tmp_path)
+    with made.records.changing() as connection:
+        connection.execute("DELETE FROM about")
+    with pytest.raises(CollectionError, match=r"is no collection, or is damaged .*description is missing"):
+        made.snapshot()

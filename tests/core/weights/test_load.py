@@ -286,3 +286,9 @@ def test_another_kind_of_model_is_refused(hub):
     hub.files["owner/bert"] = {"config.json": b'{"model_type": "bert"}', "model.safetensors": b""}
     with pytest.raises(core.ModelError, match="'bert'"):
         core.load_model("hf:owner/bert")
+
+
+def test_what_is_no_tensor_is_named_as_the_file_names_it():
+    query = "encoder.layer.0.attention.attention.query.weight"
+    with pytest.raises(core.ModelError, match=rf"^{query}: no tensors"):
+        layouts.to_ours({"embeddings.cls_token": torch.zeros(1, 1, 4), query: "nothing"})
