@@ -11,6 +11,7 @@ import secrets
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -64,14 +65,14 @@ def soft_mask(mask: np.ndarray, threshold: float, invert: bool) -> np.ndarray:
 def npz(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """Numbers and features as .npz; its key `provenance` is JSON."""
     stream = io.BytesIO()
-    origin = np.array(json.dumps(provenance(screen.encoded, settings, model), ensure_ascii=False))
+    origin = np.array(json.dumps(provenance(screen.encoded, settings.as_dict(), model), ensure_ascii=False))
     np.savez_compressed(stream, provenance=origin, **named_arrays(screen))
     return write(folder, "dinoscope.npz", stream.getvalue())
 
 
 def safetensors(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """Numbers and features as .safetensors; its metadata has `provenance`, JSON."""
-    origin = json.dumps(provenance(screen.encoded, settings, model), ensure_ascii=False)
+    origin = json.dumps(provenance(screen.encoded, settings.as_dict(), model), ensure_ascii=False)
     return write(folder, "dinoscope.safetensors", save(named_arrays(screen), {"provenance": origin}))
 
 
@@ -92,14 +93,13 @@ def basis(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Pa
     return path
 
 
-def provenance(encoded: Encoded, settings: Settings, model: Loaded) -> dict:
-    """What made these numbers: model, weights, settings, and the pictures with hashes and geometry."""
+def provenance(encoded: Encoded, settings: dict[str, Any], model: Loaded) -> dict:
+    """What made these numbers: model, weights, settings by name, and the pictures with hashes and geometry."""
     return {
         "model": model.source.name,
         "weights_sha256": model.source.sha256,
         "layer": encoded.layer,
-        "settings": {"view": settings.view, "size": settings.size, "block": settings.block}
-        | dataclasses.asdict(settings.options),
+        "settings": settings,
         "pictures": [
             {"name": name, "sha256": item.digest, "geometry": dataclasses.asdict(feature_map.geometry)}
             for name, item, feature_map in zip(encoded.names, encoded.items, encoded.maps, strict=True)

@@ -4,7 +4,7 @@ Each of these lives in a `gr.State` of its own, so that two events in flight at 
 loads) do not write over each other's half.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from app.explore import views
@@ -115,6 +115,10 @@ class Settings:
     @property
     def shown(self) -> View:
         return views.find(self.view)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of them by name, the view's own beside the common ones."""
+        return {"view": self.view, "size": self.size, "block": self.block} | asdict(self.options)
 
     def layer(self, depth: int) -> int:
         """The block counted from the end, as `core.extract` takes it; the last where this model has fewer."""

@@ -19,6 +19,7 @@ from core.analysis.render import OKABE_ITO
 from core.files import write_whole
 from core.records.scores import Curve
 from core.records.timeline import LOSSES
+from core.templates import render
 
 COLOURS = ["rgb(0,114,178)", "rgb(213,94,0)", "rgb(0,158,115)", "rgb(204,121,167)", "rgb(230,159,0)", "rgb(86,180,233)"]
 """Of Okabe and Ito's, those that are seen on white and on black, the darkest first."""
@@ -149,7 +150,7 @@ def patches_in_space(
                 "color": [css(one) for one in colour.reshape(-1, 3)],
                 "size": 3.5, "symbol": SYMBOLS[number % len(SYMBOLS)], "line": {"width": 0},
             },
-            hovertemplate=f"{html.escape(name)}<br>row %{{customdata[0]}}, column %{{customdata[1]}}<extra></extra>",
+            hovertemplate=html.escape(name) + "<br>row %{customdata[0]}, column %{customdata[1]}<extra></extra>",
         )  # fmt: skip
     axes = zip("xyz", shares, strict=True)
     made.update_layout(
@@ -173,9 +174,10 @@ def as_json(figure: go.Figure) -> str:
 
 def save_page(path: Path, title: str, figures: Sequence[go.Figure], note: str = "") -> Path:
     """Figures as one HTML file with Plotly's script in it: it asks no network for anything. Whole or not at all."""
-    page = _PAGE.format(
-        title=html.escape(title),
-        note=html.escape(note),
+    page = render(
+        Path(__file__).with_name("figures.html.j2"),
+        title=title,
+        note=note,
         library=get_plotlyjs(),
         # in a script element only its own end tag and the start of a comment mean anything
         figures=f"[{', '.join(map(as_json, figures))}]".replace("<", "\\u003c"),
@@ -210,32 +212,3 @@ def _score(curve: Curve) -> go.Figure:
     apart = [at for at, place in enumerate(places) if not at or place - places[at - 1] > 0.5]  # legible
     made.update_xaxes(tickvals=[places[at] for at in apart], ticktext=[f"{steps[at]:,}" for at in apart])
     return made
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ margin: 16px; font: 14px system-ui, sans-serif; color: #1c2422; }}
-#figures {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 12px; }}
-#figures > * {{ height: 360px; min-width: 0; }}
-#figures > :only-child {{ grid-column: 1 / -1; height: 80vh; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{note}</p>
-<div id="figures"></div>
-<script>{library}</script>
-<script>
-const figures = {figures};
-const places = figures.map(() => document.createElement("div"));
-document.getElementById("figures").append(...places);
-figures.forEach(({{ data, layout, config }}, i) => Plotly.newPlot(places[i], data, layout, config));
-</script>
-</body>
-</html>
-"""

@@ -5,6 +5,7 @@ Every function returns the path of a new file in a folder of its own under `fold
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
@@ -23,7 +24,7 @@ def points_json(folder: Path, screen: MatchScreen, settings: MatchSettings, mode
     """{"provenance", "reference", "columns", "matches": [{"picture", "number", "points"}]}, positions in pixels of the originals."""
     names = screen.encoded.names
     content = {
-        "provenance": provenance(screen.encoded, settings, model),
+        "provenance": provenance(screen.encoded, asdict(settings), model),
         "reference": names[screen.reference],
         "columns": COLUMNS[2:],
         "matches": [

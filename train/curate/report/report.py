@@ -10,10 +10,10 @@ import pyarrow as pa
 from core.files import write_whole
 from core.records.curation import FATES, REPORT
 from core.templates import render
-from train.curate.charts import curves, histogram
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
 from train.curate.folder import SELECTED, Record, read_record, read_table, required_record
 from train.curate.report import examples
+from train.curate.report.charts import curves, histogram
 from train.curate.report.examples import Group, Shown
 from train.curate.steps import deduplicate
 from train.curate.steps.cluster import labels_of
