@@ -148,7 +148,7 @@ def _start(vectors: np.ndarray, rows: np.ndarray, clusters: int, seed: int, worl
     wanted = int(np.clip(SEEDS_FROM * clusters, LEAST_SEEDS_FROM, MOST_SEEDS_FROM))
     sample = gather(vectors, sample_rows(rows, wanted, seed)).to(world.device)
     centres = first_centres(sample, clusters, np.random.default_rng([seed, 1]))
-    return _State(dist.from_first(centres))
+    return _State(dist.from_first(centres) if world.size > 1 else centres)  # a group of clusters is fitted alone
 
 
 def _drawn(blocks: int, drawn: int, seed: int, step: int) -> np.ndarray:
@@ -166,8 +166,9 @@ def _step(vectors: np.ndarray, parts: list[np.ndarray], now: _State, kept: float
         sums.index_add_(0, labels, x.double())
         counts += labels.bincount(minlength=len(counts))
         gained += (cosines.double() * FIXED).round().long().sum()
-    for one in (sums, counts, gained):
-        dist.total(one)
+    if world.size > 1:
+        for one in (sums, counts, gained):
+            dist.total(one)
     gain = float(gained) / FIXED / float(counts.sum())
     if now.totals is not None:
         sums, counts = kept * now.totals + sums, kept * now.counts + counts
