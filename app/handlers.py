@@ -308,5 +308,5 @@ def _waiting(engine: Engine, model: Loaded, rest: list[Item], size: int, done: i
     estimate = model.estimate(tokens_of(engine.geometries(model, rest, size)))
     pictures = "1 picture" if total == 1 else f"{total} pictures"
     far = f", {done} done" if done else ""
-    still = f", about {duration(estimate)} still" if estimate and estimate > 1000 else ""
-    return f"Looking at {pictures} at {size} px{far}{still} …"
+    remaining = f", about {duration(estimate)} left" if estimate and estimate > 1000 else ""
+    return f"Looking at {pictures} at {size} px{far}{remaining} …"

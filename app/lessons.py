@@ -14,7 +14,7 @@ MEASURES = {
 """Names of the scale's measures that can stand alone, where those of the table lean on the row above."""
 
 EMERGENCE_SEE = (
-    "**What one sees.** The same pictures through the eyes of one network after 0, 1, 2, 4, … steps of training without "
+    "**What you see.** The same pictures through the eyes of one network after 0, 1, 2, 4, … steps of training without "
     "one label, and how much of each ability has emerged."
 )
 EMERGENCE_TRY = (
@@ -48,7 +48,7 @@ TRAIN_LIMITS = (
     "Expect regions and edges, not cats: the published models saw 142 million pictures. One training at a time."
 )
 COMPARE_SEE = (
-    "**What one sees.** The same pictures through the eyes of different models, side by side: a column for each model, a "
+    "**What you see.** The same pictures through the eyes of different models, side by side: a column for each model, a "
     "row for each picture."
 )
 COMPARE_TRY = (

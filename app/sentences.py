@@ -31,8 +31,8 @@ def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
     done, total = fetched
     if not total:
         return f"Loading {plain(name)} … {seconds:.0f} s"
-    still = f", about {duration(1000 * seconds * (total - done) / done)} still" if done else ""
-    return f"Loading {plain(name)} … {done / 2**20:.0f} of {total / 2**20:.0f} MB{still}"
+    remaining = f", about {duration(1000 * seconds * (total - done) / done)} left" if done else ""
+    return f"Loading {plain(name)} … {done / 2**20:.0f} of {total / 2**20:.0f} MB{remaining}"
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from app.explore import views
 
 SEE = (
-    "**What one sees.** Every patch of every selected picture, coloured by what the model makes of it, "
+    "**What you see.** Every patch of every selected picture, coloured by what the model makes of it, "
     "without one label."
 )
 TRY = (

@@ -25,7 +25,7 @@ from core.projection.umap import FEWEST, UmapSettings
 TRAY, PATCHES = "The tray", "Patches of the selected pictures"
 LAYOUTS = ("UMAP", "Principal components")
 ATLAS_MB = 512
-GONE = "This map is no longer at hand: choose what is mapped again, and it comes back."
+GONE = "This map is no longer kept: choose again what is mapped, and it is drawn anew."
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the Map tab says."""
 
 LEAD = (
-    "**What one sees.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "
+    "**What you see.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "
     "which belong together.\n\n"
     "**What to try.** Wheel or pinch until points become pictures. Draw round a group. Map the patches of your pictures and "
     "see where the eyes are."

@@ -1,7 +1,7 @@
 """What the Match tab says: two lines, half a page for a class, and how each picture is read."""
 
 SEE = (
-    "**What one sees.** Each line joins a patch of the reference with the patch of another picture that the model "
+    "**What you see.** Each line joins a patch of the reference with the patch of another picture that the model "
     "finds most like it, and that finds it most like itself in return. Nobody told the model what an ear is."
 )
 TRY = (

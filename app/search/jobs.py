@@ -34,8 +34,8 @@ class Job:
             return f"{self.doing}: {self.done:,} done …" if self.done else f"{self.doing} …"
         spent = time.monotonic() - self._started
         left = spent * (self.total - self.done) / self.done if self.done else 0
-        still = f", about {duration(1000 * left)} still" if left > 1 else ""
-        return f"{self.doing}: {min(self.done, self.total):,} of {self.total:,}{still} …"
+        remaining = f", about {duration(1000 * left)} left" if left > 1 else ""
+        return f"{self.doing}: {min(self.done, self.total):,} of {self.total:,}{remaining} …"
 
     def result(self) -> Any:
         """What the work gave; raises what it raised."""

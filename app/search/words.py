@@ -1,7 +1,7 @@
 """What the Search tab says."""
 
 SEE = (
-    "**What one sees.** The pictures of a collection that are most like what is asked, best first, with the place on "
+    "**What you see.** The pictures of a collection that are most like what is asked, best first, with the place on "
     "each where they are alike."
 )
 TRY = (

@@ -288,7 +288,7 @@ def bar_of(progress: Progress) -> str:
         )
     part = 100 * progress.step / progress.steps
     loss = f" · loss {progress.loss:.2f}" if progress.loss is not None else ""
-    left = f" · about {sentences.duration(1000 * progress.seconds_left)} still" if progress.seconds_left else ""
+    left = f" · about {sentences.duration(1000 * progress.seconds_left)} left" if progress.seconds_left else ""
     if progress.over:
         state = f"Trained {progress.steps} steps{loss}. The run lies in {progress.run}; copy it to keep it."
     elif not progress.running:

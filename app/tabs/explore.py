@@ -40,7 +40,7 @@ def lay_out(shared: Shared) -> Explore:
             numbers = figures.lay_out("Numbers of this view as a figure", "numbers")
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
             beside = controls.lay_out(shared)
-            with gr.Accordion("Take away", open=False, elem_id="downloads"):
+            with gr.Accordion("Download", open=False, elem_id="downloads"):
                 buttons = {
                     kind: gr.Button(label, size="sm", elem_id=f"download-{kind}")
                     for kind, label in (

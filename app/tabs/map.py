@@ -52,7 +52,7 @@ def lay_out(room: MapRoom) -> Map:
             )
             colours = _colours()
             settings, recompute = _settings()
-            with gr.Accordion("Take away", open=False, elem_id="map-downloads"):
+            with gr.Accordion("Download", open=False, elem_id="map-downloads"):
                 downloads = {
                     "csv": gr.Button("Table (CSV)", size="sm", elem_id="map-csv"),
                     "html": gr.Button("Map as a page (HTML)", size="sm", elem_id="map-html"),

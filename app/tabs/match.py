@@ -45,7 +45,7 @@ def lay_out() -> Match:
             facts = gr.Markdown(elem_id="match-facts", elem_classes="facts")
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
             parts = _controls(settings)
-            with gr.Accordion("Take away", open=False, elem_id="match-downloads"):
+            with gr.Accordion("Download", open=False, elem_id="match-downloads"):
                 downloads = {
                     kind: gr.Button(label, size="sm", elem_id=f"match-{kind}") for kind, label in FILES.items()
                 }

@@ -74,7 +74,7 @@ def lay_out(access: Access) -> Search:
         with gr.Column(scale=5, min_width=320, elem_id="search-result-side"):
             facts = gr.Markdown(elem_id="search-facts")
             results = results_component()
-            with gr.Accordion("Take away", open=False, elem_id="search-downloads"), gr.Row():
+            with gr.Accordion("Download", open=False, elem_id="search-downloads"), gr.Row():
                 downloads = {
                     "csv": gr.Button("Results (CSV)", size="sm", elem_id="search-csv"),
                     "png": gr.Button("Contact sheet (PNG)", size="sm", elem_id="search-png"),

@@ -152,7 +152,7 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
             buttons=[], render=False,
         ),
         asking=FittedChoice(
-            ["cls", "pinned patch"], value="cls", label="Who is looking", elem_id="asking", render=False
+            ["cls", "pinned patch"], value="cls", label="Query token", elem_id="asking", render=False
         ),
         head=FittedChoice(["mean", "1"], value="mean", label="Head", elem_id="head", render=False),
         due={name: gr.State(None) for name in tabs},

@@ -71,7 +71,7 @@ class ClipProgress:
     seconds_left: float | None
 
     def __str__(self) -> str:
-        left = f", about {duration(1000 * self.seconds_left)} still" if self.seconds_left else ""
+        left = f", about {duration(1000 * self.seconds_left)} left" if self.seconds_left else ""
         return f"Frame {self.done} of {self.total}{left} …"
 
 

@@ -1,7 +1,7 @@
 """What the Video tab says."""
 
 LEAD = (
-    "**What one sees.** A short clip, every frame coloured by what the model makes of it. The colours are found once for "
+    "**What you see.** A short clip, every frame coloured by what the model makes of it. The colours are found once for "
     "the whole clip, so a part keeps its colour while it moves.\n\n"
     "**What to try.** An animal that turns round, a walk through a room. Watch whether an ear stays an ear."
 )

@@ -147,8 +147,8 @@ def test_the_wait_is_told_in_parts_only_where_it_is_long(engine, tray, monkeypat
     assert list(handlers.encode(engine, tray, model, Settings(size=SIZE))) == [f"Looking at 2 pictures at {SIZE} px …"]
     monkeypatch.setattr(type(model), "estimate", lambda self, tokens: 3000.0 * len(tokens))
     assert list(handlers.encode(engine, tray, model, Settings(size=SIZE + 14))) == [
-        f"Looking at 2 pictures at {SIZE + 14} px, about 6.0 s still …",
-        f"Looking at 2 pictures at {SIZE + 14} px, 1 done, about 3.0 s still …",
+        f"Looking at 2 pictures at {SIZE + 14} px, about 6.0 s left …",
+        f"Looking at 2 pictures at {SIZE + 14} px, 1 done, about 3.0 s left …",
     ]
 
 

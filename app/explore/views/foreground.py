@@ -49,7 +49,7 @@ class Options:
 CONTROLS = (
     Part("threshold"),
     Switch("invert", "Invert"),
-    Choice("method", "Found by", (("first component", "pca"), ("normalised cut", "cut"))),
+    Choice("method", "Method", (("first component", "pca"), ("normalised cut", "cut"))),
     Part("cut-out"),
 )
 

@@ -36,7 +36,7 @@ class Options:
 
 CONTROLS = (
     Slider("segments", "Groups", 2, 12),
-    Choice("grouping", "Found by", (("k-means", "kmeans"), ("spectral", "spectral"))),
+    Choice("grouping", "Method", (("k-means", "kmeans"), ("spectral", "spectral"))),
 )
 
 

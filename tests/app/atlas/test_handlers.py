@@ -106,7 +106,7 @@ def test_the_gallery_is_looked_at_once_for_a_model(engine, tray, tmp_path):
 def test_what_is_not_there_is_refused_and_stopping_stops(room, tray):
     with pytest.raises(RequestError, match="no collection 'Dogs'"):
         opened(room, "Dogs", tray)
-    with pytest.raises(RequestError, match="no longer at hand"):
+    with pytest.raises(RequestError, match="no longer kept"):
         room.atlas("elsewhere")
     signal = threading.Event()
     signal.set()
