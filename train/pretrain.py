@@ -29,10 +29,10 @@ from train.run.advice import advice
 from train.run.loop import Loop, StopSignal
 from train.run.memory import keep_freed_memory
 from train.run.metrics import Log
-from train.run.monitor import Watch
+from train.run.monitor import Monitor
 from train.run.phases import phases
 from train.run.setup import completed, prepared
-from train.run.step import Rhythm
+from train.run.step import Schedules
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def pretrain(
     source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
         _refuse_impossible(phase.config, world)
-    watch = _watch(config, source, labelled) if world.leads else None
+    monitor = _monitor(config, source, labelled) if world.leads else None
     if not resume:
         _claim(out, config, world)
     if world.leads:
@@ -71,8 +71,8 @@ def pretrain(
             log.warning(sentence)
     done = checkpoint.last_step(out) if resume else 0
     images, quarantine = _resident(config, source, world), Quarantine(out)
-    with Log(out, done, config.steps) if world.leads else contextlib.nullcontext() as journal:
-        loop = Loop(config, out, world, source, images, journal, watch, StopSignal(), quarantine)
+    with Log(out, done, config.steps) if world.leads else contextlib.nullcontext() as log_file:
+        loop = Loop(config, out, world, source, images, log_file, monitor, StopSignal(), quarantine)
         for phase in phases(config):
             if done < phase.last and not loop.stop.received:
                 done = loop.train(phase, done, *prepared(phase, done, config, out, world, len(source)))
@@ -84,7 +84,7 @@ def pretrain(
 
 def _refuse_impossible(config: RunConfig, world: dist.World) -> None:
     """RequestError for what a phase cannot be, before a folder is claimed for it."""
-    Rhythm(config).at(0)
+    Schedules(config).at(0)
     together = config.optim.batch // (world.size * config.compute.accumulate)
     require_groups(config.objective.koleo_images, together, world.size)
 
@@ -107,9 +107,9 @@ def _claim(out: Path, config: RunConfig, world: dist.World) -> None:
     dist.wait()
 
 
-def _watch(config: RunConfig, source: Source, labelled: Sequence[Path]) -> Watch:
+def _monitor(config: RunConfig, source: Source, labelled: Sequence[Path]) -> Monitor:
     scored = open_source(*labelled, channels=config.model.channels) if labelled else None
-    return Watch(config, source, scored)
+    return Monitor(config, source, scored)
 
 
 def _resident(config: RunConfig, source: Source, world: dist.World) -> ResidentImages | None:

@@ -1,7 +1,6 @@
 """The steps of one phase of a run: batches in, weights forward, and what is kept and said on the way."""
 
 import itertools
-import logging
 import math
 import signal
 import time
@@ -23,12 +22,10 @@ from train.data.sampler import FixedPositions, Order, StepSampler
 from train.data.sources import Source
 from train.method.learning import Learning
 from train.run.metrics import Log, Meter
-from train.run.monitor import Watch
+from train.run.monitor import Monitor
 from train.run.nonfinite import require_finite
 from train.run.phases import Phase, phases
 from train.run.step import Report, update
-
-log = logging.getLogger(__name__)
 
 
 class StopSignal:
@@ -51,15 +48,15 @@ class StopSignal:
 
 @dataclass
 class Loop:
-    """What the steps of a run share, whatever its phase. `journal` and `watch` are there on the rank that leads."""
+    """What the steps of a run share, whatever its phase. `log` and `monitor` are there on the rank that leads."""
 
     config: RunConfig
     out: Path
     world: dist.World
     source: Source
     images: ResidentImages | None
-    journal: Log | None
-    watch: Watch | None
+    log: Log | None
+    monitor: Monitor | None
     stop: StopSignal
     quarantine: Quarantine
 
@@ -151,21 +148,21 @@ class Loop:
                 save_backbone(model, snapshot_path(self.out / folder, done), {"step": str(done)}, torch.float16)
         if means:
             with inference(means[Path()].to(self.world.device)) as seeing:
-                self.watch.pictures(seeing, done, self.out)
-                self.journal.write(done, self.watch.scores(seeing))
+                self.monitor.pictures(seeing, done, self.out)
+                self.log.write(done, self.monitor.scores(seeing))
         dist.wait()
 
     def _tell(self, done: int, report: Report, meter: Meter) -> None:
-        if self.journal is None:
+        if self.log is None:
             return
-        self.journal.advance()
+        self.log.advance()
         loss = sum(report.losses.values())
         if math.isfinite(loss) and (done % self.config.log.every == 0 or done == self.config.steps):
             norms = {f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}
             norms = {name: value for name, value in norms.items() if math.isfinite(value)}
             counts = {"unreadable": self.quarantine.count, "devices": self.world.size}
             values = {"loss": loss} | report.losses | norms | report.rates._asdict()
-            self.journal.write(done, values | counts | meter.rates())
+            self.log.write(done, values | counts | meter.rates())
             meter.reset()
 
 

@@ -45,7 +45,7 @@ class _Labelled(NamedTuple):
     classes: int
 
 
-class Watch:
+class Monitor:
     """The pictures and samples of a run, read once and kept as crops (0.35 GB at most at 224 px in colour).
 
     Raises DataError where `labelled` has too few labels or cannot be read. A run's own images that cannot be read

@@ -33,7 +33,7 @@ class Rates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class Schedules:
     """All schedules of a run."""
 
     config: RunConfig
@@ -88,23 +88,23 @@ def update(
     moment of an optimiser, no teacher, no centre. Its batch is kept and the run stopped, unless it is to skip such
     steps. Where float16's scale was too large, which is how the scale is found, the step is skipped without more.
     """
-    rates = Rhythm(config).at(step)
+    rates = Schedules(config).at(step)
     set_rates(optimisers, rates.lr, rates.weight_decay, rates.last_layer_lr, rates.backbone_lr)
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(step_seed(config.seed, step, world.rank))
     buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
     sums: list[torch.Tensor] = []
-    lonely = 0
+    without_neighbour = 0
     for batch in parts:
-        lonely += batch.images * world.size < 2
+        without_neighbour += batch.images * world.size < 2
         part = _forward(networks, batch, rates.temperature, config, generator)
         names = [term.name for term in part]
         values = torch.stack([term.value.detach().float() for term in part])
         if not average(values.clone()).isfinite().all():
             bad = [name for name, value in part if not value.isfinite()] or ["a term on another rank"]
             _leave_out(networks, buffers, bad, batch, step, config, run)
-            return Report(dict.fromkeys(names, math.nan), {}, rates, True, lonely)
+            return Report(dict.fromkeys(names, math.nan), {}, rates, True, without_neighbour)
         scaler.scale(sum(term.value for term in part) / config.compute.accumulate).backward()
         sums.append(values / config.compute.accumulate)
     for optimiser in optimisers:
@@ -116,13 +116,13 @@ def update(
         overflows = scaler.is_enabled() and scaler.get_scale() > 1
         _leave_out(networks, buffers, [] if overflows else bad, batch, step, config, run)
         scaler.update(scaler.get_scale() * scaler.get_backoff_factor() if scaler.is_enabled() else None)
-        return Report(means, norms, rates, True, lonely)
+        return Report(means, norms, rates, True, without_neighbour)
     for optimiser in optimisers:
         scaler.step(optimiser)
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)
-    return Report(means, norms, rates, False, lonely)
+    return Report(means, norms, rates, False, without_neighbour)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

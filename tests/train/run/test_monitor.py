@@ -17,7 +17,7 @@ from core.records.runs import pictures
 from train.config import RunConfig, WatchConfig
 from train.data.augment import AugmentConfig
 from train.data.sources import DataError, Files, Source, open_source
-from train.run.monitor import Watch, _some_images
+from train.run.monitor import Monitor, _some_images
 
 CONFIG = RunConfig(
     watch=WatchConfig(least_grid=8),
@@ -46,8 +46,8 @@ def crops_of_photographs(tmp_path_factory) -> Source:
 
 
 @pytest.fixture(scope="module")
-def watch(photographs, crops_of_photographs) -> Watch:
-    return Watch(CONFIG, photographs, crops_of_photographs)
+def watch(photographs, crops_of_photographs) -> Monitor:
+    return Monitor(CONFIG, photographs, crops_of_photographs)
 
 
 def backbone(seed: int = 0) -> VisionTransformer:
@@ -89,11 +89,11 @@ def test_scores_of_a_network_that_has_collapsed(watch):
 
 
 def test_without_labels_there_are_health_figures_only(photographs):
-    assert {name.split("/")[0] for name in Watch(CONFIG, photographs).scores(backbone())} == {"health"}
+    assert {name.split("/")[0] for name in Monitor(CONFIG, photographs).scores(backbone())} == {"health"}
 
 
 def test_scores_follow_from_weights_alone(watch, photographs, crops_of_photographs):
-    again = Watch(replace(CONFIG, seed=5), photographs, crops_of_photographs)
+    again = Monitor(replace(CONFIG, seed=5), photographs, crops_of_photographs)
     assert watch.scores(backbone()) == watch.scores(backbone()) == again.scores(backbone())
 
 
@@ -152,7 +152,7 @@ def test_features_that_are_not_finite_end_no_run(watch, tmp_path, caplog):
 def test_a_source_that_cannot_be_read_leaves_the_photographs(tmp_path, caplog):
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
-    watch = Watch(CONFIG, open_source(tmp_path))
+    watch = Monitor(CONFIG, open_source(tmp_path))
     assert watch.scores(backbone()) == {}
     with Image.open(watch.pictures(backbone(), 1, tmp_path)) as image:
         assert image.width == 4 * 256 + 3 * 4
@@ -163,11 +163,11 @@ def test_pictures_that_are_gone_are_left_out_as_damaged_ones(crops_of_photograph
     source, lost = open_source(tmp_path / "windows"), (0, 1, 2, 47, 95)
     for place in lost:
         source.files[place].write_bytes(b"no picture")
-    damaged = Watch(CONFIG, source, source)
+    damaged = Monitor(CONFIG, source, source)
     caplog.clear()
     for place in lost:
         source.files[place].unlink()
-    gone = Watch(CONFIG, source, source)
+    gone = Monitor(CONFIG, source, source)
     (kept, *labelled), (same, *other) = (
         ((watch._pictures, watch._health), *watch._labelled[:4]) for watch in (gone, damaged)
     )
@@ -177,13 +177,13 @@ def test_pictures_that_are_gone_are_left_out_as_damaged_ones(crops_of_photograph
 
 def test_labels_that_are_too_few_or_unreadable(photographs, tmp_path):
     with pytest.raises(DataError, match="two such labels"):
-        Watch(CONFIG, photographs, Files(photographs.root, photographs.files[:2]))
+        Monitor(CONFIG, photographs, Files(photographs.root, photographs.files[:2]))
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for number in range(3):
             (tmp_path / name / f"{number}.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match="pictures that open"):
-        Watch(CONFIG, photographs, open_source(tmp_path))
+        Monitor(CONFIG, photographs, open_source(tmp_path))
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -196,7 +196,7 @@ def test_other_channels(channels, tmp_path):
         model=replace(CONFIG.model, channels=channels),
         augment=replace(CONFIG.augment, mean=(0.5,) * channels, std=(0.3,) * channels),
     )
-    watch = Watch(config, open_source(tmp_path, channels=channels))
+    watch = Monitor(config, open_source(tmp_path, channels=channels))
     model = VisionTransformer(config.model).eval()
     assert "health/effective_rank" in watch.scores(model)
     assert watch.pictures(model, 1, tmp_path).exists()

@@ -18,7 +18,7 @@ from train.phase_config import PhaseConfig
 from train.recipes import RECIPES
 from train.run.advice import advice
 from train.run.phases import phases, reshape, reshape_backbone
-from train.run.step import Rhythm
+from train.run.step import Schedules
 
 PAPER = PhaseConfig(1250, batch=512, global_size=518)
 SMALL = ViTConfig(width=24, depth=1, heads=2, image_size=56)
@@ -36,7 +36,7 @@ def test_schedules_are_compressed_and_the_learning_rate_reduced():
     assert second.config.optim.warmup_steps == 125 and second.config.augment.global_size == 518
     assert second.config.model.image_size == 518 and second.config.optim.batch == 512
     for share in (0.0, 0.05, 0.5):
-        rates = [Rhythm(phase.config).at(round(share * phase.config.optim.steps)) for phase in (first, second)]
+        rates = [Schedules(phase.config).at(round(share * phase.config.optim.steps)) for phase in (first, second)]
         assert rates[1].momentum == pytest.approx(rates[0].momentum) and rates[1].lr <= rates[0].lr / 10
 
 
@@ -51,7 +51,7 @@ def test_each_phase_changes_what_it_names_and_inherits_the_rest():
     assert (config.masks.ratio, config.masks.probability) == ((0.3, 0.6), 0.8)
     assert config.objective.ibot_weight == 0.3 and config.objective.dino_weight == 1 and config.compute.accumulate == 2
     base = first.config.optim.base_lr
-    assert config.optim.lr == 0.5 * base and Rhythm(config).at(99).lr == pytest.approx(0.25 * base, rel=1e-3)
+    assert config.optim.lr == 0.5 * base and Schedules(config).at(99).lr == pytest.approx(0.25 * base, rel=1e-3)
     assert second.model_before == first.config.model and third.model_before == config.model
     assert third.config.augment == replace(config.augment, global_size=126) and third.config.masks == config.masks
     assert third.config.objective == replace(config.objective, gram_weight=2.0)
@@ -125,7 +125,7 @@ def test_crops_of_every_phase_must_fit_its_patch():
 def test_every_recipe_is_possible_and_says_where_its_values_come_from(name):
     recipe = RECIPES[name]()
     for phase in phases(recipe):
-        Rhythm(phase.config).at(0)
+        Schedules(phase.config).at(0)
     told = with_origins(replace(recipe, seed=5), recipe, name).splitlines()
     assert any(line.startswith("seed ") and line.endswith("command line") for line in told)
     assert any(line.endswith(f"recipe {name}") for line in told) and any(line.endswith("default") for line in told)
