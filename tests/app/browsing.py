@@ -55,7 +55,10 @@ def open_fold(page: Page, identity: str) -> None:
 
 def pick(page: Page, identity: str, option: str) -> None:
     """One option of a dropdown."""
-    page.locator(f"#{identity} input").click()
+    field = page.locator(f"#{identity} input")
+    field.wait_for()
+    page.evaluate(SETTLED)
+    field.click()
     page.locator(f"#{identity}").get_by_role("option", name=option, exact=True).click()
 
 
