@@ -116,7 +116,7 @@ def test_its_code_reproduces_it_and_its_files_carry_its_name_and_options(
         assert np.allclose(value, expected, atol=1e-6)
     with zipfile.ZipFile(downloads.pictures(tmp_path, screen, settings, model)) as archive:
         assert archive.namelist() == ["1-0-channel.png", "2-1-channel.png"]
-    assert downloads.provenance(screen.encoded, settings, model)["settings"] == {
+    assert downloads.provenance(screen.encoded, settings.as_dict(), model)["settings"] == {
         "view": "Channel", "size": SIZE, "block": 0, "channel": 3, "power": 1.0,
     }  # fmt: skip
 
