@@ -70,7 +70,7 @@ def main(words: list[str] | None = None) -> int:
     # side by side: the model is on its way while Gradio is imported and the page is put together
     with ThreadPoolExecutor(1, thread_name_prefix="first-view") as pool:
         beside = pool.submit(start_engine, options.model, options.collections)
-        from app.quickstart import import_gradio
+        from app.server.quickstart import import_gradio
 
         import_gradio()
         from app.build import serve
@@ -89,8 +89,8 @@ def main(words: list[str] | None = None) -> int:
 def start_engine(model: str, collections: Path | None = None):
     """An engine whose model is being loaded, and the thread in which it looks at the first pictures, before anyone
     asks."""
-    from app.engine import Engine
-    from app.search.shelf import Shelf
+    from app.server.engine import Engine
+    from app.server.shelf import Shelf
 
     engine = Engine(model, shelf=Shelf(collections))
     warming = threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True)
@@ -100,8 +100,8 @@ def start_engine(model: str, collections: Path | None = None):
 
 def warm_up(engine) -> None:
     """Compute the view the page opens with. What goes wrong is shown to whoever opens the page."""
-    from app.handlers import open_tray, show
-    from app.session import Settings
+    from app.explore.handlers import open_tray, show
+    from app.server.session import Settings
     from core import DinoError
 
     try:

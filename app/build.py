@@ -8,14 +8,15 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app.access import Access
-from app.agents import mend
-from app.engine import Engine
-from app.serve import OwnHostOnly, free_port, is_loopback, plotly_route
-from app.stage import page_head
-from app.tabs import endpoints, page
-from app.theme import theme, variables
-from app.tour import tour_script
+from app.page import endpoints
+from app.page import layout as page
+from app.page.stage import page_head
+from app.page.theme import theme, variables
+from app.server.access import Access
+from app.server.agents import mend
+from app.server.engine import Engine
+from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
+from app.tour.steps import tour_script
 from core import RequestError
 
 log = logging.getLogger(__name__)

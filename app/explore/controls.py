@@ -1,4 +1,4 @@
-"""The controls of a view as plain values; `app.tabs.controls` makes widgets of them.
+"""The controls of a view as plain values; `app.explore.widgets` makes widgets of them.
 
 `name` is the field of the view's options that a control sets, and the id of its element; it starts with the field's own
 default. No two views share a name.
@@ -55,7 +55,7 @@ class Hint:
 
 @dataclass(frozen=True)
 class Part:
-    """What the page has of its own, such as the histogram, comes to stand here. See `app.tabs.controls.PARTS`."""
+    """What the page has of its own, such as the histogram, comes to stand here. See `app.explore.widgets.PARTS`."""
 
     name: str
 

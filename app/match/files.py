@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.downloads import provenance, write
+from app.explore.downloads import provenance, write
 from app.match import sheet
 from app.match.handlers import MatchScreen, MatchSettings
-from app.models import Loaded
+from app.server.models import Loaded
 from core.encoding import picture_bytes
 from core.tables import csv_bytes
 

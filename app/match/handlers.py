@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from app import handlers
-from app.engine import Engine
-from app.handlers import Encoded
-from app.models import Loaded
-from app.session import NOTHING_SENT, Sent, Settings, Tray
-from app.uploads import add_bytes
+from app.explore import handlers
+from app.explore.handlers import Encoded
+from app.server.engine import Engine
+from app.server.models import Loaded
+from app.server.session import NOTHING_SENT, Sent, Settings, Tray
+from app.server.uploads import add_bytes
 from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
 from core.analysis.segments import segments

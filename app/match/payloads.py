@@ -6,13 +6,13 @@ import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from app import payloads, stage
-from app.engine import Engine
 from app.match.handlers import MatchScreen, MatchSettings, selection
 from app.match.sheet import OPACITY, TINT, hex_colour, match_colours
 from app.match.words import CAPTIONS
-from app.models import Loaded
-from app.session import Tray
+from app.page import payloads, stage
+from app.server.engine import Engine
+from app.server.models import Loaded
+from app.server.session import Tray
 from core.analysis.render import label_colours
 
 

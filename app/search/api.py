@@ -5,10 +5,10 @@ from pathlib import Path
 from PIL import Image
 
 import core
-from app.engine import Engine
 from app.search.files import contact_sheet
 from app.search.handlers import LARGEST_K, split_tags
-from app.search.shelf import GALLERY
+from app.server.engine import Engine
+from app.server.shelf import GALLERY
 from core import RequestError
 from core.collection.collection import Collection
 from core.pictures.image import named_file

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.engine import Engine
-from app.models import Loaded
-from app.search.shelf import Shelf
-from app.session import Tray
+from app.server.engine import Engine
+from app.server.models import Loaded
+from app.server.session import Tray
+from app.server.shelf import Shelf
 from core import RequestError
 from core.collection.collection import Collection, Example, Hit, Record
 from core.collection.query import MODES, Mode

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app import handlers as page_handlers
-from app.engine import Engine
+from app.explore import handlers as page_handlers
 from app.search.handlers import Asked, Found
-from app.session import Tray
+from app.server.engine import Engine
+from app.server.session import Tray
 from core.collection.collection import Collection, Hit, Record
 from core.encoding import base64_of, data_address, picture_address
 

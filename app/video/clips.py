@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.downloads import soft_mask
-from app.engine import Engine
-from app.models import Loaded
-from app.sentences import duration
+from app.explore.downloads import soft_mask
+from app.page.sentences import duration
+from app.server.engine import Engine
+from app.server.models import Loaded
 from core import RequestError
 from core.analysis.clip_views import Painter, steady_foreground, steady_pca, steady_similarity
 from core.analysis.foreground import refine_mask

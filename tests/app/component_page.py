@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from app import stage
 from app.explore.views import FOREGROUND, PCA
-from app.theme import variables
+from app.page import stage
+from app.page.theme import variables
 from core.features import FeatureMap, plan_grid
 from tests.app.conftest import unused_port
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from app.engine import Engine
-from app.models import Models
-from app.quickstart import import_gradio
-from app.search.shelf import Shelf
+from app.server.engine import Engine
+from app.server.models import Models
+from app.server.quickstart import import_gradio
+from app.server.shelf import Shelf
 from tests.app.browsing import CHROMIUM, PATIENCE_MS
 from tests.app.small import small_model
 
@@ -25,8 +25,8 @@ def engine(tmp_path) -> Engine:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory) -> Iterator[tuple[str, Engine]]:
     """The address of a running app with a small model, and its engine. Shared: tests use visitors of their own."""
-    from app.access import Access
     from app.build import build, launch
+    from app.server.access import Access
 
     home = tmp_path_factory.mktemp("home")
     shelf = Shelf(home / "collections", home / "cache", gallery=[])

@@ -71,7 +71,7 @@ def test_help_explains_every_option_and_imports_nothing_heavy():
 
 def test_the_page_needs_none_of_the_slow_libraries():
     code = (
-        "import sys\nfrom app.quickstart import import_gradio\nimport_gradio()\nimport app.build\n"
+        "import sys\nfrom app.server.quickstart import import_gradio\nimport_gradio()\nimport app.build\n"
         "print([name for name in ('sklearn', 'scipy', 'umap', 'transformers', 'plotly', 'train') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -3,7 +3,7 @@
 import json
 import re
 
-from app.tour import STOPS, tour_script
+from app.tour.steps import STOPS, tour_script
 
 
 def test_six_steps_travel_as_they_are():

@@ -8,7 +8,7 @@ import statistics
 
 from playwright.sync_api import sync_playwright
 
-from app.stage import STATIC
+from app.page.stage import STATIC
 
 TIMES = """({ pictures, side, following }) => {
     const grids = new Map();

@@ -13,18 +13,17 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 
 import core
-from app import downloads, handlers
-from app.access import Access
 from app.build import build, launch
-from app.comparing import compare
-from app.engine import Engine
-from app.explore import controls, views
+from app.compare.handlers import compare
+from app.explore import controls, downloads, handlers, views
 from app.explore.controls import Menu, Slider
+from app.explore.events import ExploreEvents
 from app.explore.view import Code, Endpoint, Painted, Program, Scene, View
-from app.models import Models
-from app.session import NOTHING_SENT, Settings, Tray
-from app.tabs.explore_events import ExploreEvents
-from app.uploads import add_bytes
+from app.server.access import Access
+from app.server.engine import Engine
+from app.server.models import Models
+from app.server.session import NOTHING_SENT, Settings, Tray
+from app.server.uploads import add_bytes
 from core.analysis.render import colourise
 from tests.app.browsing import opened
 from tests.app.conftest import unused_port

@@ -11,8 +11,8 @@ from PIL import Image
 from app.match import files, handlers, sheet
 from app.match.handlers import MatchSettings
 from app.match.payloads import matches_prop
-from app.session import Tray
-from app.uploads import add_bytes
+from app.server.session import Tray
+from app.server.uploads import add_bytes
 from core.analysis.matching import Matches
 from core.features import Geometry
 from tests.app.small import SIZE, photograph

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from app.engine import Engine
 from app.match import handlers
+from app.match.events import MatchEvents
 from app.match.handlers import MatchSettings, Region
-from app.session import NOTHING_SENT, Tray
-from app.tabs.match_events import MatchEvents
-from app.uploads import add_bytes
+from app.server.engine import Engine
+from app.server.session import NOTHING_SENT, Tray
+from app.server.uploads import add_bytes
 from core import RequestError
 from tests.app.small import SIZE, photograph
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from app import stage
+from app.page import stage
 from core.analysis.matching import transfer_point
 from core.features import FeatureMap
 from tests.app.browsing import PHONE, opened

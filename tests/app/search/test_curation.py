@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.access import Access
 from app.search.curation import curation_prop, opened, page_prop
+from app.server.access import Access
 from core import RequestError
 from core.records.curation import Dropped, Kind, Step, write_dropped
 

@@ -10,11 +10,11 @@ import pytest
 
 from app.search import files, handlers, payloads
 from app.search.api import SearchApi
+from app.search.changes import told
 from app.search.handlers import Asked, SearchSettings
-from app.search.shelf import GALLERY, Shelf
-from app.session import Tray
-from app.tabs.search_changes import told
-from app.uploads import add_bytes
+from app.server.session import Tray
+from app.server.shelf import GALLERY, Shelf
+from app.server.uploads import add_bytes
 from core import RequestError
 from core.collection.collection import Added
 from core.errors import CollectionError

@@ -1,0 +1,145 @@
+"""Several models on the same pictures: a column for each, in the form the browser takes.
+
+The prop is {"pictures": as on the stage, "columns": [{"title", "about", "geometries": {id: {"rows", "columns",
+"covered"}}, "features", "view"}, ...]}; features and view as on the stage, each column's own.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from app.emergence.words import MEASURES
+from app.explore import handlers
+from app.explore.handlers import Screen
+from app.page import payloads, sentences, stage
+from app.server.engine import Engine
+from app.server.models import Loaded
+from app.server.session import Settings, Tray
+from core import RequestError
+from core.analysis.steady import turned
+from core.records.runs import SNAPSHOTS, scores_path, stored_step
+from core.records.scores import Score, Scores, read_scores
+from core.templates import html, render
+from core.weights.load import SHIPPED, ModelSource
+
+log = logging.getLogger(__name__)
+
+MOST_MODELS = 3
+NO_SCORES = (
+    "None of these models has been measured on the emergence scale here: "
+    "`python -m train.evaluate emergence --model NAME` does it, and its file is found in the folder the app runs in."
+)
+
+
+def compare(engine: Engine, tray: Tray, models: Sequence[Loaded], settings: Settings) -> dict:
+    """The prop for the selected pictures. RequestError where none is selected."""
+    screens = [handlers.show(engine, tray, model, settings) for model in models]
+    first = screens[0].encoded
+    geometries = [feature_map.geometry for feature_map in first.maps]
+    return {
+        "pictures": payloads.pictures_sent(engine, first.ids, first.names, first.items, geometries)["pictures"],
+        "columns": [
+            _column(engine, model, screen, layers, settings)
+            for model, screen, layers in zip(models, screens, alike(screens, settings), strict=True)
+        ],
+    }
+
+
+def alike(screens: Sequence[Screen], settings: Settings) -> Iterator[list[np.ndarray]]:
+    """The layers of each screen; colours that may be turned are turned towards the first's, where the grids are equal."""
+    reference = screens[0].painted.layers
+    for screen in screens:
+        layers = screen.painted.layers
+        same = all(one.shape == other.shape for one, other in zip(layers, reference, strict=True))
+        if not settings.shown.turns or layers is reference or not same:
+            yield layers
+            continue
+        flat, towards = (np.concatenate([one.reshape(-1, 3) for one in each]) / 255 for each in (layers, reference))
+        pieces = np.split(
+            np.round(turned(flat, towards) * 255), np.cumsum([one.shape[0] * one.shape[1] for one in layers])[:-1]
+        )
+        yield [piece.reshape(one.shape).astype(np.uint8) for piece, one in zip(pieces, layers, strict=True)]
+
+
+def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarray], settings: Settings) -> dict:
+    encoded, painted = screen.encoded, screen.painted
+    infos = payloads.pictures_sent(
+        engine, encoded.ids, encoded.names, encoded.items, [feature_map.geometry for feature_map in encoded.maps]
+    )["pictures"]
+    return {
+        "title": model.source.title,
+        "about": sentences.chip(model.source),
+        "geometries": {info["id"]: {name: info[name] for name in ("rows", "columns", "covered")} for info in infos},
+        "features": engine.painted.recall(
+            ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
+        ),
+        "view": stage.view_prop(
+            settings.shown,
+            dict(zip(encoded.ids, layers, strict=True)),
+            aligned=painted.aligned,
+            caption=settings.shown.compared,
+            legend=painted.legend,
+            histogram=screen.histogram,
+        ),
+    }
+
+
+def scores_of(source: ModelSource) -> Scores | None:
+    """What the emergence scale said of a model, where a file with it is found: in its run folder, among what ships, or
+    in the folder the app runs in, by the hash of its weights."""
+    where = Path(source.where)
+    if where.suffix == ".safetensors" and where.is_file():
+        step = stored_step(where)
+        run = where.parent.parent if where.parent.name == SNAPSHOTS else where.parent
+        if step is not None and scores_path(run, step).is_file():
+            return read_scores(scores_path(run, step))
+    for path in [*sorted(SHIPPED.parent.glob("emergence*.json")), *sorted(Path.cwd().glob("emergence*.json"))]:
+        try:
+            found = read_scores(path)
+        except RequestError as error:
+            log.info("%s", error)
+            continue
+        if found.sha256 == source.sha256:
+            return found
+    return None
+
+
+def table(models: Sequence[Loaded]) -> str:
+    """The emergence scale for several models side by side, as HTML; what to do where none has been measured."""
+    found = [scores_of(model.source) for model in models]
+    if not any(found):
+        return html('<p class="hint">{{ words }}</p>', words=NO_SCORES.replace("`", ""))
+    by_key: dict[str, Score] = {row.key: row for scores in found if scores for row in scores.rows}
+    baselines = list(dict.fromkeys(name for row in by_key.values() for name in row.baselines))
+    rows = [
+        {
+            "title": MEASURES.get(key, row.title),
+            "asks": row.asks,
+            "rises": row.rises,
+            "cells": list(_cells(key, found)),
+            "baselines": [row.baselines[name].value if name in row.baselines else None for name in baselines]
+            + [row.chance],
+        }
+        for key, row in by_key.items()
+    ]
+    return render(
+        Path(__file__).with_name("table.html.j2"),
+        names=[model.source.title for model in models] + baselines + ["chance"],
+        rows=rows,
+        differ=len({tuple(scores.pictures.items()) for scores in found if scores}) > 1,
+    )
+
+
+def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[dict | None]:
+    """{"value", "half", "best"} of a measure for each model, `half` of its interval; None where it was not measured."""
+    rows = [next((row for row in scores.rows if row.key == key), None) if scores else None for scores in found]
+    values = [row.reading.value for row in rows if row]
+    best = (max if next(row for row in rows if row).rises else min)(values)
+    for row in rows:
+        yield row and {
+            "value": row.reading.value,
+            "half": (row.reading.high - row.reading.low) / 2,
+            "best": len(values) > 1 and row.reading.value == best,
+        }

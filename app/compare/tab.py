@@ -1,0 +1,107 @@
+"""The Compare tab: a column for each model, a row for each picture, one question to all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import gradio as gr
+
+from app.compare.handlers import MOST_MODELS, compare, table
+from app.emergence.words import COMPARE_LESSON, COMPARE_SEE, COMPARE_TRY
+from app.explore import handlers, views
+from app.explore.events import busy
+from app.page import sentences
+from app.page.shared import Shared
+from app.page.stage import compare_component
+from app.page.wiring import HEAVY, answer, any_of
+from app.server.access import NAMED
+from app.server.engine import Stopped
+from app.server.models import Loaded
+from app.server.session import Settings, Tray
+
+IN_USE, NONE = "the model in use", "none"
+FIRST_CHOICE = ("untrained", IN_USE, NONE)
+ORDINALS = ("First", "Second", "Third")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The tab's widgets."""
+
+    view: gr.Radio
+    models: tuple[gr.Dropdown, ...]
+    board: gr.HTML
+    scores: gr.HTML
+
+
+def add(shared: Shared) -> None:
+    """The tab laid out and wired."""
+    tab = lay_out(shared)
+    chosen = {f"model_{place}": widget for place, widget in enumerate(tab.models)}
+    inputs = shared.inputs("tray", "model", "size") | {"view": tab.view} | chosen
+    outputs = {"board": tab.board, "scores": tab.scores, "status": shared.bar.status}
+
+    def draw(tray: Tray, model: str, size: float, view: str, request: gr.Request, **names) -> Iterator[dict]:
+        idle = {"board": gr.HTML(busy=False), "status": ""}
+        if not tray.chosen:
+            yield idle | {"board": gr.HTML(comparison={"pictures": [], "columns": []}, busy=False)}
+            return
+        wanted = [model if name == IN_USE else name for name in names.values() if name and name != NONE]
+        try:
+            for name in wanted:
+                shared.access.check(name, dict(request.headers))
+            yield {"board": gr.HTML(busy=True), "status": busy("Loading the models …")}
+            loaded = [shared.engine.models.get(name) for name in wanted]
+            settings = Settings(view=view, size=int(size))
+            for sentence in _encoded(shared, tray, loaded, settings):
+                yield {"status": busy(sentence)}
+            told = compare(shared.engine, tray, loaded, settings)
+        except Stopped:
+            yield idle | {"status": busy("Stopped. The pictures before stay.")}
+            return
+        except Exception:
+            yield idle  # the page is not left waiting; the error is told by whoever listens
+            raise
+        done = {"board": gr.HTML(comparison=told, busy=False), "scores": table(loaded)}
+        yield done | {"status": sentences.status(loaded[-1], settings)}
+
+    changed = [tab.view.change, *(widget.change for widget in tab.models)]
+    latest = shared.engine.latest["Compare"]
+    answer(shared.due["Compare"].change, draw, inputs, outputs, latest=latest, **HEAVY)
+    answer(any_of(changed), draw, inputs, outputs, latest=latest, trigger_mode="always_last", **HEAVY)
+
+
+def lay_out(shared: Shared) -> Compare:
+    """The tab's widgets."""
+    gr.Markdown(f"{COMPARE_SEE}\n\n{COMPARE_TRY}", elem_classes="lead")
+    names = list(dict.fromkeys([IN_USE, shared.access.default, *NAMED]))
+    own = shared.access.own
+    with gr.Row(elem_id="compare-models"):
+        models = tuple(
+            gr.Dropdown(
+                names + ([NONE] if place == MOST_MODELS - 1 else []),
+                value=FIRST_CHOICE[place],
+                label=f"{ORDINALS[place]} model",
+                allow_custom_value=own,
+                elem_id=f"compare-{place}",
+                min_width=180,
+            )
+            for place in range(MOST_MODELS)
+        )
+    names = [view.name for view in views.VIEWS]
+    view = gr.Radio(
+        names, value=names[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
+    )
+    board = compare_component(elem_id="comparison")
+    with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):
+        scores = gr.HTML(elem_id="compare-scores")
+    with gr.Accordion("What am I seeing?", open=False, elem_id="compare-lesson", elem_classes="half-page"):
+        gr.Markdown(COMPARE_LESSON)
+    return Compare(view, models, board, scores)
+
+
+def _encoded(shared: Shared, tray: Tray, models: list[Loaded], settings: Settings) -> Iterator[str]:
+    """What is waited for, while each model looks at the pictures it has not seen."""
+    stop = shared.engine.stop_signal(tray.visitor)
+    for model in models:
+        for sentence in handlers.encode(shared.engine, tray, model, replace(settings), stop):
+            yield f"{model.source.title}: {sentence}"

@@ -1,0 +1,251 @@
+"""What happens on the Explore tab: every control repaints the view, and files can be taken away."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from app.explore import downloads, figures, handlers, views
+from app.explore import tab as explore
+from app.explore.tab import Explore
+from app.page import payloads, sentences
+from app.page.shared import Shared
+from app.page.waiting import busy, waits
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of
+from app.server.engine import Engine, Stopped
+from app.server.latest import Latest
+from app.server.models import Loaded
+from app.server.session import NOTHING_SENT, Pin, Sent, Settings, Tray
+from core import DinoError
+
+COSTLY = ("size", "block")
+"""Controls that may need a forward pass, answered when the handle is let go."""
+
+
+@dataclass(frozen=True)
+class States:
+    """What the server keeps of a visitor for this tab, each small and each written by one kind of event only."""
+
+    pin: gr.State
+    threshold: gr.State
+    basis: gr.State
+    sent: gr.State
+
+
+def add(shared: Shared) -> "ExploreEvents":
+    """The tab laid out and wired."""
+    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(NOTHING_SENT))
+    events = ExploreEvents(shared, explore.lay_out(shared), states)
+    events.wire()
+    return events
+
+
+@dataclass(frozen=True)
+class ExploreEvents:
+    """The wiring of one tab: who is asked, what is shown where, what is known of the visitor."""
+
+    shared: Shared
+    tab: Explore
+    states: States
+
+    @property
+    def engine(self) -> Engine:
+        return self.shared.engine
+
+    @property
+    def latest(self) -> Latest:
+        return self.engine.latest["Explore"]
+
+    @property
+    def inputs(self) -> dict[str, gr.components.Component]:
+        states = {name: getattr(self.states, name) for name in ("pin", "threshold", "basis")}
+        return {
+            **self.shared.inputs("tray", "model"),
+            **states,
+            "view": self.tab.view,
+            **self.tab.controls.settings,
+        }
+
+    def wire(self) -> None:
+        """Everything on the tab, and the Stop button of the bar."""
+        self.refresh(self.shared.due["Explore"].change)
+        settings = self.tab.controls.settings
+        # a dropdown tells its input twice, on the choice and on leaving it
+        triggers = [
+            widget.change if isinstance(widget, gr.Dropdown) else widget.input
+            for name, widget in settings.items()
+            if name not in COSTLY
+        ]
+        triggers += [settings[name].release for name in COSTLY]
+        self.refresh(any_of([self.tab.view.change, *triggers]), trigger_mode="always_last")
+        answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost}, unless=self.latest)
+        self._wire_view()
+        self._wire_query()
+        self._wire_downloads()
+        self.tab.patches.wire(self.draw_patches, self.inputs, self.states.sent)
+        self.tab.numbers.wire(self.draw_numbers, self.inputs, self.states.sent)
+        stop = self.shared.bar.stop
+        answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
+
+    def refresh(self, trigger: Callable, **options):
+        """Repaint the view after an event: `refresh(event.then)`."""
+        outputs = {
+            "stage": self.tab.stage,
+            "histogram": self.tab.controls.parts["threshold"],
+            "facts": self.tab.facts,
+            "cost": self.tab.controls.cost,
+            "program": self.tab.program,
+            "status": self.shared.bar.status,
+            "stop": self.shared.bar.stop,
+            "sent": self.states.sent,
+        }
+        return answer(
+            trigger,
+            self.paint,
+            self.inputs | {"sent": self.states.sent},
+            outputs,
+            latest=self.latest,
+            **(HEAVY | options),
+        )
+
+    def paint(self, tray: Tray, model: str, pin, threshold, basis, sent: Sent, **values) -> Iterator[dict]:
+        """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        if not self.engine.models.request(model).done():
+            yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
+        loaded = self.engine.models.get(model)
+        settings = handlers.settings_of(values, tray, loaded, threshold)
+        idle = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
+        if not tray.chosen:
+            told = {"facts": handlers.NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings)}
+            yield idle | told | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
+            return
+        try:
+            if sent == NOTHING_SENT:
+                yield {"stage": payloads.photographs(self.engine, tray, loaded, settings)}
+                # the screen sends them again: of updates before a component is there, Gradio keeps the last alone
+            yield from waits(self.engine, tray, loaded, settings)
+            screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
+            yield idle | self._shown(tray, loaded, settings, screen)
+        except Stopped:
+            yield idle | {"status": busy("Stopped. The picture before stays.")}
+        except DinoError:
+            yield idle | {"status": sentences.status(loaded, settings)}
+            raise
+
+    def _shown(self, tray: Tray, model: Loaded, settings: Settings, screen: handlers.Screen) -> dict:
+        update = {
+            "stage": payloads.stage_update(self.engine, screen, settings),
+            "facts": screen.facts,
+            "cost": handlers.cost(self.engine, tray, model, settings),
+            "program": screen.program,
+            "status": sentences.status(model, settings),
+            "sent": screen.sent,
+        }
+        return update | ({"histogram": gr.HTML(histogram=screen.histogram)} if screen.histogram else {})
+
+    def draw_patches(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+        """The selected pictures' patches in space."""
+        loaded = self.engine.models.get(model)
+        return figures.patches(self.engine, tray, loaded, handlers.settings_of(values, tray, loaded), basis)
+
+    def draw_numbers(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+        """What is behind the view."""
+        loaded = self.engine.models.get(model)
+        settings = handlers.settings_of(values, tray, loaded, threshold)
+        return figures.of_view(self.engine, tray, loaded, settings, pin, basis)
+
+    def stop(self, tray: Tray) -> dict:
+        """What runs for this visitor ends at the next picture."""
+        self.engine.stop(tray.visitor)
+        return {"stop": gr.update(visible=False)}
+
+    def priced(self, tray: Tray, model: str, pin, threshold, basis, **values) -> dict | None:
+        """What the resolution under the handle would cost. Asks no model anything."""
+        future = self.engine.models.request(model)
+        if not future.done() or not tray.chosen:
+            return None
+        settings = handlers.settings_of(values, tray, future.result())
+        return {"cost": handlers.cost(self.engine, tray, future.result(), settings)}
+
+    def _wire_view(self) -> None:
+        groups = self.tab.controls.groups
+        self.tab.view.change(
+            lambda view: [views.find(view).lesson, *(gr.update(visible=name == view) for name in groups)],
+            self.tab.view,
+            [self.tab.lesson, *groups.values()],
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+    def _wire_query(self) -> None:
+        """The pinned patch and the dragged threshold come back from the browser."""
+        engine, states = self.engine, self.states
+
+        def pinned(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
+            data = event._data or {}
+            if "picture" not in data:
+                return {"pin": None}
+            loaded = engine.models.get(model)
+            place = str(data["picture"]), int(data["row"]), int(data["col"])
+            settings = handlers.settings_of(values, tray, loaded)
+            return {"pin": handlers.pin_at(engine, tray, loaded, settings, *place)}
+
+        def dragged(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
+            loaded = engine.models.get(model)
+            scores = handlers.scores_key(tray, loaded, handlers.settings_of(values, tray, loaded))
+            chosen = event._data["threshold"]
+            if chosen is None:
+                return {"threshold": None}
+            return {"threshold": handlers.Dragged(min(max(float(chosen), 0.0), 1.0), scores)}
+
+        pin = answer(self.tab.stage.select, pinned, self.inputs, {"pin": states.pin})
+        self.refresh(pin.then)
+        drag = answer(
+            self.tab.controls.parts["threshold"].change, dragged, self.inputs, {"threshold": states.threshold}
+        )
+        self.refresh(drag.then)
+
+    def _wire_downloads(self) -> None:
+        tab, parts = self.tab, self.tab.controls.parts
+        makers = {
+            tab.downloads["png"]: downloads.pictures,
+            tab.downloads["npz"]: downloads.npz,
+            tab.downloads["safetensors"]: downloads.safetensors,
+            parts["cut-out"]: downloads.cut_outs,
+            parts["basis-save"]: downloads.basis,
+        }
+        for button, make in makers.items():
+            ready = answer(button.click, self._maker(make), self.inputs, {"file": tab.file}, **HEAVY)
+            ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
+        load, forget = parts["basis-load"], parts["basis-forget"]
+        outputs = {"basis": self.states.basis, "note": parts["basis-note"], "forget": forget}
+        applied = answer(load.upload, _read_basis, {"file": load}, outputs)
+        self.refresh(applied.success)
+        forgotten = answer(forget.click, _forget_basis, {"basis": self.states.basis}, outputs)
+        self.refresh(forgotten.then)
+
+    def _maker(self, make: Callable) -> Callable:
+        def made(tray: Tray, model: str, pin: Pin | None, threshold, basis, **values) -> dict:
+            loaded = self.engine.models.get(model)
+            settings = handlers.settings_of(values, tray, loaded, threshold)
+            screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis)
+            return {"file": str(make(Path(get_upload_folder()), screen, settings, loaded))}
+
+        return made
+
+
+def _read_basis(file: str) -> dict:
+    path = Path(file)
+    try:
+        basis = handlers.read_basis(path)
+    finally:
+        path.unlink(missing_ok=True)
+    note = f"Colours come from *{sentences.plain(path.name)}*, not from these pictures."
+    return {"basis": basis, "note": note, "forget": gr.update(visible=True)}
+
+
+def _forget_basis(basis) -> dict:
+    return {"basis": None, "note": "", "forget": gr.update(visible=False)}

@@ -1,0 +1,58 @@
+"""The Explore tab: the stage, the view that is painted on it, and the controls beside it."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.explore import views
+from app.explore import widgets as controls
+from app.explore.widgets import Controls
+from app.page import figures
+from app.page.figures import FigureFold
+from app.page.shared import Shared
+from app.page.stage import stage_component
+from app.page.words import SEE, TRY
+
+
+@dataclass(frozen=True)
+class Explore:
+    view: gr.Radio
+    stage: gr.HTML
+    facts: gr.Markdown
+    lesson: gr.Markdown
+    program: gr.Code
+    controls: Controls
+    downloads: dict[str, gr.Button]
+    file: gr.DownloadButton
+    patches: FigureFold
+    numbers: FigureFold
+
+
+def lay_out(shared: Shared) -> Explore:
+    """The tab's widgets."""
+    gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
+    names = [view.name for view in views.VIEWS]
+    view = gr.Radio(names, value=names[0], show_label=False, container=False, elem_id="view", elem_classes="pills")
+    with gr.Row(elem_classes="sides"):
+        with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
+            stage = stage_component(elem_id="stage")
+            facts = gr.Markdown(elem_id="facts", elem_classes="facts")
+            patches = figures.lay_out("Patches in 3-D", "patches")
+            numbers = figures.lay_out("Numbers of this view as a figure", "numbers")
+        with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
+            beside = controls.lay_out(shared)
+            with gr.Accordion("Download", open=False, elem_id="downloads"):
+                buttons = {
+                    kind: gr.Button(label, size="sm", elem_id=f"download-{kind}")
+                    for kind, label in (
+                        ("png", "Pictures (PNG)"),
+                        ("npz", "Numbers (.npz)"),
+                        ("safetensors", "Numbers (.safetensors)"),
+                    )
+                }
+                file = gr.DownloadButton(visible="hidden", elem_id="download-file")
+    with gr.Accordion("What am I seeing?", open=False, elem_id="lesson", elem_classes="lesson"):
+        lesson = gr.Markdown(views.VIEWS[0].lesson)
+    with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
+        program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
+    return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers)

@@ -1,0 +1,232 @@
+"""What happens on the Map tab: the map is drawn by its principal components at once, and glides into UMAP when that is there."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from app.explore.events import DOWNLOAD, busy
+from app.map import files
+from app.map import tab as layout
+from app.map.handlers import LAYOUTS, MapRoom, Shown, caption
+from app.map.payloads import colours_prop, places_prop
+from app.map.points import Atlas
+from app.map.tab import Map
+from app.page import payloads
+from app.page.shared import Shared
+from app.page.wiring import LONG, answer, any_of, warn
+from app.server.engine import Engine, Stopped
+from app.server.session import Settings, Tray
+from core import DinoError, RequestError
+from core.errors import AnalysisError
+from core.projection.umap import UmapSettings
+
+TASK = "map"
+DRAWING = {"concurrency_id": "map", "concurrency_limit": 8}
+"""Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
+SHOWN_CHOSEN = 60
+TO_EXPLORE = "() => { location.hash = 'explore'; }"
+
+
+def add(shared: Shared) -> "MapEvents":
+    """The tab laid out and wired."""
+    room = MapRoom(shared.engine)
+    events = MapEvents(shared, room, layout.lay_out(room), gr.State(Shown()))
+    events.wire()
+    return events
+
+
+@dataclass(frozen=True)
+class MapEvents:
+    """The wiring of one tab."""
+
+    shared: Shared
+    room: MapRoom
+    tab: Map
+    shown: gr.State
+
+    @property
+    def engine(self) -> Engine:
+        return self.shared.engine
+
+    def wire(self) -> None:
+        tab, shared = self.tab, self.shared
+        inputs = shared.inputs("tray", "model", "size", "block") | {"source": tab.source} | tab.colours | tab.settings
+        drawn = {name: getattr(tab, name) for name in ("atlas", "status", "stop", "timer", "choice", "source")} | {
+            "shown": self.shown
+        }
+        triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
+        latest = self.engine.latest["Map"]
+        answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, trigger_mode="multiple", **DRAWING)
+        seen = {"shown": self.shown, **tab.colours, **tab.settings}
+        answer(tab.timer.tick, self.arrive, seen, drawn, unless=latest)
+        recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
+        answer(recolour, self.recolour, seen, {"atlas": tab.atlas}, unless=latest)
+        answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown}, unless=latest)
+        answer(tab.stop.click, self.stop, shared.inputs("tray"), {"stop": tab.stop})
+        self._wire_choice()
+        self._wire_downloads(seen)
+
+    def draw(self, tray: Tray, model: str, size: float, block: float, source: str, **values) -> Iterator[dict]:
+        """The map by what is known already; UMAP is asked for and arrives later."""
+        signal = self.engine.take_over(tray.visitor, TASK)
+        loaded = self.engine.models.get(model)
+        layer = Settings(block=int(block)).layer(loaded.depth)
+        idle = {
+            "stop": gr.update(visible=False),
+            "timer": gr.Timer(active=False),
+            "choice": gr.update(visible=False),
+            "source": gr.update(choices=self.room.sources(), value=source),
+        }
+        atlas = None
+        try:
+            for step in self.room.open(source, tray, loaded, layer, int(size), signal):
+                if isinstance(step, str):
+                    yield {"status": busy(step), "stop": gr.update(visible=True)}
+                else:
+                    atlas = step
+            if not len(atlas):
+                yield idle | {"status": "", "atlas": layout.empty(), "shown": Shown()}
+                return
+            wish = self._wish(atlas, values)
+            shown = Shown(atlas.token, wish)
+            shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
+            update = self._atlas(atlas, shown, values)
+        except Stopped:
+            yield idle | {"status": "Stopped. The map before stays."}
+            return
+        except DinoError:
+            yield idle | {"status": ""}
+            raise
+        waiting = wish is not None and not shown.arrived
+        few = (
+            ""
+            if wish or values["layout"] != LAYOUTS[0]
+            else "Too few points for UMAP: these are their principal components."
+        )
+        status = busy("UMAP is on its way …") if waiting else few
+        yield idle | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
+
+    def _wish(self, atlas: Atlas, values: dict) -> tuple | None:
+        """The key of the UMAP to come; without the package that computes it, the components have to do."""
+        if values["layout"] != LAYOUTS[0]:
+            return None
+        try:
+            return self.room.ask(atlas, _umap(values))
+        except AnalysisError as error:
+            warn(str(error))
+            return None
+
+    def arrive(self, shown: Shown, **values) -> dict:
+        """Once a second while UMAP is computed: how far it is, or the map that it has become."""
+        done = {"timer": gr.Timer(active=False), "status": ""}
+        try:
+            found = self.room.look(shown)
+            if isinstance(found, np.ndarray):
+                shown = replace(shown, arrived=True)
+                return done | {"atlas": self._atlas(self.room.atlas(shown.token), shown, values), "shown": shown}
+        except DinoError as error:
+            warn(str(error))
+            return done
+        return {"status": busy(str(found))} if found is not None else done
+
+    def recolour(self, shown: Shown, **values) -> dict | None:
+        if not shown.token:
+            return None
+        atlas = self.room.atlas(shown.token)
+        return {"atlas": gr.HTML(colours=self._colours(atlas, shown, values))}
+
+    def pick(self, shown: Shown, event: gr.EventData, **values) -> dict | None:
+        if event._data.get("token") != shown.token:
+            return None
+        shown = replace(shown, asked=int(event._data["id"]))
+        recoloured = {"atlas": gr.HTML(colours=self._colours(self.room.atlas(shown.token), shown, values))}
+        return {"shown": shown} | (recoloured if values["by"] == "similarity" else {})
+
+    def stop(self, tray: Tray) -> dict:
+        self.engine.stop(tray.visitor, TASK)
+        return {"stop": gr.update(visible=False)}
+
+    def _wire_choice(self) -> None:
+        """Points drawn round come into a gallery; one that is opened goes into the tray, and Explore shows it."""
+        tab, shared = self.tab, self.shared
+
+        def chosen(shown: Shown, event: gr.EventData) -> dict | None:
+            if event._data.get("token") != shown.token:
+                return None
+            atlas = self.room.atlas(shown.token)
+            ids = tuple(point for point in event._data["ids"] if isinstance(point, int) and 0 <= point < len(atlas))
+            pictures = [
+                (Image.open(io.BytesIO(atlas.thumbnail(point)[1])), atlas.names[point]) for point in ids[:SHOWN_CHOSEN]
+            ]
+            more = f"; the first {SHOWN_CHOSEN} are shown" if len(ids) > SHOWN_CHOSEN else ""
+            note = f"{len(ids):,} chosen{more}. Click one to open it in Explore. The table (CSV) marks them."
+            return {
+                "shown": replace(shown, chosen=ids),
+                "chosen": pictures,
+                "note": note,
+                "choice": gr.update(visible=True),
+            }
+
+        def opened(shown: Shown, tray: Tray, event: gr.EventData) -> dict | None:
+            if event._data.get("token") != shown.token:
+                return None
+            return into(shown, tray, int(event._data["id"]))
+
+        def opened_chosen(shown: Shown, tray: Tray, event: gr.EventData) -> dict | None:
+            index = int(event._data["index"])
+            return into(shown, tray, shown.chosen[index]) if index < len(shown.chosen) else None
+
+        def into(shown: Shown, tray: Tray, point: int) -> dict:
+            grown = self.room.into_tray(shown, point, tray)
+            return {"tray": grown, "items": payloads.tray_update(self.engine, grown)}
+
+        outputs = {"shown": self.shown, "chosen": tab.chosen, "note": tab.chosen_note, "choice": tab.choice}
+        answer(tab.atlas.input, chosen, {"shown": self.shown}, outputs)
+        inputs = {"shown": self.shown} | shared.inputs("tray")
+        outputs = {"tray": shared.tray, "items": shared.pictures.tray}
+        for trigger, handler in ((tab.atlas.submit, opened), (tab.chosen.select, opened_chosen)):
+            event = answer(trigger, handler, inputs, outputs)
+            shared.renew(event.success)
+            event.success(None, None, None, js=TO_EXPLORE, api_visibility="private")
+
+    def _wire_downloads(self, seen: dict) -> None:
+        def made(kind: str):
+            def make(shown: Shown, **values) -> dict:
+                if not shown.token:
+                    raise RequestError("There is no map yet to take away.")
+                atlas, places = self.room.atlas(shown.token), self.room.places(shown)
+                colouring = self.room.colouring(shown, values["by"], int(values["groups"]))
+                folder = Path(get_upload_folder())
+                if kind == "csv":
+                    return {"file": str(files.table(folder, atlas, places, colouring.clusters, shown.chosen))}
+                note = caption(atlas, self.room.components(atlas), shown.arrived, _umap(values))
+                return {"file": str(files.page(folder, atlas, places, colouring, note))}
+
+            return make
+
+        for kind, button in self.tab.downloads.items():
+            ready = answer(button.click, made(kind), seen, {"file": self.tab.file}, **LONG)
+            ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
+
+    def _atlas(self, atlas: Atlas, shown: Shown, values: dict) -> gr.HTML:
+        note = caption(
+            atlas, self.room.components(atlas), shown.arrived, shown.wish[1] if shown.wish else UmapSettings()
+        )
+        return gr.HTML(
+            places=places_prop(shown.token, self.room.places(shown), note),
+            colours=self._colours(atlas, shown, values),
+            note=note,
+        )
+
+    def _colours(self, atlas: Atlas, shown: Shown, values: dict) -> dict:
+        return colours_prop(atlas, shown.token, self.room.colouring(shown, values["by"], int(values["groups"])))
+
+
+def _umap(values: dict) -> UmapSettings:
+    return UmapSettings(int(values["neighbours"]), float(values["distance"]), int(values["seed"] or 0))

@@ -1,0 +1,162 @@
+"""What happens on the Map tab: plain functions over the engine and small values, without Gradio."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.explore.handlers import encode
+from app.map.colours import Colouring, coloured
+from app.map.desk import UmapDesk, Waiting
+from app.map.payloads import about_points
+from app.map.points import Atlas, of_collection, of_patches, of_tray
+from app.page.jobs import Job
+from app.server.engine import Engine, Stopped
+from app.server.memory import Memory
+from app.server.models import Loaded
+from app.server.session import Settings, Tray
+from app.server.shelf import GALLERY
+from app.server.uploads import add_bytes
+from core import RequestError
+from core.projection.components import Projection, project
+from core.projection.umap import FEWEST, UmapSettings
+
+TRAY, PATCHES = "The tray", "Patches of the selected pictures"
+LAYOUTS = ("UMAP", "Principal components")
+ATLAS_MB = 512
+GONE = "This map is no longer kept: choose again what is mapped, and it is drawn anew."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a visitor's map shows: small keys, the points themselves are kept once for everybody."""
+
+    token: str = ""
+    wish: tuple | None = None
+    """The UMAP that was asked for."""
+    arrived: bool = False
+    """Whether it is what one sees; until then it is the principal components."""
+    asked: int | None = None
+    """The point clicked last."""
+    chosen: tuple[int, ...] = ()
+    """Those drawn round last."""
+
+
+class MapRoom:
+    """The points of all maps that are looked at, and the desk where their UMAPs are asked for."""
+
+    def __init__(self, engine: Engine, desk: UmapDesk | None = None):
+        self.engine = engine
+        self.desk = desk or UmapDesk(engine.shelf.cache / "maps")
+        self._kept = Memory(ATLAS_MB)
+
+    def sources(self) -> list[tuple[str, str]]:
+        """(title, key) of what can be mapped here: the gallery first where it ships, the own collections last."""
+        listed = [(f"{one.title} · {one.pictures:,}", one.key) for one in self.engine.shelf.listed()]
+        shipped = [one for one in listed if one[1] == GALLERY]
+        return [*shipped, (TRAY, TRAY), (PATCHES, PATCHES), *(one for one in listed if one[1] != GALLERY)]
+
+    def open(
+        self, source: str, tray: Tray, model: Loaded, layer: int, size: int, stop: threading.Event
+    ) -> Iterator[str | Atlas]:
+        """Sentences on what is waited for, then the points of a source. Raises Stopped, and RequestError for no source."""
+        if source == TRAY:
+            yield from encode(
+                self.engine, replace(tray, selected=_all(tray)), model, _settings(layer, size, model), stop
+            )
+            atlas = of_tray(self.engine, tray, model, layer, size)
+        elif source == PATCHES:
+            yield from encode(self.engine, tray, model, _settings(layer, size, model), stop)
+            atlas = of_patches(self.engine, tray, model, layer, size)
+        elif source == GALLERY:
+            collection = yield from self._gallery(model, stop)
+            atlas = of_collection(collection, lambda name: self.engine.shelf.original(GALLERY, name))
+        else:
+            atlas = of_collection(self.engine.shelf.look(source))
+        self._kept.put(("atlas", atlas.token), atlas)
+        yield atlas
+
+    def atlas(self, token: str) -> Atlas:
+        """The points behind a token; RequestError where they had to make room."""
+        atlas = self._kept.get(("atlas", token))
+        if atlas is None:
+            raise RequestError(GONE)
+        return atlas
+
+    def components(self, atlas: Atlas) -> Projection:
+        return self._kept.recall(("pca", atlas.token), lambda: project(atlas.vectors))
+
+    def ask(self, atlas: Atlas, settings: UmapSettings) -> tuple | None:
+        """The key of the UMAP of these points, on its way now; None for too few."""
+        if len(atlas) < FEWEST:
+            return None
+        return self.desk.ask(atlas.token, atlas.vectors, settings)
+
+    def look(self, shown: Shown) -> np.ndarray | Waiting | None:
+        """The UMAP that was asked for, or how far it is."""
+        return self.desk.look(shown.wish) if shown.wish else None
+
+    def places(self, shown: Shown) -> np.ndarray:
+        """Where the points are that one sees, [n, 2]."""
+        atlas = self.atlas(shown.token)
+        if shown.arrived:
+            places = self.ask(atlas, shown.wish[1]) and self.look(shown)
+            if isinstance(places, np.ndarray):
+                return places
+        return self.components(atlas).coordinates
+
+    def colouring(self, shown: Shown, by: str, groups: int) -> Colouring:
+        atlas = self.atlas(shown.token)
+        key = ("colours", shown.token, shown.arrived and shown.wish, by, groups, by == "similarity" and shown.asked)
+        return self._kept.recall(key, lambda: coloured(atlas, self.places(shown), by, groups, shown.asked))
+
+    def about(self, request: dict) -> dict[str, dict]:
+        """What the browser asks of points in sight. Nothing for a map that it cannot know."""
+        atlas = self._kept.get(("atlas", str(request.get("token"))))
+        ids = [point for point in request.get("ids", []) if isinstance(point, int)]
+        return about_points(atlas, ids) if atlas else {}
+
+    def into_tray(self, shown: Shown, point: int, tray: Tray) -> Tray:
+        """The tray with the picture of a point in it, selected."""
+        atlas = self.atlas(shown.token)
+        if not 0 <= point < len(atlas):
+            raise RequestError(f"There is no point {point} on this map, which has {len(atlas)}.")
+        picture = atlas.picture(point)
+        if isinstance(picture, str):
+            return tray.select(picture, True)
+        name, data = picture
+        return add_bytes(self.engine.library, tray, data, name)
+
+    def _gallery(self, model: Loaded, stop: threading.Event) -> Iterator[str]:
+        """Sentences while a model sees the gallery for the first time, and at the end its collection."""
+        job = Job(
+            "Looking at the gallery for the first time",
+            lambda progress, _: self.engine.shelf.fill_gallery(model, progress, stop.is_set),
+        )
+        yield from job.sentences()
+        if stop.is_set():
+            raise Stopped
+        return job.result()
+
+
+def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings) -> str:
+    """How the map is read."""
+    if arrived:
+        return (
+            f"UMAP of {len(atlas):,} points: near ones are alike to the model; far apart means little, and so does the "
+            f"size of a group. {settings.neighbours} neighbours, distance {settings.distance:g}, seed {settings.seed}."
+        )
+    x, y = components.explained
+    return (
+        f"Principal components of {len(atlas):,} points: {x:.0%} of their variance to the right, {y:.0%} upwards. "
+        "Near ones are alike to the model in these two respects."
+    )
+
+
+def _all(tray: Tray) -> tuple[str, ...]:
+    return tuple(picture.id for picture in tray.pictures)
+
+
+def _settings(layer: int, size: int, model: Loaded) -> Settings:
+    return Settings(size=size, block=model.depth + 1 + layer)

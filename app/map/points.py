@@ -1,0 +1,164 @@
+"""What a map is a map of: pictures or patches with a vector each, from the tray or a collection, all alike.
+
+n points, D width.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from app.server.engine import Engine, Item
+from app.server.models import Loaded
+from app.server.session import Picture, Tray
+from core import RequestError
+from core.collection.collection import Collection
+from core.encoding import picture_bytes
+from core.features import FeatureMap
+
+THUMBNAIL_SIDE = 96
+"""Pixels of the longer side: sharp at the largest size at which points become pictures."""
+AROUND = 1.5
+"""How far, in patches, the thumbnail of a patch reaches from its middle: an eye alone is not recognised."""
+KEPT_SIDE = 1024
+"""Pixels of the copies that patches are cut from."""
+MOST_POINTS = 200_000
+"""Points of one map: 5 MB to the browser."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Points to be mapped. Everything per point comes in the same order."""
+
+    title: str
+    names: Sequence[str]
+    vectors: np.ndarray
+    """[n, D], of any length."""
+    labels: Sequence[str]
+    """What each belongs to, "" where nothing is known."""
+    dates: Sequence[float]
+    """Seconds since 1970, NaN where nothing is known."""
+    thumbnail: Callable[[int], tuple[str, bytes]]
+    """The media type and the file of a small picture of one point."""
+    picture: Callable[[int], tuple[str, bytes] | str]
+    """What opens when a point is clicked: the name and file of a picture, or the id of one in the tray."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def token(self) -> str:
+        """Tells this map's points from another's when the browser asks for one."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.vectors))
+        digest.update("\0".join([self.title, *self.names]).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:24]
+
+
+def of_collection(collection: Collection, original: Callable[[str], Path | None] = lambda name: None) -> Atlas:
+    """The pictures of a collection by their cls vectors; the label is the folder or class they came with.
+
+    `original` gives the file of a picture by its name where there is more of it than the thumbnail. Raises RequestError
+    for more than MOST_POINTS.
+    """
+    ids, vectors = collection.vectors("cls")
+    if len(ids) > MOST_POINTS:
+        raise RequestError(f"{len(ids):,} pictures are more than one map holds ({MOST_POINTS:,}); map a part of them.")
+    known = {record.id: record for record in collection.records()}
+    kept = [row for row, identity in enumerate(ids.tolist()) if identity in known]  # else removed a moment ago
+    records = [known[int(ids[row])] for row in kept]
+
+    def picture(point: int) -> tuple[str, bytes]:
+        file = original(records[point].name)
+        data = file.read_bytes() if file else collection.thumbnail(records[point].id)
+        return records[point].name.split("/")[-1], data
+
+    return Atlas(
+        title=collection.title,
+        names=[record.name for record in records],
+        vectors=vectors[kept].astype(np.float32),
+        labels=[record.label for record in records],
+        dates=[record.added for record in records],
+        thumbnail=lambda point: ("image/webp", collection.thumbnail(records[point].id)),
+        picture=picture,
+    )
+
+
+def of_tray(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int) -> Atlas:
+    """All pictures of the tray by their cls vectors. What is not computed yet is computed now."""
+    items, maps = encoded(engine, tray, tray.pictures, model, layer, size)
+    small = [jpeg(item.image) for item in items]
+    return Atlas(
+        title="The tray",
+        names=[picture.name for picture in tray.pictures],
+        vectors=stacked([feature_map.cls for feature_map in maps]),
+        labels=[""] * len(items),
+        dates=[float("nan")] * len(items),
+        thumbnail=small.__getitem__,
+        picture=lambda point: tray.pictures[point].id,
+    )
+
+
+def of_patches(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int) -> Atlas:
+    """Every patch of the selected pictures; the label is the picture it is of."""
+    items, maps = encoded(engine, tray, tray.chosen, model, layer, size)
+    pictures = tray.chosen
+    small = [_shrunk(item.image) for item in items]
+    places = [
+        (index, row, column)
+        for index, feature_map in enumerate(maps)
+        for row in range(feature_map.grid[0])
+        for column in range(feature_map.grid[1])
+    ]
+
+    def thumbnail(point: int) -> tuple[str, bytes]:
+        index, row, column = places[point]
+        geometry = maps[index].geometry
+        factor = small[index].width / geometry.width
+        x, y = geometry.center(row, column)
+        reach = AROUND * geometry.stride
+        edges = (x - reach, y - reach, x + reach, y + reach)
+        return jpeg(small[index].crop(tuple(round(edge * factor) for edge in edges)))
+
+    return Atlas(
+        title="Patches of the selected pictures",
+        names=[f"{pictures[index].name}, row {row + 1}, column {column + 1}" for index, row, column in places],
+        vectors=stacked([patch for feature_map in maps for patch in feature_map.patches.flatten(0, 1)]),
+        labels=[pictures[index].name for index, _, _ in places],
+        dates=[float("nan")] * len(places),
+        thumbnail=thumbnail,
+        picture=lambda point: pictures[places[point][0]].id,
+    )
+
+
+def stacked(vectors: Sequence[Tensor]) -> np.ndarray:
+    """[n, D] float32; [0, 1] of none."""
+    return torch.stack(list(vectors)).float().numpy() if vectors else np.zeros((0, 1), np.float32)
+
+
+def encoded(
+    engine: Engine, tray: Tray, pictures: Sequence[Picture], model: Loaded, layer: int, size: int
+) -> tuple[list[Item], list[FeatureMap]]:
+    """The pictures, decoded, with their features."""
+    items = engine.items(tray, pictures)
+    return items, engine.feature_maps(model, items, layer, size) if items else []
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((KEPT_SIDE, KEPT_SIDE))
+    return small
+
+
+def jpeg(image: Image.Image) -> tuple[str, bytes]:
+    """The media type and the file of a small copy."""
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    if max(small.size) < THUMBNAIL_SIDE / 2:
+        factor = THUMBNAIL_SIDE / 2 / max(small.size)
+        small = small.resize((max(round(side * factor), 1) for side in small.size), Image.Resampling.BICUBIC)
+    return "image/jpeg", picture_bytes(small, "JPEG", quality=80)

@@ -1,0 +1,172 @@
+"""What happens on the Match tab: every control matches anew, what is drawn is carried over, files can be taken away."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from app.explore.handlers import NOTHING_SELECTED
+from app.match import files, handlers
+from app.match import payloads as match_payloads
+from app.match import tab as match
+from app.match.handlers import MatchSettings, Region
+from app.match.tab import Match
+from app.page import payloads, sentences
+from app.page.shared import Shared
+from app.page.waiting import busy, waits
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of
+from app.server.engine import Engine, Stopped
+from app.server.models import Loaded
+from app.server.session import NOTHING_SENT, Sent, Tray
+from core import DinoError
+
+MAKERS = {
+    "json": files.points_json,
+    "csv": files.points_csv,
+    "png": files.picture_png,
+    "svg": files.picture_svg,
+}
+
+
+@dataclass(frozen=True)
+class States:
+    """What the server keeps of a visitor for this tab: the reference's id, what was drawn around, what was sent."""
+
+    reference: gr.State
+    region: gr.State
+    sent: gr.State
+
+
+def add(shared: Shared) -> "MatchEvents":
+    """The tab laid out and wired."""
+    events = MatchEvents(shared, match.lay_out(), States(gr.State(""), gr.State(None), gr.State(NOTHING_SENT)))
+    events.wire()
+    return events
+
+
+@dataclass(frozen=True)
+class MatchEvents:
+    """The wiring of the tab: who is asked, what is shown where, what is known of the visitor."""
+
+    shared: Shared
+    tab: Match
+    states: States
+
+    @property
+    def engine(self) -> Engine:
+        return self.shared.engine
+
+    @property
+    def inputs(self) -> dict[str, gr.components.Component]:
+        own = {"reference": self.states.reference, "region": self.states.region}
+        return {**self.shared.inputs("tray", "model", "size", "block"), **own, **self.tab.settings}
+
+    def wire(self) -> None:
+        tab, states, tray = self.tab, self.states, {"tray": self.shared.tray}
+        sliders = ("density", "smoothing", "parts")
+        triggers = [tab.settings[name].input for name in ("mutual", "inside")]
+        triggers += [tab.settings[name].release for name in sliders]
+        self.refresh(self.shared.due["Match"].change)
+        self.refresh(any_of([tab.settings["show"].change, *triggers]), trigger_mode="always_last")
+        tab.settings["show"].change(
+            lambda show: gr.update(visible=show == "Parts"),
+            tab.settings["show"],
+            tab.parts,
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+        chosen = answer(tab.stage.select, _reference, tray, {"reference": states.reference})
+        drawn = answer(tab.stage.submit, _region, tray, {"region": states.region})
+        cleared = answer(tab.stage.clear, lambda tray: {"region": None}, tray, {"region": states.region})
+        for event in (chosen, drawn, cleared):
+            self.refresh(event.then)
+        self._wire_examples()
+        self._wire_downloads()
+
+    def refresh(self, trigger: Callable, **options):
+        """Show the matches anew after an event: `refresh(event.then)`."""
+        outputs = {
+            "stage": self.tab.stage,
+            "facts": self.tab.facts,
+            "status": self.shared.bar.status,
+            "stop": self.shared.bar.stop,
+            "sent": self.states.sent,
+        }
+        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent}
+        return answer(trigger, self.paint, inputs, outputs, latest=latest, **(HEAVY | options))
+
+    def paint(
+        self, tray: Tray, model: str, reference: str, region: Region | None, sent: Sent, **values
+    ) -> Iterator[dict]:
+        """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        if not self.engine.models.request(model).done():
+            yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
+        loaded = self.engine.models.get(model)
+        settings = handlers.settings_of(values)
+        status = sentences.status(loaded, settings.look)
+        idle = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False), "status": status}
+        if len(tray.chosen) < 2:
+            told = handlers.NEEDS_TWO if tray.chosen else NOTHING_SELECTED
+            stage = match_payloads.too_few(self.engine, tray, loaded, settings)
+            yield idle | {"facts": told, "stage": stage, "sent": NOTHING_SENT}
+            return
+        try:
+            if sent == NOTHING_SENT:
+                yield {"stage": match_payloads.photographs(self.engine, tray, loaded, settings)}
+            yield from waits(self.engine, handlers.selection(tray), loaded, settings.look)
+            screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region, sent=sent)
+            stage = match_payloads.stage_update(self.engine, screen, settings, tray, loaded)
+            status = sentences.status(loaded, settings.look)
+            yield idle | {
+                "stage": stage,
+                "facts": self._facts(screen, loaded, settings),
+                "status": status,
+                "sent": screen.sent,
+            }
+        except Stopped:
+            yield idle | {"status": busy("Stopped. The picture before stays.")}
+        except DinoError:
+            yield idle
+            raise
+
+    def _facts(self, screen: handlers.MatchScreen, model: Loaded, settings: MatchSettings) -> str:
+        block = model.depth + 1 + settings.look.layer(model.depth)
+        return f"{sentences.plain(screen.facts)} {settings.size} px, block {block} of {model.depth}."
+
+    def _wire_examples(self) -> None:
+        shared = self.shared
+        outputs = {"tray": shared.tray, "items": shared.pictures.tray}
+        for name, button in self.tab.examples.items():
+
+            def opened(tray: Tray, name: str = name) -> dict:
+                tray = handlers.open_example(self.engine, tray, name)
+                return {"tray": tray, "items": payloads.tray_update(self.engine, tray)}
+
+            shared.renew(answer(button.click, opened, {"tray": shared.tray}, outputs).then)
+
+    def _wire_downloads(self) -> None:
+        for kind, button in self.tab.downloads.items():
+            ready = answer(button.click, self._maker(MAKERS[kind]), self.inputs, {"file": self.tab.file}, **HEAVY)
+            ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
+
+    def _maker(self, make: Callable) -> Callable:
+        def made(tray: Tray, model: str, reference: str, region: Region | None, **values) -> dict:
+            loaded = self.engine.models.get(model)
+            settings = handlers.settings_of(values)
+            screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region)
+            return {"file": str(make(Path(get_upload_folder()), screen, settings, loaded))}
+
+        return made
+
+
+def _reference(tray: Tray, event: gr.EventData) -> dict:
+    return {"reference": tray.find(event._data["reference"]).id}
+
+
+def _region(tray: Tray, event: gr.EventData) -> dict:
+    region = handlers.region_from(event._data or {})
+    tray.find(region.picture)
+    return {"region": region}

@@ -1,0 +1,72 @@
+"""The thin bar at the top, and the panels behind it: the model, help."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.page.words import help_text
+from app.server.access import Access
+
+OWN = "own path or hf:owner/name"
+
+
+@dataclass(frozen=True)
+class Bar:
+    chip: gr.Button
+    status: gr.HTML
+    stop: gr.Button
+    banner: gr.HTML
+    choice: gr.Dropdown
+    path: gr.Textbox
+    load: gr.Button
+    cancel: gr.Button
+    progress: gr.Markdown
+
+
+def lay_out(names: list[str], access: Access) -> Bar:
+    """The bar's widgets, the toggles already wired."""
+    with gr.Row(elem_id="bar"):
+        gr.HTML('<h1 id="wordmark">Dinoscope</h1>', elem_id="name")
+        chip = gr.Button("Loading the model …", elem_id="model-chip", size="sm", min_width=160)
+        status = gr.HTML(elem_id="status")
+        stop = gr.Button("Stop", elem_id="stop", size="sm", min_width=64, visible=False)
+        shade = gr.Button("Light / dark", elem_id="shade", size="sm", min_width=96)
+        tour = gr.Button("Tour", elem_id="tour", size="sm", min_width=64)
+        help_button = gr.Button("Help", elem_id="help", size="sm", min_width=64)
+    with gr.Column(visible=False, elem_id="model-panel") as panel:
+        choice = gr.Dropdown(
+            names + ([OWN] if access.own else []),
+            value=access.default,
+            label="Model",
+            info=access.reason,
+            elem_id="model-choice",
+        )
+        path = gr.Textbox(
+            label="Run folder, file of weights, or hf:owner/name", visible=False, elem_id="model-path", max_lines=1
+        )
+        with gr.Row():
+            load = gr.Button("Load", variant="primary", size="sm", elem_id="model-load", min_width=96)
+            cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="model-cancel", min_width=96)
+        progress = gr.Markdown(elem_id="model-progress")
+    with gr.Column(visible=False, elem_id="help-panel") as help_panel:
+        gr.Markdown(help_text())
+    banner = gr.HTML(visible=False, elem_id="banner")
+    _toggle(chip, panel)
+    _toggle(help_button, help_panel)
+    shade.click(None, js="() => { window.dinoscope.toggleShade(); }", api_visibility="private")
+    tour.click(None, js="() => { window.dinoscope.tour(); }", api_visibility="private")
+    choice.change(
+        lambda name: gr.update(visible=name == OWN), choice, path, api_visibility="private", show_progress="hidden"
+    )
+    return Bar(chip, status, stop, banner, choice, path, load, cancel, progress)
+
+
+def _toggle(button: gr.Button, panel: gr.Column) -> None:
+    shown = gr.State(False)
+    button.click(
+        lambda now: (not now, gr.update(visible=not now)),
+        shown,
+        [shown, panel],
+        api_visibility="private",
+        show_progress="hidden",
+    )

@@ -1,0 +1,85 @@
+"""What is painted, in the form the browser's components take."""
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from app.explore import handlers
+from app.explore.handlers import Screen
+from app.page import stage
+from app.server.engine import Engine, Item
+from app.server.models import Loaded
+from app.server.session import Settings, Tray
+from core.encoding import picture_address
+
+
+def empty_stage() -> gr.HTML:
+    """No picture; the stage then says what to do."""
+    return gr.HTML(pictures=stage.pictures_prop([]), features={}, view={}, busy=False)
+
+
+def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
+    """The stage with whatever changed since the browser was last sent something."""
+    encoded, painted, sent = screen.encoded, screen.painted, screen.sent
+    props = {"busy": False}
+    if screen.new_pictures:
+        geometries = [feature_map.geometry for feature_map in encoded.maps]
+        props["pictures"] = pictures_sent(engine, encoded.ids, encoded.names, encoded.items, geometries)
+    if screen.new_features:
+        props["features"] = engine.painted.recall(
+            ("features", sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
+        )
+    if screen.new_view:
+        props["view"] = engine.painted.recall(
+            ("view", sent.view),
+            lambda: stage.view_prop(
+                settings.shown,
+                dict(zip(encoded.ids, painted.layers, strict=True)),
+                aligned=painted.aligned,
+                legend=painted.legend,
+                histogram=screen.histogram,
+            ),
+        )
+    return gr.HTML(**props)
+
+
+def photographs(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> gr.HTML:
+    """The stage of a page just opened, on which the photographs wait for the first view."""
+    return gr.HTML(pictures=pictures_of(engine, tray, model, settings), busy=True)
+
+
+def pictures_of(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> dict:
+    """The selected photographs, for a stage's `pictures`. No model runs."""
+    items = engine.items(tray)
+    ids, names = [picture.id for picture in tray.chosen], [picture.name for picture in tray.chosen]
+    return pictures_sent(engine, ids, names, items, engine.geometries(model, items, settings.size))
+
+
+def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
+    """The tray with its pictures as they are now."""
+    items = [
+        {
+            "id": picture.id,
+            "name": picture.name,
+            "thumb": engine.painted.recall(
+                ("thumb", picture.digest),
+                lambda picture=picture: picture_address(handlers.thumbnail(engine, tray, picture), "JPEG", quality=85),
+            ),
+            "selected": picture.id in tray.selected,
+        }
+        for picture in tray.pictures
+    ]
+    return gr.HTML(items=items)
+
+
+def pictures_sent(
+    engine: Engine, ids: Sequence[str], names: Sequence[str], items: Sequence[Item], geometries: list
+) -> dict:
+    """The pictures prop, kept for whoever sends the same pictures again."""
+    key = tuple(zip(ids, names, (item.digest for item in items), geometries, strict=True))
+
+    def make() -> dict:
+        images = [item.image for item in items]
+        return stage.pictures_prop(list(map(stage.StagePicture, ids, names, images, geometries)))
+
+    return engine.painted.recall(("pictures", key), make)

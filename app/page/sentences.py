@@ -1,0 +1,54 @@
+"""Sentences with numbers and names in them."""
+
+import re
+from html import escape
+
+from app.server.models import Loaded
+from app.server.session import Settings
+from core.templates import html
+from core.weights.load import ModelSource
+
+
+def status(model: Loaded, settings: Settings) -> str:
+    """Resolution, device and the last forward pass, for the bar."""
+    return f"{settings.size} px · {model.device} · last forward {duration(model.last_ms)}"
+
+
+def chip(source: ModelSource) -> str:
+    """What the model is, how large, and by whom it was trained, on one line."""
+    millions = source.parameters / 1e6
+    size = f"{millions:.0f}" if millions >= 10 else f"{millions:.1f}"
+    return f"{source.title} · {size} M parameters · trained by {source.trained_by}"
+
+
+def banner(note: str) -> str:
+    """A note about a model as HTML: on a phone one line of it, and all of it for whoever opens it."""
+    return html("<details><summary>{{ note }}</summary></details>", note=note)
+
+
+def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
+    """How far the loading of a model is: the share downloaded and the time still to wait, where these are known."""
+    done, total = fetched
+    if not total:
+        return f"Loading {plain(name)} … {seconds:.0f} s"
+    remaining = f", about {duration(1000 * seconds * (total - done) / done)} left" if done else ""
+    return f"Loading {plain(name)} … {done / 2**20:.0f} of {total / 2**20:.0f} MB{remaining}"
+
+
+def plain(text: str) -> str:
+    """Text as Markdown that means nothing but itself: names of files may hold anything."""
+    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", escape(text))
+
+
+def lapse(seconds: float) -> str:
+    """A long time as people say it: 6 minutes, 3 hours, 2 days."""
+    for name, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        count = round(seconds / size)
+        if seconds >= size:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{seconds:.0f} seconds"
+
+
+def duration(ms: float) -> str:
+    """Milliseconds as people say them: 420 ms, 2.3 s, 14 s."""
+    return f"{ms:.0f} ms" if ms < 950 else f"{ms / 1000:.1f} s" if ms < 9500 else f"{ms / 1000:.0f} s"

@@ -1,0 +1,165 @@
+"""What the tabs share: the tray, the model, the resolution; and when each of them is drawn anew.
+
+A tab is a function that is given `Shared`, lays out its widgets and wires them, in a module of its own; `page.TABS`
+names it. It draws on `shared.due[NAME].change`, which comes when the tab is looked at and something shared has changed
+since it was last drawn. Until then it computes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.explore import handlers
+from app.page.bar import Bar
+from app.page.tray import TrayWidgets
+from app.page.wiring import HEAVY, answer
+from app.server.access import Access
+from app.server.engine import Engine
+from app.server.session import Tray
+from core import BACKBONES, DinoError
+
+_UNTIL_FITTED = BACKBONES["dinov2-small"]
+"""Whose resolutions a page offers in the moment before it knows its model."""
+
+
+class Fitted(gr.Slider):
+    """A slider whose bounds change with the model: of a page that has not heard of them yet it takes the nearest value.
+
+    Gradio's own refuses such a value, and with it the whole event, though the visitor did nothing wrong.
+    """
+
+    is_template = True  # drawn as a slider
+
+    def preprocess(self, payload: float) -> float:
+        return super().preprocess(min(max(payload, self.minimum), self.maximum))
+
+
+class FittedChoice(gr.Dropdown):
+    """A dropdown whose choices change with the model or what is on disk; of a page that is behind it takes the first.
+
+    Where several may be chosen, those that are still there. Gradio's own refuses the event, as above.
+    """
+
+    is_template = True  # drawn as a dropdown
+
+    def preprocess(self, payload):
+        known = [value for _, value in self.choices]
+        if self.multiselect:
+            return super().preprocess([value for value in payload or [] if value in known])
+        return super().preprocess(payload if payload in known else next(iter(known), None))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One visitor's page as every tab sees it. An event that changes `tray` is followed by `renew`.
+
+    One that changes `model` also outputs `fitted`, as `model_panel.described` says, and is followed by `adopt`.
+    """
+
+    engine: Engine
+    access: Access
+    bar: Bar
+    pictures: TrayWidgets
+    tray: gr.State
+    """The visitor's `Tray`; whoever changes it also outputs `payloads.tray_update` to `pictures.tray`."""
+    model: gr.State
+    """The model's name, for `engine.models.get`."""
+    size: gr.Slider
+    """Longer side in pixels. Laid out in Explore, and so is `block`; both hold for all tabs."""
+    own_size: gr.State
+    """The resolution that came with the model; where `size` is another, the visitor chose it."""
+    block: gr.Slider
+    asking: gr.Dropdown
+    """Whose attention Explore shows, and of which `head`; laid out there."""
+    head: gr.Dropdown
+    due: dict[str, gr.State]
+    """By tab, what it was last told to draw. Only its change means anything."""
+    visible: gr.State
+    """Name of the tab that is looked at."""
+    ready: gr.State
+    """Whether the tray is filled and the model's controls fit, so that there is something to draw."""
+
+    @property
+    def fitted(self) -> dict[str, gr.components.Component]:
+        """By name, everything on the page that says which model is in use or has to fit it."""
+        bar = {name: getattr(self.bar, name) for name in ("chip", "banner", "progress")}
+        return bar | self.inputs("block", "asking", "head")
+
+    def inputs(self, *names: str) -> dict[str, gr.components.Component]:
+        """Some of what is shared by name, as `answer` takes it."""
+        return {name: getattr(self, name) for name in names}
+
+    def renew(self, trigger: Callable) -> gr.events.Dependency:
+        """After an event that changed something shared: `renew(event.then)` draws the tab that is looked at."""
+
+        def renewed(visible: str, **values) -> dict:
+            return {"ready": True, visible: _shown(**values)}
+
+        inputs = self.inputs("visible", "tray", "model", "size", "block")
+        return answer(trigger, renewed, inputs, self.due | {"ready": self.ready})
+
+    def adopt(self, trigger: Callable) -> gr.events.Dependency:
+        """After an event that may have changed the model: the resolution follows it, then `renew`.
+
+        An event of its own, since a model can take minutes to load, and the slider may have been moved meanwhile.
+        """
+
+        def fitted(model: str, size: float, own_size: int) -> dict | None:
+            try:
+                loaded = self.engine.models.get(model)
+            except DinoError:
+                return None  # told by whoever describes or draws it
+            found = handlers.resolution(loaded, size, own_size)
+            bounds = {"minimum": found.least, "maximum": found.most, "step": found.step}
+            return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
+
+        inputs = self.inputs("model", "size", "own_size")
+        outputs, latest = self.inputs("size", "own_size"), self.engine.latest["resolution"]
+        return self.renew(answer(trigger, fitted, inputs, outputs, latest=latest, **HEAVY).then)
+
+    def follow(self, name: str, tab: gr.Tab) -> None:
+        """Draw a tab whenever it comes to be looked at, unless nothing changed. Gradio tells of the first one, too."""
+
+        def looked_at(ready: bool, **values) -> dict:
+            return {"visible": name} | ({name: _shown(**values)} if ready else {})
+
+        inputs = self.inputs("ready", "tray", "model", "size", "block")
+        answer(tab.select, looked_at, inputs, {"visible": self.visible, name: self.due[name]})
+
+
+def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs: list[str]) -> Shared:
+    """What tabs of these names will share; the first of them is looked at."""
+
+    def farewell(leaving: Tray) -> None:
+        engine.leave(leaving.visitor, grace=0)
+
+    return Shared(
+        engine,
+        access,
+        bar,
+        pictures,
+        tray=gr.State(Tray(), delete_callback=farewell),
+        model=gr.State(access.default),
+        size=Fitted(
+            *(bound * _UNTIL_FITTED.patch for bound in handlers.OFFERED_PATCHES), value=_UNTIL_FITTED.default_size,
+            step=_UNTIL_FITTED.patch, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
+            render=False,
+        ),
+        own_size=gr.State(_UNTIL_FITTED.default_size),
+        block=Fitted(
+            1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
+            buttons=[], render=False,
+        ),
+        asking=FittedChoice(
+            ["cls", "pinned patch"], value="cls", label="Query token", elem_id="asking", render=False
+        ),
+        head=FittedChoice(["mean", "1"], value="mean", label="Head", elem_id="head", render=False),
+        due={name: gr.State(None) for name in tabs},
+        visible=gr.State(tabs[0]),
+        ready=gr.State(False),
+    )  # fmt: skip
+
+
+def _shown(tray: Tray, model: str, size: float, block: float) -> tuple:
+    return tray.chosen, model, size, block

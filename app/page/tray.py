@@ -1,0 +1,94 @@
+"""The tray at the left: a visitor's pictures, and every way to add one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+from PIL import Image
+
+from app.explore import handlers
+from app.page import payloads
+from app.page.stage import tray_component
+from app.page.wiring import answer, warn
+from app.server.engine import Engine
+from app.server.session import Tray
+from app.server.uploads import add_bytes, add_files
+from core.encoding import picture_bytes
+
+TICKS = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
+"""Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
+
+
+@dataclass(frozen=True)
+class TrayWidgets:
+    tray: gr.HTML
+    files: gr.UploadButton
+    camera: gr.Image
+    samples: gr.Gallery
+    samples_fold: gr.Accordion
+
+
+def lay_out() -> TrayWidgets:
+    """The tray's widgets. The samples' thumbnails come when their fold is opened."""
+    tray = tray_component(elem_id="tray")
+    files = gr.UploadButton(
+        "Add pictures", file_count="multiple", type="filepath", elem_id="add-files", size="sm", variant="primary"
+    )
+    gr.Markdown("or drop them anywhere, or paste", elem_classes="hint")
+    with gr.Accordion("Samples", open=False, elem_id="samples-fold") as fold:
+        samples = gr.Gallery(
+            columns=2,
+            allow_preview=False,
+            show_label=False,
+            elem_id="samples",
+            height="auto",
+            object_fit="cover",
+            interactive=False,
+            buttons=[],
+        )
+    with gr.Accordion("Camera", open=False, elem_id="camera-fold"):
+        camera = gr.Image(sources=["webcam"], type="pil", show_label=False, elem_id="camera", buttons=[])
+    return TrayWidgets(tray, files, camera, samples, fold)
+
+
+def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Callable) -> None:
+    """Let every change of the tray be drawn, and then what is looked at anew."""
+    inputs = {"tray": tray_state}
+    outputs = {"tray": tray_state, "items": widgets.tray}
+
+    def update(tray: Tray) -> dict:
+        return {"tray": tray, "items": payloads.tray_update(engine, tray)}
+
+    def added(tray: Tray, files: list[str]) -> dict:
+        tray, problems = add_files(engine.library, tray, files or [])
+        for problem in problems:
+            warn(problem, "Not added")
+        return update(tray)
+
+    def photographed(tray: Tray, photograph: Image.Image | None) -> dict | None:
+        if photograph is None:
+            return None
+        data = picture_bytes(photograph.convert("RGB"), "JPEG", quality=92)
+        return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}.jpg"))
+
+    def sampled(tray: Tray, event: gr.EventData) -> dict:
+        return update(handlers.add_sample(engine, tray, int(event._data["index"])))
+
+    def ticked(tray: Tray, event: gr.EventData) -> dict:
+        return update(tray.select(event._data["id"], bool(event._data["selected"])))
+
+    def removed(tray: Tray, event: gr.EventData) -> dict:
+        return update(handlers.remove(engine, tray, event._data["id"]))
+
+    events = [
+        answer(widgets.files.upload, added, inputs | {"files": widgets.files}, outputs),
+        answer(widgets.camera.input, photographed, inputs | {"photograph": widgets.camera}, outputs),
+        answer(widgets.samples.select, sampled, inputs, outputs),
+        answer(widgets.tray.select, ticked, inputs, outputs, **TICKS),
+        answer(widgets.tray.delete, removed, inputs, outputs),
+    ]
+    for event in events:
+        renew(event.then)
+    widgets.samples_fold.expand(
+        lambda: handlers.sample_pictures(engine), None, widgets.samples, api_visibility="private"
+    )

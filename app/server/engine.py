@@ -1,0 +1,204 @@
+"""Encode once, ask often: the one place where the app runs a model.
+
+A picture's features are kept by (hash of the file, hash of the weights, layer, size), so that a control that
+needs no forward pass never runs one, whoever asks.
+"""
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+import core
+from app.server.latest import Latest
+from app.server.memory import Memory
+from app.server.models import Loaded, Models
+from app.server.session import Picture, Tray
+from app.server.shelf import Shelf
+from app.server.uploads import GALLERY, Library
+from core.analysis.attention_maps import AttentionCapture, capture_attention
+from core.features import FeatureMap, Geometry, plan_grid
+
+FEATURES_MB = 1024
+"""At 518 px a picture's ViT-S features take 2 MB, its ViT-g features 8."""
+DECODED_MB = 256
+WAKE_S = 0.2
+"""How often someone who waits for a model looks whether they still want to."""
+
+
+class Stopped(Exception):
+    """A visitor does not want to wait any longer."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to be encoded: the hash it is known by, and its pixels."""
+
+    digest: str
+    image: Image.Image
+
+
+class Engine:
+    """Models, files and what was computed from them, for all visitors."""
+
+    def __init__(
+        self,
+        model: str = "embedded",
+        *,
+        features_mb: float = FEATURES_MB,
+        models: Models | None = None,
+        shelf: Shelf | None = None,
+    ):
+        self.models = models or Models(model)
+        self.shelf = shelf or Shelf()
+        self.library = Library()
+        self.features = Memory(features_mb)
+        self.decoded = Memory(DECODED_MB)
+        self.painted = Memory(DECODED_MB)
+        """What was made for the browser from pictures and features."""
+        self.forwards = 0
+        """Forward passes run so far, counted per picture."""
+        self.latest: dict[str, Latest] = defaultdict(Latest)
+        """By what they show, usually a tab, the answers of which a visitor's newest counts."""
+        self._stops: dict[tuple[str, str], threading.Event] = {}
+
+    def stop_signal(self, visitor: str, task: str = "view") -> threading.Event:
+        """A new signal for the task that this visitor starts now; `stop` sets it."""
+        signal = self._stops[visitor, task] = threading.Event()
+        return signal
+
+    def take_over(self, visitor: str, task: str) -> threading.Event:
+        """A new signal for a task that takes the place of what this visitor had running under the same name."""
+        self.stop(visitor, task)
+        return self.stop_signal(visitor, task)
+
+    def stop(self, visitor: str, task: str = "view") -> None:
+        """End a task that this visitor waits for, at the next place where it can end."""
+        if (visitor, task) in self._stops:
+            self._stops[visitor, task].set()
+
+    def leave(self, visitor: str, grace: float = 60.0) -> None:
+        """A visitor's page was closed: stop what runs for it, and forget its pictures after `grace` seconds."""
+        for key in [key for key in self._stops if key[0] == visitor]:
+            self._stops.pop(key).set()
+        for kind in list(self.latest.values()):
+            kind.forget(visitor)
+        self.library.leave(visitor, grace)
+
+    def image(self, visitor: str, digest: str) -> Image.Image:
+        """A picture's pixels, RGB; RequestError unless it is this visitor's or the gallery's."""
+        data = self.library.read(visitor, digest)
+        return self.decoded.recall(digest, lambda: core.load_image(data))
+
+    def items(self, tray: Tray, pictures: Sequence[Picture] | None = None) -> list[Item]:
+        """The tray's selected pictures (or those given), decoded."""
+        pictures = tray.chosen if pictures is None else pictures
+        owners = [GALLERY if picture.sample else tray.visitor for picture in pictures]
+        return [
+            Item(picture.digest, self.image(owner, picture.digest))
+            for owner, picture in zip(owners, pictures, strict=True)
+        ]
+
+    def geometries(self, model: Loaded, items: Sequence[Item], size: int) -> list[Geometry]:
+        patch = model.model.config.patch
+        return [plan_grid(item.image.height, item.image.width, size, patch) for item in items]
+
+    def missing(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[Item]:
+        """The pictures whose features would have to be computed."""
+        return [item for item in items if _features_key(model, item, layer, size) not in self.features]
+
+    def feature_maps(
+        self, model: Loaded, items: Sequence[Item], layer: int, size: int, stop: threading.Event | None = None
+    ) -> list[FeatureMap]:
+        """Features of each picture; those not kept are computed together, in one call, under the model's lock.
+
+        Raises Stopped where `stop` is set before it is this request's turn.
+        """
+        maps = self._kept(model, items, layer, size)
+        if None not in maps:
+            return maps
+        with _turn(model, stop):
+            # another visitor may have asked for the same while this one waited for the lock
+            maps = self._kept(model, items, layer, size)
+            absent = [index for index, kept in enumerate(maps) if kept is None]
+            if absent:
+                computed = self._extract(model, [items[index] for index in absent], layer, size)
+                for index, feature_map in zip(absent, computed, strict=True):
+                    maps[index] = feature_map
+        return maps
+
+    def attention(
+        self, model: Loaded, items: Sequence[Item], layer: int, size: int, stop: threading.Event | None = None
+    ) -> list[AttentionCapture]:
+        """An `AttentionCapture` of one block for each picture, computed and kept like features."""
+        return [self._attention(model, item, layer, size, stop) for item in items]
+
+    def missing_attention(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[Item]:
+        return [item for item in items if ("attention", *_features_key(model, item, layer, size)) not in self.features]
+
+    def compute(
+        self, model: Loaded, images: Sequence[Image.Image], layer: int, size: int, stop: threading.Event | None = None
+    ) -> list[FeatureMap]:
+        """Features of pictures that nobody will ask for again, such as the frames of a clip: nothing is kept.
+
+        One turn at the model; give a few at a time, so that others get theirs in between. Raises Stopped as above.
+        """
+        with _turn(model, stop):
+            self.forwards += len(images)
+            return core.extract(model.model, list(images), size, layer=layer)
+
+    def _kept(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[FeatureMap | None]:
+        return [self.features.get(_features_key(model, item, layer, size)) for item in items]
+
+    def _extract(self, model: Loaded, items: list[Item], layer: int, size: int) -> list[FeatureMap]:
+        started = time.perf_counter()
+        maps = core.extract(model.model, [item.image for item in items], size, layer=layer)
+        model.record(1000 * (time.perf_counter() - started), tokens_of(self.geometries(model, items, size)))
+        self.forwards += len(items)
+        for item, feature_map in zip(items, maps, strict=True):
+            self.features.put(_features_key(model, item, layer, size), feature_map)
+        return maps
+
+    def _attention(
+        self, model: Loaded, item: Item, layer: int, size: int, stop: threading.Event | None
+    ) -> AttentionCapture:
+        key = ("attention", *_features_key(model, item, layer, size))
+        capture = self.features.get(key)
+        if capture is not None:
+            return capture
+        with _turn(model, stop):
+            capture = self.features.get(key)
+            if capture is None:
+                started = time.perf_counter()
+                capture = capture_attention(model.model, item.image, size, layer)
+                model.last_ms = 1000 * (time.perf_counter() - started)
+                self.forwards += 1
+                self.features.put(key, capture)
+        return capture
+
+
+@contextlib.contextmanager
+def _turn(model: Loaded, stop: threading.Event | None) -> Iterator[None]:
+    """The model to oneself; Stopped where the signal comes first."""
+    if not model.lock.acquire_unless(stop.is_set if stop else bool, WAKE_S if stop else -1):
+        raise Stopped
+    try:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        yield
+    finally:
+        model.lock.release()
+
+
+def tokens_of(geometries: Sequence[Geometry]) -> list[int]:
+    """Patches of each picture, what a forward pass is paid by."""
+    return [geometry.rows * geometry.columns for geometry in geometries]
+
+
+def _features_key(model: Loaded, item: Item, layer: int, size: int) -> tuple[Hashable, ...]:
+    depth = model.depth
+    return item.digest, model.identity, layer % depth - depth, size

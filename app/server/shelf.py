@@ -1,0 +1,179 @@
+"""The collections of this server, which all its visitors share.
+
+    COLLECTIONS/
+      birds-3f2a9c1e/        one collection (`core.collection.collection`); its title may change, its folder does not
+
+The gallery that ships with the app is a further one, read-only. It is encoded once for each model, into the user's cache.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.server.models import Loaded
+from core import RequestError
+from core.collection.collection import Collection
+from core.collection.incoming import Incoming
+from core.collection.store import DATABASE
+from core.pictures.gallery import RENDERED, Rendered, rendered
+
+GALLERY = "gallery"
+"""Key of the collection that ships; no folder has it, since folders end in a number."""
+GALLERY_TITLE = "Small world, built in"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A collection as it is offered."""
+
+    key: str
+    title: str
+    pictures: int
+    model: str
+
+
+def data_folder() -> Path:
+    """Where a program keeps what belongs to its user, on this kind of machine."""
+    return _user_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support") / "collections"
+
+
+def cache_folder() -> Path:
+    return _user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+class Shelf:
+    """Opens, makes and removes collections. Each is opened once for a model and shared by all threads."""
+
+    def __init__(self, root: Path | None = None, cache: Path | None = None, gallery: list[Rendered] | None = None):
+        self.root = root or data_folder()
+        self.cache = cache or cache_folder()
+        self.pictures = rendered() if gallery is None else gallery
+        self._open: dict[tuple[str, str], Collection] = {}
+        self._lock = threading.Lock()
+        self._gallery_lock = threading.Lock()
+        self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
+
+    def listed(self) -> list[Listed]:
+        """Every collection by title; the gallery first, where it ships."""
+        found = [Listed(GALLERY, GALLERY_TITLE, len(self.pictures), "")] if self.pictures else []
+        own = []
+        for folder in self.root.iterdir() if self.root.is_dir() else []:
+            if not folder.name.startswith(".") and (folder / DATABASE).is_file():
+                collection = self._opened(folder.name, None)
+                own.append(Listed(folder.name, collection.title, len(collection), collection.about.model))
+        return found + sorted(own, key=lambda listed: listed.title.casefold())
+
+    def open(self, key: str, model: Loaded) -> Collection:
+        """A collection, to be asked with that model. CollectionError where it was made with another."""
+        if key == GALLERY:
+            return self._gallery(model)
+        self._folder(key)
+        return self._opened(key, model)
+
+    def look(self, key: str) -> Collection:
+        """One of the own collections without a model: for its records, tags and files."""
+        self._folder(key)
+        return self._opened(key, None)
+
+    def fill_gallery(self, model: Loaded, progress: Progress, cancelled: Callable[[], bool]) -> Collection:
+        """The gallery's collection for that model, encoded where it is not yet."""
+        with self._gallery_lock:
+            collection = self._gallery(model)
+            if len(collection) < len(self.pictures):
+                pictures = [
+                    Incoming(f"{one.category}/{one.path.name}", one.path, (one.domain, one.category))
+                    for one in self.pictures
+                ]
+                collection.add(pictures, progress=progress, cancelled=cancelled)
+        return collection
+
+    def create(self, title: str, model: Loaded, size: int) -> str:
+        """Make a collection for that model; its key."""
+        title = (title or "").strip()[:200]
+        if not title:
+            raise RequestError("A new collection needs a name; type at least one letter.")
+        if not model.model.config.patch <= size <= 1036:
+            raise RequestError(f"size is {size}; choose from {model.model.config.patch} to 1036 pixels.")
+        key = _fresh_key(title)
+        Collection(self.root / key, model.model, title=title, size=size, lock=model.lock)
+        return key
+
+    def bring_in(self, path: Path) -> str:
+        """Make a collection of an exported zip; its key."""
+        key = _fresh_key(path.stem)
+        self.root.mkdir(parents=True, exist_ok=True)
+        Collection.bring_in(path, self.root / key)
+        return key
+
+    def remove(self, key: str) -> None:
+        """Delete a collection and all that is in it."""
+        folder = self._folder(key)
+        gone = folder.with_name(f".{folder.name}-removed")
+        os.replace(folder, gone)  # at once for everyone, however long the deleting takes
+        shutil.rmtree(gone, ignore_errors=True)
+        with self._lock:
+            self._open = {known: one for known, one in self._open.items() if known[0] != key}
+
+    def index_soon(self, collection: Collection) -> None:
+        """Build the indexes that are due, on a thread of their own, one collection after the other."""
+        self._indexing.submit(collection.build_indexes)
+
+    def original(self, key: str, name: str) -> Path | None:
+        """The file of a gallery picture; None for own collections, which keep thumbnails only."""
+        if key != GALLERY:
+            return None
+        return next((one.path for one in self.pictures if f"{one.category}/{one.path.name}" == name), None)
+
+    def _gallery(self, model: Loaded) -> Collection:
+        if not self.pictures:
+            raise RequestError(f"The gallery does not ship with this copy ({RENDERED} is missing); make a collection.")
+        folder = self.cache / f"gallery-{model.identity[:12].replace(' ', '-')}"
+        with self._lock:
+            known = self._open.get((GALLERY, model.identity))
+            if known is None:
+                known = Collection(folder, model.model, title=GALLERY_TITLE, lock=model.lock)
+                self._open[GALLERY, model.identity] = known
+            return known
+
+    def _opened(self, key: str, model: Loaded | None) -> Collection:
+        identity = model.identity if model else ""
+        with self._lock:
+            known = self._open.get((key, identity))
+            if known is None:
+                lock = model.lock if model else None
+                known = Collection(self.root / key, model.model if model else None, lock=lock)
+                self._open[key, identity] = known
+            return known
+
+    def _folder(self, key: str) -> Path:
+        """Where a collection lies; RequestError for what is none, however it is spelt."""
+        folder = self.root / str(key)
+        plain = re.fullmatch(r"[\w-]+-[0-9a-f]{8}", str(key)) is not None
+        if key == GALLERY:
+            raise RequestError("The gallery that comes with the app cannot be changed; make a collection of your own.")
+        if not plain or not (folder / DATABASE).is_file():
+            raise RequestError(f"There is no collection {str(key)[:60]!r}; choose one from the list.")
+        return folder
+
+
+def _fresh_key(title: str) -> str:
+    stem = re.sub(r"[^\w]+", "-", title).strip("-")[:40] or "collection"
+    return f"{stem}-{secrets.token_hex(4)}"
+
+
+def _user_folder(variable: str, usual: str, mac: str) -> Path:
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / mac
+    else:
+        base = Path(os.environ.get(variable) or Path.home() / usual)
+    return base / "dinoscope"

@@ -1,0 +1,129 @@
+"""The files visitors bring: checked one by one, kept for as long as their page is open, and for them only.
+
+Files are kept as they came (a 12-megapixel photograph is 4 MB as a file and 36 MB as pixels) and decoded again when
+something needs their pixels; the few decoded last are kept by `app.server.engine`.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import core
+from app.server.session import Tray
+from core import DinoError, RequestError
+from core.pictures.image import named_file
+
+VISITOR_MB = 200
+"""What one visitor may keep; 24 files of a usual camera fit."""
+GALLERY = ""
+"""The owner under which the sample pictures are kept: every visitor may read them."""
+
+
+@dataclass
+class Shelf:
+    files: dict[str, bytes] = field(default_factory=dict)
+    left: bool = False
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+class Library:
+    """Picture files by owner and SHA-256. Nobody reads what another has brought."""
+
+    def __init__(self, visitor_mb: float = VISITOR_MB):
+        self.limit = int(visitor_mb * 2**20)
+        self._shelves: dict[str, Shelf] = {}
+        self._lock = threading.Lock()
+
+    def add(self, visitor: str, data: bytes, name: str) -> str:
+        """Keep a file, return its SHA-256. RequestError where the visitor's room is used up."""
+        digest = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            shelf = self._shelves.get(visitor, Shelf())
+            if digest not in shelf.files and visitor != GALLERY and shelf.bytes + len(data) > self.limit:
+                raise RequestError(
+                    f"{name!r} ({len(data) / 2**20:.0f} MB) does not fit: your pictures may take "
+                    f"{self.limit >> 20} MB together. Remove some first."
+                )
+            shelf.files[digest] = data
+            shelf.left = False
+            self._shelves[visitor] = shelf
+        return digest
+
+    def read(self, visitor: str, digest: str) -> bytes:
+        """A file this visitor may see; RequestError for any other, as if it did not exist."""
+        with self._lock:
+            for owner in (visitor, GALLERY):
+                shelf = self._shelves.get(owner)
+                if shelf is not None and digest in shelf.files:
+                    shelf.left = False
+                    return shelf.files[digest]
+        raise RequestError(
+            "This picture is no longer here: pictures are forgotten when a page is closed. Add it again."
+        )
+
+    def drop(self, visitor: str, digest: str) -> None:
+        with self._lock:
+            if visitor != GALLERY and visitor in self._shelves:
+                self._shelves[visitor].files.pop(digest, None)
+
+    def leave(self, visitor: str, grace: float = 60.0) -> None:
+        """Forget a visitor after `grace` seconds, unless they come back: a short break of the network is no farewell."""
+        with self._lock:
+            if visitor == GALLERY or visitor not in self._shelves:
+                return
+            self._shelves[visitor].left = True
+        if grace <= 0:
+            self._forget(visitor)
+            return
+        timer = threading.Timer(grace, self._forget, [visitor])
+        timer.daemon = True
+        timer.start()
+
+    def _forget(self, visitor: str) -> None:
+        with self._lock:
+            if visitor in self._shelves and self._shelves[visitor].left:
+                del self._shelves[visitor]
+
+    def visitors(self) -> list[str]:
+        with self._lock:
+            return [visitor for visitor in self._shelves if visitor != GALLERY]
+
+
+def add_files(library: Library, tray: Tray, paths: Iterable[str | Path]) -> tuple[Tray, list[str]]:
+    """The tray with every readable file added, and a sentence for each of the others.
+
+    The temporary copies at `paths` are deleted: what is kept is in the library.
+    """
+    problems = []
+    for path in map(Path, paths):
+        tray, problem = _add_file(library, tray, path)
+        problems += [problem] if problem else []
+    return tray, problems
+
+
+def _add_file(library: Library, tray: Tray, path: Path) -> tuple[Tray, str | None]:
+    try:
+        return add_bytes(library, tray, path.read_bytes(), path.name), None
+    except DinoError as error:
+        return tray, message_for(path.name, error)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def add_bytes(library: Library, tray: Tray, data: bytes, name: str) -> Tray:
+    """The tray with one file added and selected; ImageError where it is not a picture."""
+    core.load_image(named_file(data, name))
+    grown = tray.add(name, hashlib.sha256(data).hexdigest())
+    library.add(tray.visitor, data, name)
+    return grown
+
+
+def message_for(name: str, error: DinoError) -> str:
+    """What is wrong with which file."""
+    text = str(error)
+    return text if name in text else f"{name}: {text}"

@@ -1,0 +1,1 @@
+"""The tour: six steps through the page."""

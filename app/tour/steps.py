@@ -1,0 +1,76 @@
+"""A tour for a class: six steps on the sample pictures, each a sentence to read, a thing to try, and where it is."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from core.templates import html
+
+SCRIPT = Path(__file__).parents[1] / "static" / "tour.js"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One step. `tab` is the tab's address; `timeline` what the Emergence tab is to show."""
+
+    title: str
+    see: str
+    ask: str
+    tab: str
+    timeline: dict[str, str | bool] = field(default_factory=dict)
+
+
+STOPS = (
+    Stop(
+        "A network that has learned nothing",
+        "Every patch of the pictures is coloured by what a network with random numbers makes of it. Colour, brightness and "
+        "the place in the picture pass through: any network shows that much.",
+        "Point at an eye. Does the network find the other eyes, or just anything as dark?",
+        "emergence",
+        {"at": "first", "view": "pca", "swipe": False},
+    ),
+    Stop(
+        "The same network, trained",
+        "It has looked at many pictures without one label: nobody said cat, ear or sky. Patches that belong together "
+        "now have one colour, in one picture and across pictures.",
+        "Point at the same eye again. What has become more alike, what less?",
+        "emergence",
+        {"at": "last", "view": "pca", "swipe": False},
+    ),
+    Stop(
+        "Object and ground part",
+        "A simple rule cuts the patches in two. What it keeps is mostly the animal, although no mask was ever shown.",
+        "Where is the cut wrong? Swipe to see what the network before its first step would keep.",
+        "emergence",
+        {"at": "last", "view": "foreground", "swipe": True},
+    ),
+    Stop(
+        "Parts, across species",
+        "Each patch of one animal is paired with the patch of another that is most like it, where both choose each other. "
+        "Equal colours are such pairs.",
+        "Follow an ear, then a paw. Which parts find their partner, which do not?",
+        "match",
+    ),
+    Stop(
+        "Searching by a part",
+        "A picture, a box or a single part can be the question to a whole collection: what else looks like this?",
+        "Click a part and see where in each result it was found.",
+        "search",
+    ),
+    Stop(
+        "When did it emerge?",
+        "The network was kept after 0, 1, 2, 4, … steps. The curves say how much of each ability was there, from chance to "
+        "perfect.",
+        "Which ability comes first? Does it come when the loss (dashed) falls?",
+        "emergence",
+        {"at": "play", "view": "pca", "swipe": False},
+    ),
+)
+
+
+def tour_script() -> str:
+    """The tour as a script for the page's head; `window.dinoscope.tour()` opens it."""
+    return html(
+        "<script>(() => { const STOPS = {{ stops | tojson }};\n{{ script | safe }} })();</script>",
+        stops=[asdict(stop) for stop in STOPS],
+        script=SCRIPT.read_text("utf-8"),
+    )

@@ -1,0 +1,82 @@
+"""Compare and the tour in a real browser: linked answers, another model, six steps by keyboard and by button."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.tour.steps import STOPS
+from tests.app.browsing import DESKTOP, PHONE, opened
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(browser, served, request) -> Iterator[Page]:
+    with opened(browser, f"{served[0]}/#compare", **request.param) as page:
+        yield page
+
+
+def columns(page: Page):
+    return page.locator("#comparison .dino-column")
+
+
+def choose(page: Page, place: int, name: str) -> None:
+    field = page.locator(f"#compare-{place} input")
+    field.click()
+    field.fill(name)
+    field.press("Enter")
+
+
+def test_one_question_is_answered_by_every_column_with_its_own_model(page):
+    expect(columns(page)).to_have_count(2)
+    choose(page, 2, "a third")
+    expect(columns(page)).to_have_count(3)
+    expect(columns(page).nth(2).locator("h3")).to_have_text("Small a third")
+    frame = columns(page).nth(0).locator(".dino-picture").nth(1).locator(".dino-frame").nth(1)
+    frame.click(position={"x": 30, "y": 30})
+    expect(page.locator("#comparison .dino-frame:visible .dino-asked")).to_have_count(3)
+    expect(page.locator("#comparison .dino-frame:visible .dino-ring")).to_have_count(12)
+    heats = columns(page).locator(".dino-picture:first-of-type .dino-heat")
+    assert len(set(heats.evaluate_all("all => all.map(canvas => canvas.toDataURL())"))) == 3
+    page.keyboard.press("Escape")
+    expect(page.locator("#comparison .dino-frame:visible .dino-asked")).to_have_count(0)
+
+
+def test_every_view_and_a_model_that_is_not_there(page):
+    expect(columns(page)).to_have_count(2)
+    canvas = columns(page).nth(1).locator(".dino-view").first
+    for view in ("Foreground", "Attention", "Norms", "Segments"):
+        before = canvas.evaluate("canvas => canvas.toDataURL()")
+        page.locator("#compare-view label", has_text=view).click()
+        page.wait_for_function(
+            "before => document.querySelectorAll('#comparison .dino-column')[1]"
+            ".querySelector('.dino-view').toDataURL() !== before",
+            arg=before,
+        )
+    choose(page, 1, "missing <b>one</b>")
+    expect(page.get_by_text("'missing <b>one</b>' is not there")).to_be_visible()
+    expect(columns(page)).to_have_count(2)
+
+
+def test_the_tour_goes_through_its_steps_and_its_tabs(page):
+    expect(columns(page)).to_have_count(2)
+    page.keyboard.press("t")
+    card = page.locator(".dino-tour")
+    expect(card).to_be_visible()
+    box = card.bounding_box()
+    assert box["x"] >= 0 and box["y"] > 300 and box["x"] + box["width"] <= page.viewport_size["width"] + 1
+    for number, stop in enumerate(STOPS, start=1):
+        expect(card.locator(".dino-tour-count")).to_have_text(f"{number} of {len(STOPS)}")
+        expect(card.locator("h2")).to_have_text(stop.title)
+        tab = page.locator(f"#tab-{stop.tab}-button")
+        if tab.count():
+            expect(tab).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("ArrowRight")
+    expect(card.get_by_role("button", name="Done")).to_be_visible()
+    card.get_by_role("button", name="Back").click()
+    expect(card.locator(".dino-tour-count")).to_have_text(f"{len(STOPS) - 1} of {len(STOPS)}")
+    page.keyboard.press("Escape")
+    expect(card).to_have_count(0)
+    page.locator("button#tour, #tour button").first.click()
+    expect(card.locator("h2")).to_have_text(STOPS[-2].title)
