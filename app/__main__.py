@@ -100,8 +100,9 @@ def start_engine(model: str, collections: Path | None = None):
 
 def warm_up(engine) -> None:
     """Compute the view the page opens with. What goes wrong is shown to whoever opens the page."""
-    from app.explore.handlers import open_tray, show
-    from app.server.session import Settings
+    from app.explore.handlers import show
+    from app.explore.settings import Settings
+    from app.server.trays import open_tray
     from core import DinoError
 
     try:

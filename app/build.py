@@ -3,24 +3,39 @@
 import logging
 import os
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app.page import endpoints
-from app.page import layout as page
+from app.compare.tab import TAB as COMPARE
+from app.emergence.tab import TAB as EMERGENCE
+from app.explore import views
+from app.explore.events import TAB as EXPLORE
+from app.map.events import TAB as MAP
+from app.match.events import TAB as MATCH
+from app.page import bar, model_panel, payloads, tray
+from app.page.shared import Shared, Tab, share
 from app.page.stage import page_head
 from app.page.theme import theme, variables
-from app.server.access import Access
+from app.page.wiring import answer
+from app.page.words import help_text
+from app.search.events import TAB as SEARCH
+from app.server.access import NAMED, Access
 from app.server.agents import mend
 from app.server.engine import Engine
 from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
+from app.server.session import Tray
+from app.server.trays import open_tray
 from app.tour.steps import tour_script
+from app.video.tab import TAB as VIDEO
 from core import RequestError
 
 log = logging.getLogger(__name__)
 
+TABS = (EXPLORE, MATCH, SEARCH, MAP, EMERGENCE, COMPARE, VIDEO)
+"""In the page's order."""
 STATIC = Path(__file__).parent / "static"
 MOST_WAITING = 300
 """Events in the queue; beyond these a server says that it is busy rather than let everybody wait."""
@@ -28,11 +43,14 @@ FILES_KEPT_S = 3600
 """Downloads are deleted after an hour; what visitors bring is deleted as soon as it is read."""
 
 
-def build(engine: Engine, access: Access) -> gr.Blocks:
+def build(engine: Engine, access: Access, tabs: Sequence[Tab] = TABS) -> gr.Blocks:
     """The page, not yet served. Nothing here waits for the model."""
     with gr.Blocks(title="Dinoscope", analytics_enabled=False, delete_cache=(900, FILES_KEPT_S)) as blocks:
-        page.lay_out(engine, access, blocks)
-        endpoints.lay_out(engine, access)
+        _lay_out(engine, access, blocks, tabs)
+        with gr.Column(visible=False):
+            for tab in tabs:
+                if tab.endpoints:
+                    tab.endpoints(engine, access)
     # any number of light events at once; those that may wait for a model have a queue of their own
     blocks.queue(default_concurrency_limit=None, max_size=MOST_WAITING)
     return blocks
@@ -88,3 +106,43 @@ def serve(options: Namespace, engine: Engine) -> None:
     access = Access(is_loopback(options.host), options.auth is not None, options.model)
     blocks = build(engine, access)
     launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb, mcp=options.mcp)
+
+
+def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[Tab]) -> None:
+    """The bar, the tray at the left, the tabs, and what leads from one to another."""
+    top = bar.lay_out(list(dict.fromkeys([access.default, *NAMED])), access, _help())
+    with gr.Row(elem_id="page"):
+        with gr.Column(scale=1, min_width=200, elem_id="side"):
+            pictures = tray.lay_out()
+        shared = share(engine, access, top, pictures, [tab.name for tab in tabs])
+        with gr.Column(scale=7, min_width=320, elem_id="main"):
+            _lay_out_tabs(shared, tabs)
+    describe = model_panel.wire(shared)
+    tray.wire(engine, pictures, shared.tray, shared.renew)
+
+    def opened(before: Tray, request: gr.Request) -> dict:
+        fresh = open_tray(engine, request.session_hash)
+        return {"tray": fresh, "items": payloads.tray_update(engine, fresh)}
+
+    start = answer(blocks.load, opened, {"before": shared.tray}, {"tray": shared.tray, "items": pictures.tray})
+    # one after the other: the view is asked for with the controls of the model that is in use
+    shared.adopt(describe(start.then).then)
+
+    def leave(request: gr.Request) -> None:
+        engine.leave(request.session_hash)
+
+    blocks.unload(leave)
+
+
+def _lay_out_tabs(shared: Shared, tabs: Sequence[Tab]) -> None:
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+        for one in tabs:
+            address = one.name.lower()
+            with gr.Tab(one.name, id=address, elem_id=f"tab-{address}") as button:
+                one.add(shared)
+            shared.follow(one.name, button)
+
+
+def _help() -> str:
+    endpoints = [view.key for view in views.VIEWS if view.endpoint] + ["similarity"]
+    return help_text(len(views.VIEWS), endpoints)

@@ -24,6 +24,9 @@ TRAIN_ROOMS = (
     "train.checkpoint", "train.world", "train.evaluate", "train.run", "train.pretrain", "train.distill",
     "train.timeline", "train.figures", "train.ablate", "train.curate",
 )  # fmt: skip
+APP_TABS = ("app.match", "app.search", "app.map", "app.emergence", "app.compare", "app.video", "app.tour")
+"""Rooms that know nothing of one another."""
+APP_ROOMS = ("app.server", "app.page", "app.explore", *APP_TABS, "app.build", "app.__main__")
 """From the bottom up; each may know what is before it, by whatever way."""
 STABLE_NAMES = {"core.analysis.retrieval"}
 """Modules that only pass on what lives in a room above; nothing of the project imports them."""
@@ -92,7 +95,7 @@ def test_packages_know_only_core(package, unknown):
     assert known == []
 
 
-@pytest.mark.parametrize("rooms", [CORE_ROOMS, TRAIN_ROOMS], ids=["core", "train"])
+@pytest.mark.parametrize("rooms", [CORE_ROOMS, TRAIN_ROOMS, APP_ROOMS], ids=["core", "train", "app"])
 def test_rooms_know_only_those_below(rooms):
     for place, room in enumerate(rooms):
         upwards = [
@@ -105,7 +108,7 @@ def test_rooms_know_only_those_below(rooms):
         assert upwards == []
 
 
-@pytest.mark.parametrize(("package", "rooms"), [("core", CORE_ROOMS), ("train", TRAIN_ROOMS)])
+@pytest.mark.parametrize(("package", "rooms"), [("core", CORE_ROOMS), ("train", TRAIN_ROOMS), ("app", APP_ROOMS)])
 def test_every_module_is_in_a_room(package, rooms):
     assert [m for m in FILES if m.startswith(f"{package}.") and not any(inside(m, room) for room in rooms)] == []
 
@@ -114,7 +117,21 @@ def test_stable_names_are_for_others():
     assert [module for module, names in IMPORTS.items() if names & STABLE_NAMES] == []
 
 
-@pytest.mark.parametrize("package", ["core", "train"])
+@pytest.mark.parametrize("room", APP_TABS)
+def test_no_tab_knows_another(room):
+    others = [other for other in APP_TABS if other != room]
+    known = [n for m in FILES if inside(m, room) for n in reached_from(m) if any(inside(n, other) for other in others)]
+    assert known == []
+
+
+def test_the_wiring_of_explore_is_its_own():
+    """What other tabs take from it are its views and its answers, none of its widgets."""
+    widgets = {"app.explore.tab", "app.explore.events", "app.explore.widgets", "app.explore.endpoints"}
+    users = {module for module, names in IMPORTS.items() if names & widgets and not inside(module, "app.explore")}
+    assert users == {"app.build"}
+
+
+@pytest.mark.parametrize("package", ["core", "train", "app"])
 def test_there_are_no_circles(package):
     assert [module for module in FILES if inside(module, package) and module in reached_from(module)] == []
 

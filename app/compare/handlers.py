@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from app.emergence.words import MEASURES
 from app.explore import handlers
 from app.explore.handlers import Screen
+from app.explore.payloads import view_prop
+from app.explore.settings import Settings
 from app.page import payloads, sentences, stage
+from app.page.measures import MEASURES
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
+from app.server.session import Tray
 from core import RequestError
 from core.analysis.steady import turned
 from core.records.runs import SNAPSHOTS, scores_path, stored_step
@@ -75,7 +77,7 @@ def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarr
         "features": engine.painted.recall(
             ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
         ),
-        "view": stage.view_prop(
+        "view": view_prop(
             settings.shown,
             dict(zip(encoded.ids, layers, strict=True)),
             aligned=painted.aligned,

@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 import gradio as gr
 
 from app.compare.handlers import MOST_MODELS, compare, table
-from app.emergence.words import COMPARE_LESSON, COMPARE_SEE, COMPARE_TRY
-from app.explore import handlers, views
-from app.explore.events import busy
+from app.compare.words import LESSON, SEE, TRY
+from app.explore import views
+from app.explore.settings import Settings
 from app.page import sentences
-from app.page.shared import Shared
+from app.page.shared import Shared, Tab
 from app.page.stage import compare_component
-from app.page.wiring import HEAVY, answer, any_of
+from app.page.wiring import HEAVY, answer, any_of, busy
 from app.server.access import NAMED
-from app.server.engine import Stopped
+from app.server.encode import encode
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
+from app.server.session import Tray
 
 IN_USE, NONE = "the model in use", "none"
 FIRST_CHOICE = ("untrained", IN_USE, NONE)
+IDLE = {"board": gr.HTML(busy=False)}
 ORDINALS = ("First", "Second", "Third")
 
 
@@ -41,38 +42,31 @@ def add(shared: Shared) -> None:
     outputs = {"board": tab.board, "scores": tab.scores, "status": shared.bar.status}
 
     def draw(tray: Tray, model: str, size: float, view: str, request: gr.Request, **names) -> Iterator[dict]:
-        idle = {"board": gr.HTML(busy=False), "status": ""}
         if not tray.chosen:
-            yield idle | {"board": gr.HTML(comparison={"pictures": [], "columns": []}, busy=False)}
+            yield IDLE | {"board": gr.HTML(comparison={"pictures": [], "columns": []}, busy=False), "status": ""}
             return
         wanted = [model if name == IN_USE else name for name in names.values() if name and name != NONE]
-        try:
-            for name in wanted:
-                shared.access.check(name, dict(request.headers))
-            yield {"board": gr.HTML(busy=True), "status": busy("Loading the models …")}
-            loaded = [shared.engine.models.get(name) for name in wanted]
-            settings = Settings(view=view, size=int(size))
-            for sentence in _encoded(shared, tray, loaded, settings):
-                yield {"status": busy(sentence)}
-            told = compare(shared.engine, tray, loaded, settings)
-        except Stopped:
-            yield idle | {"status": busy("Stopped. The pictures before stay.")}
-            return
-        except Exception:
-            yield idle  # the page is not left waiting; the error is told by whoever listens
-            raise
-        done = {"board": gr.HTML(comparison=told, busy=False), "scores": table(loaded)}
-        yield done | {"status": sentences.status(loaded[-1], settings)}
+        for name in wanted:
+            shared.access.check(name, dict(request.headers))
+        yield {"board": gr.HTML(busy=True), "status": busy("Loading the models …")}
+        loaded = [shared.engine.models.get(name) for name in wanted]
+        settings = Settings(view=view, size=int(size))
+        for sentence in _encoded(shared, tray, loaded, settings):
+            yield {"status": busy(sentence)}
+        comparison = compare(shared.engine, tray, loaded, settings)
+        done = {"board": gr.HTML(comparison=comparison, busy=False), "scores": table(loaded)}
+        yield done | {"status": sentences.status(loaded[-1], settings.size)}
 
     changed = [tab.view.change, *(widget.change for widget in tab.models)]
     latest = shared.engine.latest["Compare"]
-    answer(shared.due["Compare"].change, draw, inputs, outputs, latest=latest, **HEAVY)
-    answer(any_of(changed), draw, inputs, outputs, latest=latest, trigger_mode="always_last", **HEAVY)
+    framed = {"latest": latest, "idle": IDLE, **HEAVY}
+    answer(shared.due["Compare"].change, draw, inputs, outputs, **framed)
+    answer(any_of(changed), draw, inputs, outputs, trigger_mode="always_last", **framed)
 
 
 def lay_out(shared: Shared) -> Compare:
     """The tab's widgets."""
-    gr.Markdown(f"{COMPARE_SEE}\n\n{COMPARE_TRY}", elem_classes="lead")
+    gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     names = list(dict.fromkeys([IN_USE, shared.access.default, *NAMED]))
     own = shared.access.own
     with gr.Row(elem_id="compare-models"):
@@ -95,7 +89,7 @@ def lay_out(shared: Shared) -> Compare:
     with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):
         scores = gr.HTML(elem_id="compare-scores")
     with gr.Accordion("What am I seeing?", open=False, elem_id="compare-lesson", elem_classes="half-page"):
-        gr.Markdown(COMPARE_LESSON)
+        gr.Markdown(LESSON)
     return Compare(view, models, board, scores)
 
 
@@ -103,5 +97,8 @@ def _encoded(shared: Shared, tray: Tray, models: list[Loaded], settings: Setting
     """What is waited for, while each model looks at the pictures it has not seen."""
     stop = shared.engine.stop_signal(tray.visitor)
     for model in models:
-        for sentence in handlers.encode(shared.engine, tray, model, replace(settings), stop):
+        for sentence in encode(shared.engine, tray, model, replace(settings), stop):
             yield f"{model.source.title}: {sentence}"
+
+
+TAB = Tab("Compare", add)

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.emergence.figures import of_run
 from app.emergence.timelines import Named, is_over, look_at_run, shipped_prop, silence, state_of, timeline_prop
 from app.emergence.training import STEPS, USUAL_STEPS, Progress, Trainer
-from app.emergence.words import EMERGENCE_LESSON, EMERGENCE_SEE, EMERGENCE_TRY, TRAIN_LIMITS
-from app.explore import figures
+from app.emergence.words import LESSON, SEE, TRAIN_LIMITS, TRY
 from app.page import sentences
 from app.page.figures import FigureFold
 from app.page.figures import lay_out as lay_out_figures
 from app.page.model_panel import taken
-from app.page.shared import Shared
+from app.page.shared import Shared, Tab
 from app.page.stage import timeline_component
 from app.page.wiring import HEAVY, answer, any_of
+from app.server.jobs import duration
 from app.server.latest import Latest
 from app.server.session import Tray
 from app.server.uploads import GALLERY
-from core import DinoError, RequestError
+from core import RequestError
 from core.templates import html
 
 TICK_S = 2.0
@@ -30,6 +31,7 @@ TICK_S = 2.0
 SHOWN_EVERY_S = 1.0
 """While many snapshots are looked at for the first time, how often those that are ready are shown."""
 MOST_PICTURES = 8
+IDLE = {"timeline": gr.HTML(busy=False)}
 ALIVE = "It may still be training: new steps appear by themselves."
 OVER = "It has trained all its steps."
 STOPPED = "It was stopped; <i>Go on</i> continues it."
@@ -66,7 +68,7 @@ def add(shared: Shared) -> "EmergenceEvents":
 
 def lay_out(own: bool) -> Emergence:
     """The tab's widgets; without `own`, runs of the server's disk are out of reach and none can be started."""
-    gr.Markdown(f"{EMERGENCE_SEE}\n\n{EMERGENCE_TRY}", elem_classes="lead")
+    gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     timeline = timeline_component(elem_id="timeline")
     curves = lay_out_figures("The curves as figures", "curves")
     note = gr.HTML(elem_id="run-note", elem_classes="hint")
@@ -95,7 +97,7 @@ def lay_out(own: bool) -> Emergence:
             )  # fmt: skip
             open_run = gr.Button("Open", size="sm", elem_id="run-open")
     with gr.Accordion("What am I seeing?", open=False, elem_id="emergence-lesson", elem_classes="half-page"):
-        gr.Markdown(EMERGENCE_LESSON)
+        gr.Markdown(LESSON)
     timer = gr.Timer(TICK_S, active=False)
     return Emergence(
         timeline, shipped, path, open_run, note, steps, folder, start, stop, resume, use, progress, timer, curves
@@ -127,7 +129,7 @@ class EmergenceEvents:
         answer(tab.stop.click, self.stop, {}, controls, **HEAVY)
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
-        tab.curves.wire(figures.of_run, {"source": self.source}, self.sent)
+        tab.curves.wire(of_run, {"source": self.source}, self.sent)
         noted = self.controls | {"note": tab.note}
         ticked = answer(tab.timer.tick, self.tick, {"source": self.source}, noted, unless=self.latest)
         self.refresh(ticked.then)
@@ -149,7 +151,7 @@ class EmergenceEvents:
         inputs = self.shared.inputs("tray") | {"source": self.source, "sent": self.sent}
         outputs = {name: getattr(self.tab, name) for name in ("timeline", "note", "shipped", "timer")}
         outputs["sent"] = self.sent
-        answer(trigger, self.show, inputs, outputs, latest=self.latest, trigger_mode="once", **HEAVY)
+        answer(trigger, self.show, inputs, outputs, latest=self.latest, idle=IDLE, trigger_mode="once", **HEAVY)
 
     def opened(self, path: str, request: gr.Request) -> dict:
         """A run folder that this visitor may see becomes what is shown."""
@@ -179,11 +181,7 @@ class EmergenceEvents:
             return
         # from here on the page no longer shows what was sent, also where this look comes to no end
         yield {"timeline": gr.HTML(busy=True), "shipped": gr.update(visible=True), "sent": ()}
-        try:
-            yield from self._looked_at(tray, run, now)
-        except DinoError:
-            yield {"timeline": gr.HTML(busy=False)}
-            raise
+        yield from self._looked_at(tray, run, now)
 
     def _looked_at(self, tray: Tray, run: Path, now: tuple) -> Iterator[dict]:
         engine, chosen = self.shared.engine, tray.chosen[:MOST_PICTURES]
@@ -289,7 +287,7 @@ def bar_of(progress: Progress) -> str:
         )
     part = 100 * progress.step / progress.steps
     loss = f" · loss {progress.loss:.2f}" if progress.loss is not None else ""
-    left = f" · about {sentences.duration(1000 * progress.seconds_left)} left" if progress.seconds_left else ""
+    left = f" · about {duration(1000 * progress.seconds_left)} left" if progress.seconds_left else ""
     if progress.over:
         state = f"Trained {progress.steps} steps{loss}. The run lies in {progress.run}; copy it to keep it."
     elif not progress.running:
@@ -305,3 +303,6 @@ def bar_of(progress: Progress) -> str:
         part=round(part),
         state=state,
     )
+
+
+TAB = Tab("Emergence", add)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.emergence.words import MEASURES
+from app.page.measures import MEASURES
 from app.page.stage import StagePicture, pictures_prop
 from app.server.engine import Item
 from app.server.memory import Memory

@@ -1,27 +1,14 @@
-"""What the tabs about training say: two lines each, and half a page for a class."""
+"""The Emergence tab in words: its measures, two lines, and half a page for a class."""
 
-MEASURES = {
-    "foreground_found": "objects found (above 0.5)",
-    "foreground_either_side": "foreground, better side",
-    "pck_category": "parts, same category",
-    "pck_family": "parts across categories",
-    "pck_cartoon": "parts, photo to cartoon",
-    "pck_sketch": "parts, photo to sketch",
-    "segmentation_parts": "linear parts",
-    "segmentation_object": "linear object",
-    "depth_log_rmse": "linear depth error",
-}
-"""Names of the scale's measures that can stand alone, where those of the table lean on the row above."""
-
-EMERGENCE_SEE = (
+SEE = (
     "**What you see.** The same pictures through the eyes of one network after 0, 1, 2, 4, … steps of training without "
     "one label, and how much of each ability has emerged."
 )
-EMERGENCE_TRY = (
+TRY = (
     "**What to try.** Drag the handle on the curves, or press Play. Point at an eye at any step; swipe to compare with the "
     "network before its first step."
 )
-EMERGENCE_LESSON = """
+LESSON = """
 A network starts with random numbers. What its maps show then is what any network passes on: colour, brightness, place.
 Training never tells it what is in a picture. A *student* sees small or partly hidden crops and must say of them what a
 *teacher*, its own slow average, says of the whole. Whoever wants to guess well from an ear that the rest is a cat must
@@ -47,25 +34,3 @@ TRAIN_LIMITS = (
     "A network of half a million numbers learns from the tray's pictures on this machine's processor: minutes, not days. "
     "Expect regions and edges, not cats: the published models saw 142 million pictures. One training at a time."
 )
-COMPARE_SEE = (
-    "**What you see.** The same pictures through the eyes of different models, side by side: a column for each model, a "
-    "row for each picture."
-)
-COMPARE_TRY = (
-    "**What to try.** Compare *untrained* with a trained model. Point at a patch: every column asks its own model what "
-    "looks like it."
-)
-COMPARE_LESSON = """
-Two networks of the same shape, one trained and one not, pass on the same colours and edges. What only the trained one
-shows, it has learned: that is the comparison to begin with. Other good ones: before and after a longer training, a
-small and a large model, one with registers and one without.
-
-Each column is analysed by itself, since features of different models live in different spaces: a cosine of 0.6 can be
-high in one and low in another. The scale below names each column's own range. PCA colours of the other columns are
-turned to be most like those of the first, so that equal colours are worth a look, though never a proof.
-
-The table shows the emergence scale where it has been measured for a model: `python -m train.evaluate emergence --model
-NAME` writes a file that this page finds by the hash of the weights.
-
-*Source: Oquab et al. 2023, section 7; Darcet et al. 2023, “Vision Transformers Need Registers”.*
-"""

@@ -3,24 +3,23 @@
 Every function returns the path of a new file in a folder of its own under `folder`, which the server empties in time.
 """
 
-import dataclasses
 import io
 import json
 import re
-import secrets
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from app.explore.handlers import Encoded, Screen
+from app.explore.handlers import Screen
+from app.explore.settings import Settings
 from app.explore.views.foreground import SOFT_EDGE
+from app.page.files import fresh_folder, provenance, write
+from app.server.encode import Encoded
 from app.server.models import Loaded
-from app.server.session import Settings
 from core.analysis.foreground import cut_out, refine_mask
 from core.analysis.render import onto_picture
 from core.encoding import picture_bytes
@@ -93,20 +92,6 @@ def basis(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Pa
     return path
 
 
-def provenance(encoded: Encoded, settings: dict[str, Any], model: Loaded) -> dict:
-    """What made these numbers: model, weights, settings by name, and the pictures with hashes and geometry."""
-    return {
-        "model": model.source.name,
-        "weights_sha256": model.source.sha256,
-        "layer": encoded.layer,
-        "settings": settings,
-        "pictures": [
-            {"name": name, "sha256": item.digest, "geometry": dataclasses.asdict(feature_map.geometry)}
-            for name, item, feature_map in zip(encoded.names, encoded.items, encoded.maps, strict=True)
-        ],
-    }
-
-
 def _each(encoded: Encoded, values: Iterable) -> Iterator[tuple]:
     """(file name without ending, item, feature map, value) of every picture."""
     return zip(_stems(encoded), encoded.items, encoded.maps, values, strict=True)
@@ -127,18 +112,4 @@ def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for member, data in files.items():
             archive.writestr(member, data)
-    return path
-
-
-def write(folder: Path, name: str, data: bytes) -> Path:
-    """The path of a new file of that name."""
-    path = fresh_folder(folder) / name
-    path.write_bytes(data)
-    return path
-
-
-def fresh_folder(folder: Path) -> Path:
-    """A folder that nobody can guess: whoever knows a download's address may fetch it."""
-    path = folder / secrets.token_hex(16)
-    path.mkdir(parents=True)
     return path

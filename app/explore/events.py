@@ -7,19 +7,23 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app.explore import downloads, figures, handlers, views
+from app.explore import downloads, endpoints, figures, handlers, views
 from app.explore import tab as explore
+from app.explore.payloads import stage_update
+from app.explore.settings import Settings
 from app.explore.tab import Explore
 from app.page import payloads, sentences
-from app.page.shared import Shared
-from app.page.waiting import busy, waits
-from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of
-from app.server.engine import Engine, Stopped
+from app.page.figures import Drawn
+from app.page.shared import Shared, Tab
+from app.page.waiting import waits
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
+from app.server.encode import NOTHING_SELECTED, cost
+from app.server.engine import Engine
 from app.server.latest import Latest
 from app.server.models import Loaded
-from app.server.session import NOTHING_SENT, Pin, Sent, Settings, Tray
-from core import DinoError
+from app.server.session import NOTHING_SENT, Pin, Sent, Tray
 
+IDLE = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 COSTLY = ("size", "block")
 """Controls that may need a forward pass, answered when the handle is let go."""
 
@@ -107,50 +111,44 @@ class ExploreEvents:
             self.inputs | {"sent": self.states.sent},
             outputs,
             latest=self.latest,
+            idle=IDLE,
             **(HEAVY | options),
         )
 
     def paint(self, tray: Tray, model: str, pin, threshold, basis, sent: Sent, **values) -> Iterator[dict]:
-        """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        """The next screen; before it, what is waited for."""
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values, tray, loaded, threshold)
-        idle = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
         if not tray.chosen:
-            told = {"facts": handlers.NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings)}
-            yield idle | told | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
+            told = {"facts": NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings.size)}
+            yield IDLE | told | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
             return
-        try:
-            if sent == NOTHING_SENT:
-                yield {"stage": payloads.photographs(self.engine, tray, loaded, settings)}
-                # the screen sends them again: of updates before a component is there, Gradio keeps the last alone
-            yield from waits(self.engine, tray, loaded, settings)
-            screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
-            yield idle | self._shown(tray, loaded, settings, screen)
-        except Stopped:
-            yield idle | {"status": busy("Stopped. The picture before stays.")}
-        except DinoError:
-            yield idle | {"status": sentences.status(loaded, settings)}
-            raise
+        if sent == NOTHING_SENT:
+            yield {"stage": payloads.photographs(self.engine, tray, loaded, settings.size)}
+            # the screen sends them again: of updates before a component is there, Gradio keeps the last alone
+        yield from waits(self.engine, tray, loaded, settings)
+        screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis, sent=sent)
+        yield IDLE | self._shown(tray, loaded, settings, screen)
 
     def _shown(self, tray: Tray, model: Loaded, settings: Settings, screen: handlers.Screen) -> dict:
         update = {
-            "stage": payloads.stage_update(self.engine, screen, settings),
+            "stage": stage_update(self.engine, screen, settings),
             "facts": screen.facts,
-            "cost": handlers.cost(self.engine, tray, model, settings),
+            "cost": cost(self.engine, tray, model, settings),
             "program": screen.program,
-            "status": sentences.status(model, settings),
+            "status": sentences.status(model, settings.size),
             "sent": screen.sent,
         }
         return update | ({"histogram": gr.HTML(histogram=screen.histogram)} if screen.histogram else {})
 
-    def draw_patches(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+    def draw_patches(self, tray: Tray, model: str, pin, threshold, basis, **values) -> Drawn:
         """The selected pictures' patches in space."""
         loaded = self.engine.models.get(model)
         return figures.patches(self.engine, tray, loaded, handlers.settings_of(values, tray, loaded), basis)
 
-    def draw_numbers(self, tray: Tray, model: str, pin, threshold, basis, **values) -> figures.Drawn:
+    def draw_numbers(self, tray: Tray, model: str, pin, threshold, basis, **values) -> Drawn:
         """What is behind the view."""
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values, tray, loaded, threshold)
@@ -167,7 +165,7 @@ class ExploreEvents:
         if not future.done() or not tray.chosen:
             return None
         settings = handlers.settings_of(values, tray, future.result())
-        return {"cost": handlers.cost(self.engine, tray, future.result(), settings)}
+        return {"cost": cost(self.engine, tray, future.result(), settings)}
 
     def _wire_view(self) -> None:
         groups = self.tab.controls.groups
@@ -249,3 +247,6 @@ def _read_basis(file: str) -> dict:
 
 def _forget_basis(basis) -> dict:
     return {"basis": None, "note": "", "forget": gr.update(visible=False)}
+
+
+TAB = Tab("Explore", add, endpoints.lay_out)

@@ -3,53 +3,24 @@
 Plotly is imported with the first of them.
 """
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
-from app.explore.downloads import fresh_folder
-from app.explore.handlers import NOTHING_SELECTED, Basis, Screen, show
+from app.explore.handlers import Basis, Screen, show
+from app.explore.settings import Settings
 from app.explore.views.pca import PCA
+from app.page.figures import Drawn
+from app.server.encode import NOTHING_SELECTED
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import Pin, Settings, Tray
+from app.server.session import Pin, Tray
 from core import RequestError
 from core.analysis.pca import joint_pca
 from core.analysis.render import label_colours
-from core.records.runs import read_metrics
-from core.records.scores import curves
-from core.records.timeline import SHIPPED, load_timeline
 
 SCREE = 12
 """Components whose explained variance is drawn."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Figures of one kind: their name as a file, a title, and what they show, in a sentence."""
-
-    stem: str
-    title: str
-    figures: list
-    """`plotly.graph_objects.Figure` each."""
-    note: str = ""
-
-    def texts(self) -> list[str]:
-        """The figures as the browser takes them, JSON each."""
-        from core.figures import as_json
-
-        return list(map(as_json, self.figures))
-
-    def page(self, folder: Path) -> Path:
-        """One HTML file with all of them in a new folder under `folder`; it opens without a network. RequestError where
-        there is none."""
-        from core.figures import save_page
-
-        if not self.figures:
-            raise RequestError(f"There is nothing to draw yet. {self.note}")
-
-        return save_page(fresh_folder(folder) / f"dinoscope-{self.stem}.html", self.title, self.figures, self.note)
 
 
 def patches(engine: Engine, tray: Tray, model: Loaded, settings: Settings, basis: Basis | None = None) -> Drawn:
@@ -100,19 +71,6 @@ def of_view(
     return Drawn(
         view.lower(), view, [figure], f"{model.source.name} at {settings.size} pixels. {settings.shown.caption}"
     )
-
-
-def of_run(source: str) -> Drawn:
-    """The losses and scores of a run folder and whatever else it logged, or of the shipped run where `source` is ""."""
-    from core.figures import run_figures
-
-    if source:
-        run = Path(source)
-        return Drawn("run", run.name, run_figures(curves(run), read_metrics(run)))
-    if not SHIPPED.is_file():
-        return Drawn("run", "No run ships with this copy", [])
-    timeline = load_timeline(SHIPPED)
-    return Drawn("run", timeline.title, run_figures(timeline.curves, timeline.losses))
 
 
 def _by_name(screen: Screen) -> dict[str, np.ndarray]:

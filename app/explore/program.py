@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from app.explore.settings import Settings
 from app.explore.view import Asked, Code
 from app.server.models import Loaded
-from app.server.session import Picture, Settings
+from app.server.session import Picture
 
 
 def program(

@@ -7,11 +7,11 @@ import gradio as gr
 from app.explore import views
 from app.explore import widgets as controls
 from app.explore.widgets import Controls
+from app.explore.words import SEE, TRY
 from app.page import figures
 from app.page.figures import FigureFold
 from app.page.shared import Shared
 from app.page.stage import stage_component
-from app.page.words import SEE, TRY
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""What programs ask about many pictures at once: image files in, a map of them out. No Gradio here."""
+"""The endpoint /atlas for programs: image files in, a map of them out."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import torch
 from PIL import Image
@@ -10,6 +11,10 @@ from torch import Tensor
 
 import core
 from app.map.colours import GREY
+from app.page.endpoints import offer
+from app.page.wiring import LONG
+from app.server.access import Access
+from app.server.agents import list_of_files
 from app.server.engine import Engine
 from app.server.uploads import named_file
 from core import RequestError
@@ -28,7 +33,17 @@ SHEET, SMALL, FRAME = 1200, 72, 3
 """Pixels: the side of the picture of a map, of the pictures on it, and of the frames about these."""
 
 
-class AtlasApi:
+def lay_out(engine: Engine, access: Access) -> None:
+    """/atlas."""
+    images = list_of_files(gr.File(label="images", type="filepath", file_count="multiple"))
+    way = gr.Textbox("umap", label="method: umap or pca")
+    clusters = gr.Number(0, label="clusters, or 0 for the islands of the map", precision=0)
+    neighbours = gr.Number(15, label="neighbours of UMAP", precision=0)
+    seed = gr.Number(0, label="seed of UMAP", precision=0)
+    offer(MapApi(engine).atlas, [images, way, clusters, neighbours, seed], queue=LONG)
+
+
+class MapApi:
     """The endpoint, on the server's own model; its name, parameters and first lines are what clients see."""
 
     def __init__(self, engine: Engine):

@@ -10,18 +10,17 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from app.explore.events import DOWNLOAD, busy
-from app.map import files
+from app.map import endpoints, files
 from app.map import tab as layout
 from app.map.handlers import LAYOUTS, MapRoom, Shown, caption
 from app.map.payloads import colours_prop, places_prop
 from app.map.points import Atlas
 from app.map.tab import Map
 from app.page import payloads
-from app.page.shared import Shared
-from app.page.wiring import LONG, answer, any_of, warn
-from app.server.engine import Engine, Stopped
-from app.server.session import Settings, Tray
+from app.page.shared import Shared, Tab
+from app.page.wiring import DOWNLOAD, LONG, answer, any_of, busy, warn
+from app.server.engine import Engine
+from app.server.session import FeatureSettings, Tray
 from core import DinoError, RequestError
 from core.errors import AnalysisError
 from core.projection.umap import UmapSettings
@@ -29,6 +28,7 @@ from core.projection.umap import UmapSettings
 TASK = "map"
 DRAWING = {"concurrency_id": "map", "concurrency_limit": 8}
 """Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
+IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
 SHOWN_CHOSEN = 60
 TO_EXPLORE = "() => { location.hash = 'explore'; }"
 
@@ -62,7 +62,7 @@ class MapEvents:
         }
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
         latest = self.engine.latest["Map"]
-        answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, trigger_mode="multiple", **DRAWING)
+        answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, idle=IDLE, trigger_mode="multiple", **DRAWING)
         seen = {"shown": self.shown, **tab.colours, **tab.settings}
         answer(tab.timer.tick, self.arrive, seen, drawn, unless=latest)
         recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
@@ -76,33 +76,21 @@ class MapEvents:
         """The map by what is known already; UMAP is asked for and arrives later."""
         signal = self.engine.take_over(tray.visitor, TASK)
         loaded = self.engine.models.get(model)
-        layer = Settings(block=int(block)).layer(loaded.depth)
-        idle = {
-            "stop": gr.update(visible=False),
-            "timer": gr.Timer(active=False),
-            "choice": gr.update(visible=False),
-            "source": gr.update(choices=self.room.sources(), value=source),
-        }
+        layer = FeatureSettings(block=int(block)).layer(loaded.depth)
+        done = IDLE | {"source": gr.update(choices=self.room.sources(), value=source)}
         atlas = None
-        try:
-            for step in self.room.open(source, tray, loaded, layer, int(size), signal):
-                if isinstance(step, str):
-                    yield {"status": busy(step), "stop": gr.update(visible=True)}
-                else:
-                    atlas = step
-            if not len(atlas):
-                yield idle | {"status": "", "atlas": layout.empty(), "shown": Shown()}
-                return
-            wish = self._wish(atlas, values)
-            shown = Shown(atlas.token, wish)
-            shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
-            update = self._atlas(atlas, shown, values)
-        except Stopped:
-            yield idle | {"status": "Stopped. The map before stays."}
+        for step in self.room.open(source, tray, loaded, layer, int(size), signal):
+            if isinstance(step, str):
+                yield {"status": busy(step), "stop": gr.update(visible=True)}
+            else:
+                atlas = step
+        if not len(atlas):
+            yield done | {"status": "", "atlas": layout.empty(), "shown": Shown()}
             return
-        except DinoError:
-            yield idle | {"status": ""}
-            raise
+        wish = self._wish(atlas, values)
+        shown = Shown(atlas.token, wish)
+        shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
+        update = self._atlas(atlas, shown, values)
         waiting = wish is not None and not shown.arrived
         few = (
             ""
@@ -110,7 +98,7 @@ class MapEvents:
             else "Too few points for UMAP: these are their principal components."
         )
         status = busy("UMAP is on its way …") if waiting else few
-        yield idle | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
+        yield done | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
 
     def _wish(self, atlas: Atlas, values: dict) -> tuple | None:
         """The key of the UMAP to come; without the package that computes it, the components have to do."""
@@ -230,3 +218,6 @@ class MapEvents:
 
 def _umap(values: dict) -> UmapSettings:
     return UmapSettings(int(values["neighbours"]), float(values["distance"]), int(values["seed"] or 0))
+
+
+TAB = Tab("Map", add, endpoints.lay_out)

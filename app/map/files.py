@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.explore.downloads import write
 from app.map.colours import Colouring
 from app.map.payloads import about_point, colours_prop, day, places_prop
 from app.map.points import Atlas
+from app.page.files import write
 from app.page.stage import STATIC, script_of
 from app.page.theme import variables
 from core import RequestError

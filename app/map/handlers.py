@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.explore.handlers import encode
 from app.map.colours import Colouring, coloured
 from app.map.desk import UmapDesk, Waiting
 from app.map.payloads import about_points
 from app.map.points import Atlas, of_collection, of_patches, of_tray
-from app.page.jobs import Job
+from app.server.encode import encode
 from app.server.engine import Engine, Stopped
+from app.server.jobs import Job
 from app.server.memory import Memory
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
+from app.server.session import FeatureSettings, Tray
 from app.server.shelf import GALLERY
 from app.server.uploads import add_bytes
 from core import RequestError
@@ -158,5 +158,5 @@ def _all(tray: Tray) -> tuple[str, ...]:
     return tuple(picture.id for picture in tray.pictures)
 
 
-def _settings(layer: int, size: int, model: Loaded) -> Settings:
-    return Settings(size=size, block=model.depth + 1 + layer)
+def _settings(layer: int, size: int, model: Loaded) -> FeatureSettings:
+    return FeatureSettings(size=size, block=model.depth + 1 + layer)

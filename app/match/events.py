@@ -7,20 +7,19 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app.explore.handlers import NOTHING_SELECTED
-from app.match import files, handlers
+from app.match import endpoints, files, handlers
 from app.match import payloads as match_payloads
 from app.match import tab as match
 from app.match.handlers import MatchSettings, Region
 from app.match.tab import Match
 from app.page import payloads, sentences
-from app.page.shared import Shared
-from app.page.waiting import busy, waits
-from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of
-from app.server.engine import Engine, Stopped
+from app.page.shared import Shared, Tab
+from app.page.waiting import waits
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
+from app.server.encode import NOTHING_SELECTED
+from app.server.engine import Engine
 from app.server.models import Loaded
 from app.server.session import NOTHING_SENT, Sent, Tray
-from core import DinoError
 
 MAKERS = {
     "json": files.points_json,
@@ -37,6 +36,9 @@ class States:
     reference: gr.State
     region: gr.State
     sent: gr.State
+
+
+IDLE = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 
 
 def add(shared: Shared) -> "MatchEvents":
@@ -96,44 +98,35 @@ class MatchEvents:
             "sent": self.states.sent,
         }
         latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent}
-        return answer(trigger, self.paint, inputs, outputs, latest=latest, **(HEAVY | options))
+        return answer(trigger, self.paint, inputs, outputs, latest=latest, idle=IDLE, **(HEAVY | options))
 
     def paint(
         self, tray: Tray, model: str, reference: str, region: Region | None, sent: Sent, **values
     ) -> Iterator[dict]:
-        """The next screen; before it, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        """The next screen; before it, what is waited for."""
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values)
-        status = sentences.status(loaded, settings.look)
-        idle = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False), "status": status}
         if len(tray.chosen) < 2:
             told = handlers.NEEDS_TWO if tray.chosen else NOTHING_SELECTED
             stage = match_payloads.too_few(self.engine, tray, loaded, settings)
-            yield idle | {"facts": told, "stage": stage, "sent": NOTHING_SENT}
+            status = sentences.status(loaded, settings.size)
+            yield IDLE | {"facts": told, "stage": stage, "sent": NOTHING_SENT, "status": status}
             return
-        try:
-            if sent == NOTHING_SENT:
-                yield {"stage": match_payloads.photographs(self.engine, tray, loaded, settings)}
-            yield from waits(self.engine, handlers.selection(tray), loaded, settings.look)
-            screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region, sent=sent)
-            stage = match_payloads.stage_update(self.engine, screen, settings, tray, loaded)
-            status = sentences.status(loaded, settings.look)
-            yield idle | {
-                "stage": stage,
-                "facts": self._facts(screen, loaded, settings),
-                "status": status,
-                "sent": screen.sent,
-            }
-        except Stopped:
-            yield idle | {"status": busy("Stopped. The picture before stays.")}
-        except DinoError:
-            yield idle
-            raise
+        if sent == NOTHING_SENT:
+            yield {"stage": match_payloads.photographs(self.engine, tray, loaded, settings)}
+        yield from waits(self.engine, handlers.selection(tray), loaded, settings)
+        screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region, sent=sent)
+        yield IDLE | {
+            "stage": match_payloads.stage_update(self.engine, screen, settings, tray, loaded),
+            "facts": self._facts(screen, loaded, settings),
+            "status": sentences.status(loaded, settings.size),
+            "sent": screen.sent,
+        }
 
     def _facts(self, screen: handlers.MatchScreen, model: Loaded, settings: MatchSettings) -> str:
-        block = model.depth + 1 + settings.look.layer(model.depth)
+        block = model.depth + 1 + settings.layer(model.depth)
         return f"{sentences.plain(screen.facts)} {settings.size} px, block {block} of {model.depth}."
 
     def _wire_examples(self) -> None:
@@ -170,3 +163,6 @@ def _region(tray: Tray, event: gr.EventData) -> dict:
     region = handlers.region_from(event._data or {})
     tray.find(region.picture)
     return {"region": region}
+
+
+TAB = Tab("Match", add, endpoints.lay_out)

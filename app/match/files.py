@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.explore.downloads import provenance, write
 from app.match import sheet
 from app.match.handlers import MatchScreen, MatchSettings
+from app.page.files import provenance, write
 from app.server.models import Loaded
 from core.encoding import picture_bytes
 from core.tables import csv_bytes

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from app.explore import handlers
-from app.explore.handlers import Encoded
+from app.server.encode import Encoded, encode_selection, features_key
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import NOTHING_SENT, Sent, Settings, Tray
+from app.server.session import NOTHING_SENT, FeatureSettings, Sent, Tray
+from app.server.trays import gallery
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
@@ -40,11 +40,9 @@ NEEDS_TWO = "Two pictures are needed: select a second one in the tray."
 
 
 @dataclass(frozen=True)
-class MatchSettings:
-    """Every control of the tab by name, and the resolution and block of the whole page."""
+class MatchSettings(FeatureSettings):
+    """Every control of the tab by name, beside the resolution and the block of the whole page."""
 
-    size: int = 518
-    block: int = 0
     show: str = SHOWS[0]
     density: float = 0.35
     mutual: bool = True
@@ -56,11 +54,6 @@ class MatchSettings:
     def __post_init__(self):
         if self.show not in SHOWS:
             raise RequestError(f"show is {self.show!r}; choose from {', '.join(SHOWS)}.")
-
-    @property
-    def look(self) -> Settings:
-        """What the features depend on, as the Explore tab says it: the two share what is computed."""
-        return Settings(size=self.size, block=self.block)
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,7 @@ def open_example(engine: Engine, tray: Tray, name: str) -> Tray:
         raise RequestError(f"There is no example {name!r}; choose from {', '.join(examples())}.")
     tray = replace(tray, selected=())
     if name in PHOTOGRAPHS:
-        digests = dict(handlers.gallery(engine))
+        digests = dict(gallery(engine))
         for wanted in PHOTOGRAPHS[name]:
             tray = tray.add(wanted, digests[wanted], sample=True)
         return tray
@@ -156,8 +149,8 @@ def show(
     tray = selection(tray)
     if len(tray.chosen) < 2:
         raise RequestError(NEEDS_TWO)
-    encoded = handlers.encode_selection(engine, tray, model, settings.look)
-    features = handlers.features_key(tray, model, settings.look)
+    encoded = encode_selection(engine, tray, model, settings)
+    features = features_key(tray, model, settings)
     first = encoded.ids.index(reference) if reference in encoded.ids else 0
     masks = (
         engine.painted.recall(("objects", features), lambda: object_masks(encoded.maps)) if settings.inside else None

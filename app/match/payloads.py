@@ -18,20 +18,20 @@ from core.analysis.render import label_colours
 
 def too_few(engine: Engine, tray: Tray, model: Loaded, settings: MatchSettings) -> gr.HTML:
     """Fewer than two pictures; the stage then says what to do."""
-    pictures = payloads.pictures_of(engine, tray, model, settings.look)
+    pictures = payloads.pictures_of(engine, tray, model, settings.size)
     return gr.HTML(pictures=pictures, features={}, matches={}, busy=False)
 
 
 def photographs(engine: Engine, tray: Tray, model: Loaded, settings: MatchSettings) -> gr.HTML:
     """The pictures before their first matches."""
-    return gr.HTML(pictures=payloads.pictures_of(engine, selection(tray), model, settings.look), matches={}, busy=True)
+    return gr.HTML(pictures=payloads.pictures_of(engine, selection(tray), model, settings.size), matches={}, busy=True)
 
 
 def stage_update(engine: Engine, screen: MatchScreen, settings: MatchSettings, tray: Tray, model: Loaded) -> gr.HTML:
     """The stage with whatever changed since the browser was last sent something."""
     encoded, props = screen.encoded, {"busy": False, "matches": matches_prop(screen, settings)}
     if screen.new_pictures:
-        props["pictures"] = payloads.pictures_of(engine, selection(tray), model, settings.look)
+        props["pictures"] = payloads.pictures_of(engine, selection(tray), model, settings.size)
     if screen.new_features:
         props["features"] = engine.painted.recall(
             ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.page.words import help_text
 from app.server.access import Access
 
 OWN = "own path or hf:owner/name"
@@ -23,8 +22,8 @@ class Bar:
     progress: gr.Markdown
 
 
-def lay_out(names: list[str], access: Access) -> Bar:
-    """The bar's widgets, the toggles already wired."""
+def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
+    """The bar's widgets, the toggles already wired; `help_text` is Markdown."""
     with gr.Row(elem_id="bar"):
         gr.HTML('<h1 id="wordmark">Dinoscope</h1>', elem_id="name")
         chip = gr.Button("Loading the model …", elem_id="model-chip", size="sm", min_width=160)
@@ -49,7 +48,7 @@ def lay_out(names: list[str], access: Access) -> Bar:
             cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="model-cancel", min_width=96)
         progress = gr.Markdown(elem_id="model-progress")
     with gr.Column(visible=False, elem_id="help-panel") as help_panel:
-        gr.Markdown(help_text())
+        gr.Markdown(help_text)
     banner = gr.HTML(visible=False, elem_id="banner")
     _toggle(chip, panel)
     _toggle(help_button, help_panel)

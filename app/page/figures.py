@@ -8,9 +8,37 @@ import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
 
-from app.explore.figures import Drawn
+from app.page.files import fresh_folder
 from app.page.stage import figures_component
 from app.page.wiring import DOWNLOAD, HEAVY, answer
+from core import RequestError
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures of one kind: their name as a file, a title, and what they show, in a sentence."""
+
+    stem: str
+    title: str
+    figures: list
+    """`plotly.graph_objects.Figure` each."""
+    note: str = ""
+
+    def texts(self) -> list[str]:
+        """The figures as the browser takes them, JSON each."""
+        from core.figures import as_json
+
+        return list(map(as_json, self.figures))
+
+    def page(self, folder: Path) -> Path:
+        """One HTML file with all of them in a new folder under `folder`; it opens without a network. RequestError where
+        there is none."""
+        from core.figures import save_page
+
+        if not self.figures:
+            raise RequestError(f"There is nothing to draw yet. {self.note}")
+
+        return save_page(fresh_folder(folder) / f"dinoscope-{self.stem}.html", self.title, self.figures, self.note)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 import gradio as gr
 
-from app.explore import handlers
 from app.page import sentences
 from app.page.bar import OWN
 from app.page.shared import Shared
 from app.page.wiring import HEAVY, answer
+from app.server.encode import model_name
 from app.server.models import Loaded
 from core import DinoError
 
@@ -26,7 +26,7 @@ def wire(shared: Shared) -> Callable:
     outputs = shared.fitted | {"model": model, "cancel": bar.cancel, "load": bar.load}
 
     def choose(current: str, choice: str, path: str, request: gr.Request) -> Iterator[dict]:
-        name = handlers.model_name(path if choice == OWN else choice)
+        name = model_name(path if choice == OWN else choice)
         access.check(name, dict(request.headers))
         future = engine.models.request(name)
         started = time.monotonic()

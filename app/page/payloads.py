@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from app.explore import handlers
-from app.explore.handlers import Screen
 from app.page import stage
 from app.server.engine import Engine, Item
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
+from app.server.session import Tray
+from app.server.trays import thumbnail
 from core.encoding import picture_address
 
 
@@ -18,41 +17,16 @@ def empty_stage() -> gr.HTML:
     return gr.HTML(pictures=stage.pictures_prop([]), features={}, view={}, busy=False)
 
 
-def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
-    """The stage with whatever changed since the browser was last sent something."""
-    encoded, painted, sent = screen.encoded, screen.painted, screen.sent
-    props = {"busy": False}
-    if screen.new_pictures:
-        geometries = [feature_map.geometry for feature_map in encoded.maps]
-        props["pictures"] = pictures_sent(engine, encoded.ids, encoded.names, encoded.items, geometries)
-    if screen.new_features:
-        props["features"] = engine.painted.recall(
-            ("features", sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
-        )
-    if screen.new_view:
-        props["view"] = engine.painted.recall(
-            ("view", sent.view),
-            lambda: stage.view_prop(
-                settings.shown,
-                dict(zip(encoded.ids, painted.layers, strict=True)),
-                aligned=painted.aligned,
-                legend=painted.legend,
-                histogram=screen.histogram,
-            ),
-        )
-    return gr.HTML(**props)
-
-
-def photographs(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> gr.HTML:
+def photographs(engine: Engine, tray: Tray, model: Loaded, size: int) -> gr.HTML:
     """The stage of a page just opened, on which the photographs wait for the first view."""
-    return gr.HTML(pictures=pictures_of(engine, tray, model, settings), busy=True)
+    return gr.HTML(pictures=pictures_of(engine, tray, model, size), busy=True)
 
 
-def pictures_of(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> dict:
+def pictures_of(engine: Engine, tray: Tray, model: Loaded, size: int) -> dict:
     """The selected photographs, for a stage's `pictures`. No model runs."""
     items = engine.items(tray)
     ids, names = [picture.id for picture in tray.chosen], [picture.name for picture in tray.chosen]
-    return pictures_sent(engine, ids, names, items, engine.geometries(model, items, settings.size))
+    return pictures_sent(engine, ids, names, items, engine.geometries(model, items, size))
 
 
 def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
@@ -63,7 +37,7 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
             "name": picture.name,
             "thumb": engine.painted.recall(
                 ("thumb", picture.digest),
-                lambda picture=picture: picture_address(handlers.thumbnail(engine, tray, picture), "JPEG", quality=85),
+                lambda picture=picture: picture_address(thumbnail(engine, tray, picture), "JPEG", quality=85),
             ),
             "selected": picture.id in tray.selected,
         }

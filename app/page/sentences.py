@@ -3,15 +3,15 @@
 import re
 from html import escape
 
+from app.server.jobs import duration
 from app.server.models import Loaded
-from app.server.session import Settings
 from core.templates import html
 from core.weights.load import ModelSource
 
 
-def status(model: Loaded, settings: Settings) -> str:
+def status(model: Loaded, size: int) -> str:
     """Resolution, device and the last forward pass, for the bar."""
-    return f"{settings.size} px · {model.device} · last forward {duration(model.last_ms)}"
+    return f"{size} px · {model.device} · last forward {duration(model.last_ms)}"
 
 
 def chip(source: ModelSource) -> str:
@@ -47,8 +47,3 @@ def lapse(seconds: float) -> str:
         if seconds >= size:
             return f"{count} {name}{'' if count == 1 else 's'}"
     return f"{seconds:.0f} seconds"
-
-
-def duration(ms: float) -> str:
-    """Milliseconds as people say them: 420 ms, 2.3 s, 14 s."""
-    return f"{ms:.0f} ms" if ms < 950 else f"{ms / 1000:.1f} s" if ms < 9500 else f"{ms / 1000:.0f} s"

@@ -1,8 +1,7 @@
 """What the tabs share: the tray, the model, the resolution; and when each of them is drawn anew.
 
-A tab is a function that is given `Shared`, lays out its widgets and wires them, in a module of its own; `page.TABS`
-names it. It draws on `shared.due[NAME].change`, which comes when the tab is looked at and something shared has changed
-since it was last drawn. Until then it computes nothing.
+A `Tab` draws on `shared.due[NAME].change`, which comes when the tab is looked at and something shared has changed since
+it was last drawn. Until then it computes nothing.
 """
 
 from collections.abc import Callable
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.explore import handlers
 from app.page.bar import Bar
 from app.page.tray import TrayWidgets
 from app.page.wiring import HEAVY, answer
 from app.server.access import Access
+from app.server.encode import OFFERED_PATCHES, resolution
 from app.server.engine import Engine
 from app.server.session import Tray
 from core import BACKBONES, DinoError
@@ -110,7 +109,7 @@ class Shared:
                 loaded = self.engine.models.get(model)
             except DinoError:
                 return None  # told by whoever describes or draws it
-            found = handlers.resolution(loaded, size, own_size)
+            found = resolution(loaded, size, own_size)
             bounds = {"minimum": found.least, "maximum": found.most, "step": found.step}
             return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
 
@@ -128,6 +127,18 @@ class Shared:
         answer(tab.select, looked_at, inputs, {"visible": self.visible, name: self.due[name]})
 
 
+@dataclass(frozen=True)
+class Tab:
+    """A room of the page. It is there once `app.build.TABS` names it."""
+
+    name: str
+    """As on its button. In lower case it is its address, as in `/#explore`: no element has that id."""
+    add: Callable[[Shared], object]
+    """Lays out its widgets and wires them."""
+    endpoints: Callable[[Engine, Access], None] | None = None
+    """Lays out what programs may ask of it."""
+
+
 def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs: list[str]) -> Shared:
     """What tabs of these names will share; the first of them is looked at."""
 
@@ -142,7 +153,7 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         tray=gr.State(Tray(), delete_callback=farewell),
         model=gr.State(access.default),
         size=Fitted(
-            *(bound * _UNTIL_FITTED.patch for bound in handlers.OFFERED_PATCHES), value=_UNTIL_FITTED.default_size,
+            *(bound * _UNTIL_FITTED.patch for bound in OFFERED_PATCHES), value=_UNTIL_FITTED.default_size,
             step=_UNTIL_FITTED.patch, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
             render=False,
         ),

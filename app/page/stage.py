@@ -15,7 +15,7 @@ A component's JavaScript (`static/`) keeps its own DOM and reads its props; Pyth
   their help button in `#help`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,6 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app.explore.view import View
-from core import RequestError
 from core.analysis.compact import compact
 from core.encoding import base64_of, picture_address
 from core.features import FeatureMap, Geometry
@@ -67,39 +65,6 @@ def features_prop(ids: Sequence[str], maps: Sequence[FeatureMap], dims: int = 64
         for identity, grid in zip(ids, small.grids, strict=True)
     }
     return {"dims": len(small.scales), "scales": small.scales.tolist(), "error": small.error, "grids": grids}
-
-
-def view_prop(
-    view: View,
-    layers: Mapping[str, np.ndarray],
-    *,
-    aligned: str = "grid",
-    caption: str = "",
-    legend: dict | None = None,
-    histogram: dict | None = None,
-) -> dict:
-    """What is painted over the originals, each layer as a PNG.
-
-    `layers`: uint8 by picture id, [h, w, 3 | 4] colours or [h, w] grey scores (where the view's are scores, 0..255
-    standing for 0..1). `aligned`: whether a layer covers the patch "grid" or exactly the "picture". `caption`: the view's
-    own where it is empty. `legend`: {"palette", "low", "high"} for a scale with its two ends, or {"entries": [[colour,
-    label], ...]}. `histogram` says where scores are cut until the threshold component speaks. Raises RequestError on
-    another alignment.
-    """
-    if aligned not in ("grid", "picture"):
-        raise RequestError(f"aligned is {aligned!r}; choose 'grid' or 'picture'.")
-    return {
-        "kind": view.key,
-        "aligned": aligned,
-        "blend": view.blend,
-        "smooth": view.smooth,
-        "scores": view.scores,
-        "caption": caption or view.caption,
-        "legend": legend or {},
-        "threshold": histogram["threshold"] if histogram else 0.5,
-        "invert": bool(histogram and histogram["invert"]),
-        "layers": {identity: png_uri(layer) for identity, layer in layers.items()},
-    }
 
 
 def stage_component(elem_id: str = "stage") -> gr.HTML:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import gradio as gr
 from PIL import Image
 
-from app.explore import handlers
 from app.page import payloads
 from app.page.stage import tray_component
 from app.page.wiring import answer, warn
 from app.server.engine import Engine
 from app.server.session import Tray
+from app.server.trays import add_sample, remove, sample_pictures
 from app.server.uploads import add_bytes, add_files
 from core.encoding import picture_bytes
 
@@ -72,13 +72,13 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
         return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}.jpg"))
 
     def sampled(tray: Tray, event: gr.EventData) -> dict:
-        return update(handlers.add_sample(engine, tray, int(event._data["index"])))
+        return update(add_sample(engine, tray, int(event._data["index"])))
 
     def ticked(tray: Tray, event: gr.EventData) -> dict:
         return update(tray.select(event._data["id"], bool(event._data["selected"])))
 
     def removed(tray: Tray, event: gr.EventData) -> dict:
-        return update(handlers.remove(engine, tray, event._data["id"]))
+        return update(remove(engine, tray, event._data["id"]))
 
     events = [
         answer(widgets.files.upload, added, inputs | {"files": widgets.files}, outputs),
@@ -89,6 +89,4 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
     ]
     for event in events:
         renew(event.then)
-    widgets.samples_fold.expand(
-        lambda: handlers.sample_pictures(engine), None, widgets.samples, api_visibility="private"
-    )
+    widgets.samples_fold.expand(lambda: sample_pictures(engine), None, widgets.samples, api_visibility="private")

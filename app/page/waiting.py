@@ -4,19 +4,14 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from app.explore import handlers
+from app.page.wiring import busy
+from app.server.encode import encode
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
-from core.templates import html
+from app.server.session import FeatureSettings, Tray
 
 
-def busy(sentence: str) -> str:
-    """The status line while something is computed."""
-    return html('<span class="busy" role="status">{{ sentence }}</span>', sentence=sentence)
-
-
-def waits(engine: Engine, tray: Tray, model: Loaded, settings: Settings) -> Iterator[dict]:
+def waits(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> Iterator[dict]:
     """Compute the features that are lacking; before each part, updates of `status`, `stage` and `stop`."""
-    for sentence in handlers.encode(engine, tray, model, settings, engine.stop_signal(tray.visitor)):
+    for sentence in encode(engine, tray, model, settings, engine.stop_signal(tray.visitor)):
         yield {"status": busy(sentence), "stage": gr.HTML(busy=True), "stop": gr.update(visible=True)}

@@ -1,16 +1,20 @@
 """Widgets to handlers by name, and what becomes of an error."""
 
-import html
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from app.server.engine import Stopped
 from app.server.latest import Latest
 from core import DinoError
+from core.templates import html
+
+STOPPED = "Stopped. What was there before stays."
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ def answer(
     *,
     latest: Latest | None = None,
     unless: Latest | None = None,
+    idle: Mapping[str, Any] | None = None,
     **options,
 ) -> Any:
     """Let `handler` answer an event, such as `button.click`; the dependency, for `.then` and `cancels`.
@@ -47,6 +52,9 @@ def answer(
 
     With `latest`, it is the newest of those answers, and what those before it have still to say is dropped; with
     `unless`, it is dropped itself once one of them was asked for after it.
+
+    `idle` are the outputs as they are while nothing is computed, for a handler that makes them busy: they come back
+    where it is stopped or fails, wherever that happens, and `status` then says which.
     """
     wanted = inspect.signature(handler).parameters
 
@@ -57,6 +65,9 @@ def answer(
 
     def placed(result: dict[str, Any] | None) -> Any:
         return {outputs[name]: value for name, value in result.items()} if result else gr.skip()
+
+    def at_rest(status: str) -> dict[str, Any]:
+        return dict(idle or {}) | ({"status": status} if idle and "status" in outputs else {})
 
     def wanted_by(request: gr.Request) -> Callable[[], bool]:
         checks = [latest.claim(request.session_hash)] if latest else []
@@ -69,7 +80,9 @@ def answer(
             result = handler(**arguments(values, request, event))
             return placed(result) if current() else gr.skip()
         except DinoError as error:
-            return _refuse(error) if current() else gr.skip()
+            if current():
+                _tell(error)
+            return gr.skip()
 
     def step_by_step(values: dict, request: gr.Request, event: gr.EventData = None):
         current = wanted_by(request)
@@ -78,9 +91,17 @@ def answer(
                 if not current():
                     break
                 yield placed(result)
+        except Stopped:
+            if current():
+                yield placed(at_rest(busy(STOPPED)))
         except DinoError as error:
             if current():
-                yield _refuse(error)
+                _tell(error)
+                yield placed(at_rest(""))
+        except Exception:
+            if current():
+                yield placed(at_rest(""))
+            raise
         if not current():
             yield gr.skip()  # a generator that yields nothing empties what it could have filled
 
@@ -96,10 +117,14 @@ def any_of(triggers: Sequence[Callable]) -> Callable:
 
 def warn(text: str, title: str = "That did not work") -> None:
     """Show a sentence to the visitor. Names of files may be in it, so nothing in it is taken for HTML."""
-    gr.Warning(html.escape(text), title=title, duration=12)
+    gr.Warning(escape(text), title=title, duration=12)
 
 
-def _refuse(error: DinoError) -> dict:
+def busy(sentence: str) -> str:
+    """The status line while something is computed."""
+    return html('<span class="busy" role="status">{{ sentence }}</span>', sentence=sentence)
+
+
+def _tell(error: DinoError) -> None:
     log.info("%s: %s", type(error).__name__, error)
     warn(str(error))
-    return gr.skip()

@@ -1,15 +1,6 @@
-"""What the Explore tab says about itself, and the page's help."""
+"""The page's help."""
 
-from app.explore import views
-
-SEE = (
-    "**What you see.** Every patch of every selected picture, coloured by what the model makes of it, "
-    "without one label."
-)
-TRY = (
-    "**What to try.** Point at an eye, a paw or the sky: all pictures answer with what looks alike to the model. "
-    "Click to keep the question."
-)
+from collections.abc import Sequence
 
 _HELP = """
 **Pictures** stay in the tray at the left: drop files anywhere, paste with Ctrl+V, use the camera, or add samples.
@@ -23,7 +14,6 @@ Tick up to eight to see them together. They are kept only while this page is ope
 """
 
 
-def help_text() -> str:
-    """What the Help button shows, Markdown."""
-    asked = [view.key for view in views.VIEWS if view.endpoint] + ["similarity"]
-    return _HELP.format(views=len(views.VIEWS), endpoints=", ".join(f"`/{name}`" for name in asked))
+def help_text(views: int, endpoints: Sequence[str]) -> str:
+    """The Help panel as Markdown, for so many views and endpoints of these names."""
+    return _HELP.format(views=views, endpoints=", ".join(f"`/{name}`" for name in endpoints))

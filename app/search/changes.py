@@ -3,31 +3,29 @@
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app.explore import downloads
-from app.explore.events import DOWNLOAD
 from app.page import sentences
-from app.page.jobs import Job
-from app.page.wiring import LIGHT, LONG, answer
+from app.page.files import fresh_folder
+from app.page.shared import Shared
+from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer
 from app.search import handlers
+from app.search.tab import Search, States
+from app.server.jobs import Job
 from app.server.session import Tray
 from core import DinoError, RequestError
 from core.collection.collection import Added
-
-if TYPE_CHECKING:
-    from app.search.events import SearchEvents
 
 LISTED = 20
 """Refused files that are spelt out; the others are counted."""
 
 
-def wire(events: "SearchEvents") -> None:
-    """Every widget of the fold Collections."""
-    changes = Changes(events)
+def wire(shared: Shared, tab: Search, states: States, refresh: Callable) -> None:
+    """Every widget of the fold Collections; `refresh(event.then)` searches anew."""
+    changes = Changes(shared, tab, states, refresh)
     changes.wire_adding()
     changes.wire_marked()
     changes.wire_whole()
@@ -36,22 +34,22 @@ def wire(events: "SearchEvents") -> None:
 class Changes:
     """The wiring of one visitor's changes; jobs that run are known by visitor, so that they can be cancelled."""
 
-    def __init__(self, events: "SearchEvents"):
-        self.events = events
-        self.engine, self.shelf = events.engine, events.engine.shelf
-        self.access = events.shared.access
-        self.manage = events.tab.manage
+    def __init__(self, shared: Shared, tab: Search, states: States, refresh: Callable):
+        self.shared, self.tab, self.refresh = shared, tab, refresh
+        self.engine, self.shelf = shared.engine, shared.engine.shelf
+        self.access = shared.access
+        self.manage = tab.manage
         self.jobs: dict[str, Job] = {}
         self.inputs = {
-            **events.shared.inputs("tray", "model"),
-            "collection": events.tab.settings["collection"],
-            "marked": events.states.marked,
+            **shared.inputs("tray", "model"),
+            "collection": tab.settings["collection"],
+            "marked": states.marked,
             "tags": self.manage.tags,
         }
         self.outputs = {
             "progress": self.manage.progress,
             "cancel": self.manage.cancel,
-            "collection": events.tab.settings["collection"],
+            "collection": tab.settings["collection"],
             "title": self.manage.title,
             "really": self.manage.really,
         }
@@ -63,7 +61,7 @@ class Changes:
         for button in (manage.files, manage.folder):
             self._long(button.upload, self.uploaded, self.inputs | {"files": button})
         self._long(manage.add_path.click, self.added_path, self.inputs | {"path": manage.path})
-        answer(manage.cancel.click, self.cancelled, {"tray": self.events.shared.tray}, self.outputs)
+        answer(manage.cancel.click, self.cancelled, {"tray": self.shared.tray}, self.outputs)
 
     def wire_marked(self) -> None:
         manage = self.manage
@@ -78,9 +76,9 @@ class Changes:
         shown = {"really": gr.update(visible=True)}
         answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
         self._change(manage.really.click, self.deleted, self.inputs)
-        file = {"file": self.events.tab.file}
+        file = {"file": self.tab.file}
         ready = answer(manage.export.click, self.exported, self.inputs, file, **LONG)
-        ready.success(None, self.events.tab.file, None, js=DOWNLOAD, api_visibility="private")
+        ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
     def created(self, model: str, title: str, size: float, **others) -> dict:
         key = self.shelf.create(title, self.engine.models.get(model), int(size))
@@ -141,7 +139,7 @@ class Changes:
 
     def exported(self, collection: str, **others) -> dict:
         opened = self.shelf.look(collection)
-        path = downloads.fresh_folder(Path(get_upload_folder())) / f"{collection.rsplit('-', 1)[0]}.zip"
+        path = fresh_folder(Path(get_upload_folder())) / f"{collection.rsplit('-', 1)[0]}.zip"
         return {"file": str(opened.export(path))}
 
     def deleted(self, collection: str, **others) -> dict:
@@ -183,7 +181,7 @@ class Changes:
             self.access.check_writing(dict(request.headers))
             return handler(**given)
 
-        self.events.refresh(answer(trigger, guarded, inputs, self.outputs, **(LIGHT | options)).success)
+        self.refresh(answer(trigger, guarded, inputs, self.outputs, **(LIGHT | options)).success)
 
     def _long(self, trigger: Callable, handler: Callable[..., Iterator[dict]], inputs: dict[str, Any]) -> None:
         """The same for one that takes long and tells how far it is."""
@@ -193,7 +191,7 @@ class Changes:
             self.access.check_writing(dict(request.headers))
             yield from handler(**given, **({"request": request} if asks else {}))
 
-        self.events.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
+        self.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
 
 
 def told(added: Added) -> str:

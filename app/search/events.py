@@ -7,44 +7,35 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app.explore import downloads
-from app.explore.events import DOWNLOAD, busy
 from app.page import payloads, sentences
-from app.page.jobs import Job
-from app.page.shared import Shared
-from app.page.wiring import HEAVY, LONG, answer, any_of
-from app.search import changes as search_changes
-from app.search import curation_fold as search_curation
-from app.search import files, handlers
+from app.page.files import fresh_folder
+from app.page.shared import Shared, Tab
+from app.page.wiring import DOWNLOAD, HEAVY, LONG, answer, any_of, busy
+from app.search import changes, curation, endpoints, files, handlers
 from app.search import payloads as search_payloads
 from app.search import tab as search
 from app.search.handlers import Asked, Found, SearchSettings
-from app.search.tab import Search
+from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
 from app.server.engine import Engine
+from app.server.jobs import Job
 from app.server.latest import Latest
 from app.server.models import Loaded
-from app.server.session import Settings, Tray
+from app.server.session import Tray
 from app.server.shelf import GALLERY
 from app.server.uploads import add_bytes
 from core import DinoError, RequestError
 from core.collection.collection import Collection
 
-
-@dataclass(frozen=True)
-class States:
-    """What the server keeps of a visitor for this tab: what is asked with, and the ids of marked results."""
-
-    asked: gr.State
-    marked: gr.State
+IDLE = {"results": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 
 
 def add(shared: Shared) -> "SearchEvents":
     """The tab laid out and wired."""
     events = SearchEvents(shared, search.lay_out(shared.access), States(gr.State(()), gr.State(())))
     events.wire()
-    search_changes.wire(events)
-    search_curation.wire(events)
+    changes.wire(shared, events.tab, events.states, events.refresh)
+    curation.wire(events.tab.curation, shared.access)
     return events
 
 
@@ -84,7 +75,15 @@ class SearchEvents:
         answer(tab.results.select, _marked, {"before": states.marked}, {"marked": states.marked})
         self._wire_tray()
         grouping = self.inputs | {"threshold": tab.threshold}
-        answer(tab.duplicates.click, self.grouped, grouping, self._shown, latest=self.latest, **LONG)
+        answer(
+            tab.duplicates.click,
+            self.grouped,
+            grouping,
+            self._shown,
+            latest=self.latest,
+            idle={"results": IDLE["results"]},
+            **LONG,
+        )
         for kind, button in tab.downloads.items():
             ready = answer(button.click, self._maker(kind), self.inputs, {"file": tab.file}, **HEAVY)
             ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
@@ -107,10 +106,10 @@ class SearchEvents:
             "tags": self.tab.settings["tags"],
             "stop": self.shared.bar.stop,
         }
-        return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, **(HEAVY | options))
+        return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | options))
 
     def paint(self, tray: Tray, model: str, asked: tuple[Asked, ...], **values) -> Iterator[dict]:
-        """The next results; before them, what is waited for. Whatever goes wrong, the page is not left waiting."""
+        """The next results; before them, what is waited for."""
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "results": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
@@ -121,10 +120,7 @@ class SearchEvents:
             "asked": asked,
             "collection": gr.update(choices=self._choices(), value=settings.collection or None),
         }
-        idle = {
-            "status": sentences.status(loaded, Settings(size=loaded.default_size)),
-            "stop": gr.update(visible=False),
-        }
+        idle = IDLE | {"status": sentences.status(loaded, loaded.default_size)}
         if not settings.collection:
             yield idle | {"facts": NO_COLLECTION, "results": gr.HTML(results={}, busy=False)}
             return
@@ -134,7 +130,7 @@ class SearchEvents:
             here = collection.tags()
             kept = tuple(tag for tag in settings.tags if tag in here)  # the others were another collection's
             found = self.found(collection, tray, loaded, asked, replace(settings, tags=kept))
-            idle["status"] = sentences.status(loaded, Settings(size=collection.about.size))
+            idle["status"] = sentences.status(loaded, collection.about.size)
             yield idle | self.told(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
         except DinoError as error:
             yield idle | {"results": gr.HTML(results={}, busy=False), "facts": sentences.plain(str(error))}
@@ -156,15 +152,11 @@ class SearchEvents:
         settings = self._chosen(handlers.settings_of({k: v for k, v in values.items() if k != "asked"}))
         loaded = self.engine.models.get(model)
         yield {"status": busy("Comparing every picture with every other …"), "results": gr.HTML(busy=True)}
-        idle = {"status": sentences.status(loaded, Settings(size=loaded.default_size)), "results": gr.HTML(busy=False)}
-        try:
-            collection = self.engine.shelf.open(settings.collection, loaded)
-            found = handlers.near_duplicates(collection, float(threshold))
-            results = search_payloads.results_prop(collection, found, told=found.facts)
-            yield idle | self.told(collection, found) | {"results": gr.HTML(results=results, busy=False)}
-        except DinoError:
-            yield idle
-            raise
+        collection = self.engine.shelf.open(settings.collection, loaded)
+        found = handlers.near_duplicates(collection, float(threshold))
+        results = gr.HTML(results=search_payloads.results_prop(collection, found, told=found.facts), busy=False)
+        status = sentences.status(loaded, loaded.default_size)
+        yield self.told(collection, found) | {"results": results, "status": status}
 
     def _chosen(self, settings: SearchSettings) -> SearchSettings:
         """With the first collection, where none is chosen or the chosen one is gone."""
@@ -211,7 +203,7 @@ class SearchEvents:
             hits = self.found(collection, tray, loaded, handlers.still_there(asked, tray), settings).hits
             if not hits:
                 raise RequestError("There are no results to take away: search with a picture first.")
-            path = downloads.fresh_folder(Path(get_upload_folder())) / f"dinoscope-search.{kind}"
+            path = fresh_folder(Path(get_upload_folder())) / f"dinoscope-search.{kind}"
             if kind == "csv":
                 path.write_bytes(files.table(hits))
             else:
@@ -234,3 +226,6 @@ def _tag_choices(here: dict[str, int], kept: tuple[str, ...], chosen: tuple[str,
     """The tags to choose from; those chosen are set anew only where one of them is gone."""
     choices = [(f"{tag} · {count:,}", tag) for tag, count in here.items()]
     return gr.update(choices=choices) if kept == chosen else gr.update(choices=choices, value=list(kept))
+
+
+TAB = Tab("Search", add, endpoints.lay_out)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.explore import handlers as page_handlers
 from app.search.handlers import Asked, Found
 from app.server.engine import Engine
 from app.server.session import Tray
+from app.server.trays import thumbnail
 from core.collection.collection import Collection, Hit, Record
 from core.encoding import base64_of, data_address, picture_address
 
@@ -20,9 +20,7 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
             "name": picture.name,
             "uri": engine.painted.recall(
                 ("query", picture.digest),
-                lambda picture=picture: picture_address(
-                    page_handlers.thumbnail(engine, tray, picture, 384), "JPEG", quality=85
-                ),
+                lambda picture=picture: picture_address(thumbnail(engine, tray, picture, 384), "JPEG", quality=85),
             ),
         }
         for picture in tray.chosen

@@ -7,13 +7,21 @@ from gradio.components import Component
 
 from app.page.shared import FittedChoice
 from app.page.stage import query_component, results_component
-from app.search import curation_fold as search_curation
-from app.search.curation_fold import CurationFold
+from app.search import curation
+from app.search.curation import CurationFold
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
 from app.server.access import Access
 
 MODES = [("whole: cls", "cls"), ("whole: mean patch", "mean"), ("part: region", "region")]
 SIZES = [("224 px, fast", 224), ("518 px, finer parts, 8 times as slow", 518)]
+
+
+@dataclass(frozen=True)
+class States:
+    """The server's memory of a visitor: what is asked with, and the ids of marked results."""
+
+    asked: gr.State
+    marked: gr.State
 
 
 @dataclass(frozen=True)
@@ -86,10 +94,10 @@ def lay_out(access: Access) -> Search:
                 )
                 duplicates = gr.Button("Find groups of nearly equal pictures", size="sm", elem_id="search-find-groups")
             manage = _manage(access)
-            curation = search_curation.lay_out(access)
+            curated = curation.lay_out(access)
     with gr.Accordion("What am I seeing?", open=False, elem_id="search-lesson", elem_classes="lesson"):
         gr.Markdown(LESSON)
-    return Search(settings, query, results, facts, threshold, duplicates, downloads, file, manage, curation)
+    return Search(settings, query, results, facts, threshold, duplicates, downloads, file, manage, curated)
 
 
 def _manage(access: Access) -> Manage:

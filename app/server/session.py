@@ -4,11 +4,8 @@ Each of these lives in a `gr.State` of its own, so that two events in flight at 
 loads) do not write over each other's half.
 """
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from app.explore import views
-from app.explore.view import View
 from core.errors import RequestError
 
 LARGEST_SELECTION = 8
@@ -92,33 +89,19 @@ class Pin:
     y: float
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is looked at, and how: every control of the Explore tab, in the units the page shows.
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings:
+    """Which features of a picture: the resolution and the block that they are taken after."""
 
-    RequestError where there is no such view, or it refuses its options.
-    """
-
-    view: str = field(default_factory=lambda: views.VIEWS[0].name)
     size: int = 518
     """Longer side in pixels."""
     block: int = 0
-    """The block after which features are taken, counted from 1 as the page does; 0 is the last."""
-    options: Any = None
-    """The view's own; None stands for its defaults."""
-
-    def __post_init__(self):
-        view = self.shown
-        if self.options is None:
-            object.__setattr__(self, "options", view.options())
+    """Counted from 1 as the page does; 0 is the last."""
 
     @property
-    def shown(self) -> View:
-        return views.find(self.view)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of them by name, the view's own beside the common ones."""
-        return {"view": self.view, "size": self.size, "block": self.block} | asdict(self.options)
+    def attends(self) -> bool:
+        """Whether attention is wanted beside them, which takes a forward pass of its own."""
+        return False
 
     def layer(self, depth: int) -> int:
         """The block counted from the end, as `core.extract` takes it; the last where this model has fewer."""

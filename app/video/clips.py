@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from app.explore.downloads import soft_mask
-from app.page.sentences import duration
 from app.server.engine import Engine
+from app.server.jobs import duration
 from app.server.models import Loaded
 from core import RequestError
 from core.analysis.clip_views import Painter, steady_foreground, steady_pca, steady_similarity

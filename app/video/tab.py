@@ -8,17 +8,15 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image, ImageDraw
 
-from app.explore import handlers
-from app.explore.downloads import fresh_folder
-from app.explore.events import busy
-from app.page.shared import Shared
-from app.page.wiring import HEAVY, LONG, answer, any_of
-from app.server.engine import Stopped
-from app.server.session import Picture, Settings, Tray
+from app.page.files import fresh_folder
+from app.page.shared import Shared, Tab
+from app.page.wiring import HEAVY, LONG, answer, any_of, busy
+from app.server.session import FeatureSettings, Picture, Tray
+from app.server.trays import gallery
 from app.video import clips
 from app.video.clips import ClipSettings
 from app.video.words import CAPTIONS, LEAD, LESSON
-from core import DinoError, RequestError
+from core import RequestError
 
 TASK = "clip"
 """What the engine calls this tab's job, to stop it."""
@@ -106,12 +104,8 @@ def wire(shared: Shared, tab: Video) -> None:
         if clip is None:
             yield {"note": "No clip yet.", "first": None, "point": None, "status": ""}
             return
-        try:
-            frame = clips.first_frame(clip)
-            note = clips.told(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))
-        except DinoError:
-            yield {"note": "This file is no clip that can be painted.", "first": None, "point": None, "status": ""}
-            raise
+        frame = clips.first_frame(clip)
+        note = clips.told(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))
         yield {"note": note, "first": frame, "point": None, "status": ""}
 
     def priced(model: str, clip: str | None, point, **values) -> dict | None:
@@ -128,16 +122,15 @@ def wire(shared: Shared, tab: Video) -> None:
         return {"point": point, "first": _ringed(frame, point)}
 
     def sampled(tray: Tray) -> dict:
-        name, digest = next(
-            (pair for pair in handlers.gallery(engine) if pair[0] == SAMPLE), handlers.gallery(engine)[0]
-        )
+        name, digest = next((pair for pair in gallery(engine) if pair[0] == SAMPLE), gallery(engine)[0])
         (item,) = engine.items(tray, [Picture("", name, digest, sample=True)])
         path = fresh_folder(Path(get_upload_folder())) / "a move over a photograph.mp4"
         clips.sample_clip(item.image, path)
         return {"clip": str(path)}
 
     about, latest = {name: getattr(tab, name) for name in ("note", "first", "point", "status")}, engine.latest["clip"]
-    answer(tab.clip.change, opened, chosen, about, latest=latest, **HEAVY)
+    refused = {"note": "This file is no clip that can be painted.", "first": None, "point": None}
+    answer(tab.clip.change, opened, chosen, about, latest=latest, idle=refused, **HEAVY)
     changed = any_of([tab.settings["size"].release, tab.settings["rate"].release, tab.settings["seconds"].release])
     answer(changed, priced, chosen, {"note": tab.note}, unless=latest, **HEAVY)
     answer(tab.first.select, pointed, {"clip": tab.clip}, {"point": tab.point, "first": tab.first}, unless=latest)
@@ -163,17 +156,10 @@ def _wire_painting(shared: Shared, tab: Video, chosen: dict) -> None:
         yield waiting | {"status": busy("Reading the clip …")}
         loaded = engine.models.get(model)
         out = fresh_folder(Path(get_upload_folder())) / f"dinoscope-{settings.view.lower()}.mp4"
-        layer = Settings(block=int(block)).layer(loaded.depth)
+        layer = FeatureSettings(block=int(block)).layer(loaded.depth)
         signal = engine.stop_signal(tray.visitor, TASK)
-        try:
-            for step in clips.paint_clip(engine, loaded, Path(clip), settings, layer, out, signal):
-                yield {"status": busy(str(step))}
-        except Stopped:
-            yield idle | {"status": "Stopped. The clip before stays."}
-            return
-        except DinoError:
-            yield idle | {"status": ""}
-            raise
+        for step in clips.paint_clip(engine, loaded, Path(clip), settings, layer, out, signal):
+            yield {"status": busy(str(step))}
         yield idle | {
             "result": gr.update(value=str(out), visible=True),
             "status": "",
@@ -181,7 +167,7 @@ def _wire_painting(shared: Shared, tab: Video, chosen: dict) -> None:
         }
 
     outputs = {name: getattr(tab, name) for name in ("start", "stop", "status", "result", "caption")}
-    answer(tab.start.click, painted, chosen | shared.inputs("tray", "block"), outputs, **LONG)
+    answer(tab.start.click, painted, chosen | shared.inputs("tray", "block"), outputs, idle=idle, **LONG)
 
     def stop(tray: Tray) -> dict:
         engine.stop(tray.visitor, TASK)
@@ -202,3 +188,6 @@ def _ringed(frame: Image.Image, point: tuple[float, float]) -> Image.Image:
     for radius, colour, thick in ((9, "black", 4), (9, "white", 2)):
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=thick)
     return marked
+
+
+TAB = Tab("Video", add)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from app.explore.payloads import view_prop
 from app.explore.views import FOREGROUND, PCA
 from app.page import stage
 from app.page.theme import variables
@@ -39,14 +40,14 @@ IDS = ["p0", "p1", "p2"]
 
 def pca_view(shade: int) -> dict:
     layers = {key: np.full((*m.grid, 3), shade, np.uint8) for key, m in zip(IDS, MAPS, strict=True)}
-    return stage.view_prop(PCA, layers, caption=f"shade {shade}")
+    return view_prop(PCA, layers, caption=f"shade {shade}")
 
 
 def foreground_view() -> dict:
     """Scores that rise from 0 at the left edge to 1 at the right one."""
     ramps = {key: np.linspace(0, 255, image.width, dtype=np.uint8) for key, image in zip(IDS, IMAGES, strict=True)}
     layers = {key: np.tile(ramps[key], (image.height, 1)) for key, image in zip(IDS, IMAGES, strict=True)}
-    return stage.view_prop(FOREGROUND, layers, aligned="picture", caption="scores")
+    return view_prop(FOREGROUND, layers, aligned="picture", caption="scores")
 
 
 def tray_items(count: int) -> list[dict]:

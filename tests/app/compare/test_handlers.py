@@ -9,7 +9,8 @@ import torch
 from app.compare import handlers as comparing
 from app.compare.handlers import alike, compare, scores_of, table
 from app.explore import handlers
-from app.server.session import Settings
+from app.explore.settings import Settings
+from app.server.trays import open_tray
 from core import RequestError, VisionTransformer, ViTConfig, load_model
 from core.records import runs
 
@@ -36,7 +37,7 @@ RECORD = {
 
 @pytest.fixture
 def tray(engine):
-    return handlers.open_tray(engine, "someone")
+    return open_tray(engine, "someone")
 
 
 @pytest.fixture

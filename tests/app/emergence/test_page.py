@@ -15,10 +15,10 @@ from app.build import build, launch
 from app.emergence import tab as emergence
 from app.emergence import timelines
 from app.emergence.training import Progress, Trainer
-from app.explore import handlers
 from app.server.access import Access
 from app.server.engine import Engine
 from app.server.models import Models
+from app.server.trays import open_tray
 from core import ModelError, VisionTransformer, ViTConfig, load_image
 from core.records import runs
 from core.records.moment import look, with_steady_colours
@@ -273,7 +273,7 @@ def test_strangers_can_neither_open_a_run_nor_train_nor_stop(access, headers, en
         events = emergence.EmergenceEvents(shared, None, trainer, None, None)
     for act in (
         lambda: events.opened(str(tmp_path), request),
-        lambda: events.start(handlers.open_tray(engine, "someone"), 20, "", request),
+        lambda: events.start(open_tray(engine, "someone"), 20, "", request),
         lambda: events.stop(request),
         lambda: events.resume(request),
     ):
@@ -295,7 +295,7 @@ def test_a_run_that_is_over_is_watched_until_its_process_has_ended(running, engi
     trainer = SimpleNamespace(progress=lambda: Progress(tmp_path, 8, 8, 1.0, None, running))
     with gr.Blocks():
         events = emergence.EmergenceEvents(SimpleNamespace(engine=engine), None, trainer, None, None)
-        *_, last = events.show(handlers.open_tray(engine, "someone"), str(tmp_path), ())
+        *_, last = events.show(open_tray(engine, "someone"), str(tmp_path), ())
         ticked = events.tick(str(tmp_path))
     assert last["timer"].active and "trained all its steps" in last["note"]
     assert ticked["timer"].active is running and ticked["stop"]["visible"] is running

@@ -8,8 +8,9 @@ from PIL import Image
 from safetensors import safe_open
 
 from app.explore import downloads, handlers
+from app.explore.settings import Settings
 from app.explore.views import foreground
-from app.server.session import Settings, Tray
+from app.server.session import Tray
 from app.server.uploads import add_bytes
 from core import RequestError
 from tests.app.small import SIZE, photograph

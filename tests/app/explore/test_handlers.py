@@ -9,19 +9,22 @@ import pytest
 from app.__main__ import warm_up
 from app.explore import handlers
 from app.explore.events import ExploreEvents
+from app.explore.settings import Settings
 from app.explore.views import attention, foreground, pca, segments
 from app.page import sentences
 from app.server.access import Access
+from app.server.encode import Resolution, cost, encode, encode_selection, patch_of, resolution
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import NOTHING_SENT, Pin, Settings, Tray
+from app.server.session import NOTHING_SENT, Pin, Tray
+from app.server.trays import FIRST_SELECTED, add_sample, open_tray, remove
 from app.server.uploads import add_bytes
 from core import ModelError, RequestError, VisionTransformer, ViTConfig
 from tests.app.small import SIZE, photograph
 
 VIEWS = {
     "PCA": Settings(view="PCA", size=SIZE),
-    "two stages": Settings("PCA", SIZE, options=pca.Options("Two stages", red=3, green=2, blue=1, flip=True)),
+    "two stages": Settings("PCA", size=SIZE, options=pca.Options("Two stages", red=3, green=2, blue=1, flip=True)),
     "Foreground": Settings(view="Foreground", size=SIZE),
     "Attention": Settings(view="Attention", size=SIZE, options=attention.Options(head="2")),
     "Norms": Settings(view="Norms", size=SIZE, block=2),
@@ -69,7 +72,7 @@ def test_no_control_but_size_layer_and_view_runs_the_model(engine, tray):
         Settings(size=SIZE, view="Segments", options=segments.Options(4)),
     ]:
         handlers.show(engine, tray, model, settings)
-        assert list(handlers.encode(engine, tray, model, settings)) == []
+        assert list(encode(engine, tray, model, settings)) == []
     assert engine.forwards == before
     handlers.show(engine, tray, model, Settings(size=SIZE + 14))
     assert engine.forwards == before + 2
@@ -118,11 +121,11 @@ def test_nothing_selected_is_said(engine):
 def test_a_pin_stays_on_its_place_when_the_resolution_changes(engine, tray):
     model = engine.models.get("small")
     pin = handlers.pin_at(engine, tray, model, Settings(size=SIZE), "p0", 2, 5)
-    coarse = handlers.encode_selection(engine, tray, model, Settings(size=SIZE))
-    fine = handlers.encode_selection(engine, tray, model, Settings(size=3 * SIZE))
-    assert handlers.patch_of(coarse, pin) == (0, (2, 5))
-    assert handlers.patch_of(fine, pin) == (0, (7, 16))  # the middle of the nine patches there
-    assert handlers.patch_of(coarse, Pin("gone", 1, 1)) is None
+    coarse = encode_selection(engine, tray, model, Settings(size=SIZE))
+    fine = encode_selection(engine, tray, model, Settings(size=3 * SIZE))
+    assert patch_of(coarse, pin) == (0, (2, 5))
+    assert patch_of(fine, pin) == (0, (7, 16))  # the middle of the nine patches there
+    assert patch_of(coarse, Pin("gone", 1, 1)) is None
     with pytest.raises(RequestError, match="outside the grid"):
         handlers.pin_at(engine, tray, model, Settings(size=SIZE), "p0", 99, 0)
 
@@ -145,9 +148,9 @@ def test_heads_and_components_beyond_the_model_are_refused(engine, tray):
 
 def test_the_wait_is_told_in_parts_only_where_it_is_long(engine, tray, monkeypatch):
     model = engine.models.get("small")
-    assert list(handlers.encode(engine, tray, model, Settings(size=SIZE))) == [f"Looking at 2 pictures at {SIZE} px …"]
+    assert list(encode(engine, tray, model, Settings(size=SIZE))) == [f"Looking at 2 pictures at {SIZE} px …"]
     monkeypatch.setattr(type(model), "estimate", lambda self, tokens: 3000.0 * len(tokens))
-    assert list(handlers.encode(engine, tray, model, Settings(size=SIZE + 14))) == [
+    assert list(encode(engine, tray, model, Settings(size=SIZE + 14))) == [
         f"Looking at 2 pictures at {SIZE + 14} px, about 6.0 s left …",
         f"Looking at 2 pictures at {SIZE + 14} px, 1 done, about 3.0 s left …",
     ]
@@ -155,13 +158,13 @@ def test_the_wait_is_told_in_parts_only_where_it_is_long(engine, tray, monkeypat
 
 def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray):
     model = engine.models.get("small")
-    assert re.search(r"×0\.\d of 518 px", handlers.cost(engine, tray, model, Settings(size=SIZE)))
-    assert "×1.0 of 224 px" in handlers.cost(engine, tray, engine.models.get("of 224 px"), Settings(size=224))
-    assert "computed already" not in handlers.cost(engine, tray, model, Settings(size=1036))
+    assert re.search(r"×0\.\d of 518 px", cost(engine, tray, model, Settings(size=SIZE)))
+    assert "×1.0 of 224 px" in cost(engine, tray, engine.models.get("of 224 px"), Settings(size=224))
+    assert "computed already" not in cost(engine, tray, model, Settings(size=1036))
     assert engine.forwards == 0
     handlers.show(engine, tray, model, Settings(size=SIZE))
-    assert "computed already" in handlers.cost(engine, tray, model, Settings(size=SIZE))
-    assert " ms" in handlers.cost(engine, tray, model, Settings(size=1036)) or " s" in handlers.cost(
+    assert "computed already" in cost(engine, tray, model, Settings(size=SIZE))
+    assert " ms" in cost(engine, tray, model, Settings(size=1036)) or " s" in cost(
         engine, tray, model, Settings(size=1036)
     )
 
@@ -179,34 +182,34 @@ def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray
     ],
 )
 def test_the_resolution_follows_the_model_unless_it_was_set_by_hand(engine, name, size, before, offered):
-    assert handlers.resolution(engine.models.get(name), size, before) == handlers.Resolution(*offered)
+    assert resolution(engine.models.get(name), size, before) == Resolution(*offered)
 
 
 def test_a_resolution_set_by_hand_is_fitted_to_another_patch(engine):
     model = VisionTransformer(ViTConfig(width=24, depth=1, heads=2, patch=16, image_size=224))
-    found = handlers.resolution(Loaded("other", model), 252, 518)
-    assert found == handlers.Resolution(224, 1184, 16, 256)
-    assert handlers.resolution(Loaded("other", model), 518, 518).value == model.default_size == 384
+    found = resolution(Loaded("other", model), 252, 518)
+    assert found == Resolution(224, 1184, 16, 256)
+    assert resolution(Loaded("other", model), 518, 518).value == model.default_size == 384
 
 
 def test_the_first_view_is_computed_at_the_models_own_resolution(engine):
     engine.models.get("small").model.default_size = SIZE
     warm_up(engine)
-    tray = handlers.open_tray(engine, "ada")
+    tray = open_tray(engine, "ada")
     assert engine.missing(engine.models.get("small"), engine.items(tray), -1, SIZE) == []
-    assert engine.forwards == handlers.FIRST_SELECTED
+    assert engine.forwards == FIRST_SELECTED
 
 
 def test_the_page_opens_with_sample_pictures(engine):
-    tray = handlers.open_tray(engine, "ada")
+    tray = open_tray(engine, "ada")
     assert [picture.name for picture in tray.chosen][:2] == ["cheetah", "lion"]
-    assert len(tray.chosen) == handlers.FIRST_SELECTED
-    assert len(engine.items(tray)) == handlers.FIRST_SELECTED
-    tray = handlers.remove(engine, tray, tray.pictures[0].id)
+    assert len(tray.chosen) == FIRST_SELECTED
+    assert len(engine.items(tray)) == FIRST_SELECTED
+    tray = remove(engine, tray, tray.pictures[0].id)
     assert "cheetah" not in [picture.name for picture in tray.pictures]
-    assert handlers.add_sample(engine, tray, 0).pictures[-1].name == "cheetah"  # the gallery still has it
+    assert add_sample(engine, tray, 0).pictures[-1].name == "cheetah"  # the gallery still has it
     with pytest.raises(RequestError, match="no sample 99"):
-        handlers.add_sample(engine, tray, 99)
+        add_sample(engine, tray, 99)
 
 
 def test_names_are_shown_as_they_are():
@@ -239,6 +242,6 @@ def test_the_model_the_server_was_started_with_is_for_everybody():
 
 
 def test_handlers_need_no_gradio():
-    code = "import sys, app.explore.handlers, app.explore.endpoints, app.explore.downloads; print('gradio' in sys.modules, 'train' in sys.modules)"
+    code = "import sys, app.explore.handlers, app.explore.downloads, app.match.handlers, app.map.handlers, app.search.handlers; print('gradio' in sys.modules, 'train' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert result.stdout.split() == ["False", "False"]

@@ -5,21 +5,23 @@ import pytest
 
 import core
 from app.explore import handlers
+from app.explore.settings import Settings
 from app.explore.views import attention, foreground, pca, segments
-from app.server.session import Pin, Settings, Tray
+from app.server.session import Pin, Tray
+from app.server.trays import add_sample
 from app.server.uploads import add_bytes
 from tests.app.small import SIZE, photograph, small_model
 
 VIEWS = [
     Settings(view="PCA", size=SIZE),
-    Settings("PCA", SIZE, options=pca.Options("Two stages", low=2.5, high=95, red=4, green=2, blue=1, flip=True)),
+    Settings("PCA", size=SIZE, options=pca.Options("Two stages", low=2.5, high=95, red=4, green=2, blue=1, flip=True)),
     Settings(view="Foreground", size=SIZE, block=2),
-    Settings("Foreground", SIZE, options=foreground.Options("cut", threshold=0.3, invert=True)),
+    Settings("Foreground", size=SIZE, options=foreground.Options("cut", threshold=0.3, invert=True)),
     Settings(view="Attention", size=SIZE),
-    Settings("Attention", SIZE, block=1, options=attention.Options("register 2", head="2")),
-    Settings("Attention", SIZE, options=attention.Options("pinned patch")),
+    Settings("Attention", size=SIZE, block=1, options=attention.Options("register 2", head="2")),
+    Settings("Attention", size=SIZE, options=attention.Options("pinned patch")),
     Settings(view="Norms", size=SIZE, block=2),
-    Settings("Segments", SIZE, options=segments.Options(4, "spectral")),
+    Settings("Segments", size=SIZE, options=segments.Options(4, "spectral")),
 ]
 
 
@@ -32,7 +34,7 @@ def test_it_reproduces_the_view(engine, tmp_path, monkeypatch, settings):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(core, "load_model", small_model)
     (tmp_path / "моя картина 'x'.png").write_bytes(photograph(5))
-    tray = handlers.add_sample(engine, Tray("ada"), 0)
+    tray = add_sample(engine, Tray("ada"), 0)
     tray = add_bytes(engine.library, tray, photograph(5), "моя картина 'x'.png")
     model = engine.models.get("small with registers")
     screen = handlers.show(engine, tray, model, settings, pin=Pin("p0", 100, 90))
@@ -51,7 +53,7 @@ def test_it_reproduces_the_view(engine, tmp_path, monkeypatch, settings):
 def test_a_saved_basis_is_named(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(core, "load_model", small_model)
-    tray = handlers.add_sample(engine, Tray("ada"), 1)
+    tray = add_sample(engine, Tray("ada"), 1)
     model, settings = engine.models.get("small"), Settings(size=SIZE)
     handlers.show(engine, tray, model, settings).painted.basis.save(tmp_path / "mine.safetensors")
     basis = handlers.read_basis(tmp_path / "mine.safetensors")

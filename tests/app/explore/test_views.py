@@ -18,11 +18,13 @@ from app.compare.handlers import compare
 from app.explore import controls, downloads, handlers, views
 from app.explore.controls import Menu, Slider
 from app.explore.events import ExploreEvents
+from app.explore.settings import Settings
 from app.explore.view import Code, Endpoint, Painted, Program, Scene, View
+from app.page.files import provenance
 from app.server.access import Access
 from app.server.engine import Engine
 from app.server.models import Models
-from app.server.session import NOTHING_SENT, Settings, Tray
+from app.server.session import NOTHING_SENT, Tray
 from app.server.uploads import add_bytes
 from core.analysis.render import colourise
 from tests.app.browsing import opened
@@ -107,7 +109,7 @@ def test_its_code_reproduces_it_and_its_files_carry_its_name_and_options(
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(core, "load_model", small_model)
-    model, settings = engine.models.get("small"), Settings("Channel", SIZE, options=Options(3))
+    model, settings = engine.models.get("small"), Settings("Channel", size=SIZE, options=Options(3))
     screen = handlers.show(engine, tray, model, settings)
     scope: dict = {}
     exec(screen.program, scope)
@@ -115,14 +117,14 @@ def test_its_code_reproduces_it_and_its_files_carry_its_name_and_options(
         assert np.allclose(value, expected, atol=1e-6)
     with zipfile.ZipFile(downloads.pictures(tmp_path, screen, settings, model)) as archive:
         assert archive.namelist() == ["1-0-channel.png", "2-1-channel.png"]
-    assert downloads.provenance(screen.encoded, settings.as_dict(), model)["settings"] == {
+    assert provenance(screen.encoded, settings.as_dict(), model)["settings"] == {
         "view": "Channel", "size": SIZE, "block": 0, "channel": 3, "power": 1.0,
     }  # fmt: skip
 
 
 def test_models_are_compared_by_it(registered, engine, tray):
     models = [engine.models.get(name) for name in ("small", "a third")]
-    columns = compare(engine, tray, models, Settings("Channel", SIZE))["columns"]
+    columns = compare(engine, tray, models, Settings("Channel", size=SIZE))["columns"]
     assert [column["view"]["caption"] for column in columns] == [TOY.compared] * 2
     json.dumps(columns)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.explore.handlers import FIRST_SHOWN
+from app.server.trays import FIRST_SHOWN
 from tests.app.browsing import PHONE, open_fold, opened, pick, set_number, typed
 from tests.app.small import NOTE, photograph
 

@@ -8,16 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from app.explore.payloads import view_prop
 from app.explore.views import FOREGROUND, PCA
-from app.page.stage import (
-    DISPLAY_SIDE,
-    StagePicture,
-    features_prop,
-    page_head,
-    pictures_prop,
-    stage_component,
-    view_prop,
-)
+from app.page.stage import DISPLAY_SIDE, StagePicture, features_prop, page_head, pictures_prop, stage_component
 from core import RequestError
 from core.analysis.compact import ACCURACY, compact
 from core.features import FeatureMap, Geometry, plan_grid

@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.build import build, launch
-from app.explore import events as explore_events
-from app.page import layout as page
-from app.page.shared import Fitted, FittedChoice, Shared
+from app.explore.events import TAB as EXPLORE
+from app.page.shared import Fitted, FittedChoice, Shared, Tab
 from app.page.wiring import answer
 from app.server.access import Access
 from app.server.engine import Engine
@@ -38,9 +37,7 @@ def add_second(shared: Shared) -> None:
 def served_twice() -> Iterator[tuple[str, Engine]]:
     """The address and engine of a page of two tabs."""
     engine = Engine("small", models=Models("small", load=small_model))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "TABS", {"Explore": explore_events.add, "Second": add_second})
-        blocks = build(engine, Access(loopback=True, password=False, default="small"))
+    blocks = build(engine, Access(loopback=True, password=False, default="small"), [EXPLORE, Tab("Second", add_second)])
     yield launch(blocks, "127.0.0.1", unused_port(), wait=False), engine
     blocks.close(verbose=False)
 

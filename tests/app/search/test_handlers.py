@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from app.search import files, handlers, payloads
-from app.search.api import SearchApi
 from app.search.changes import told
+from app.search.endpoints import SearchApi
 from app.search.handlers import Asked, SearchSettings
 from app.server.session import Tray
 from app.server.shelf import GALLERY, Shelf

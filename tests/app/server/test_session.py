@@ -1,7 +1,8 @@
 import pytest
 
+from app.explore.settings import Settings
 from app.explore.views import pca
-from app.server.session import LARGEST_SELECTION, LARGEST_TRAY, Settings, Tray
+from app.server.session import LARGEST_SELECTION, LARGEST_TRAY, Tray
 from core import RequestError
 
 

@@ -1,12 +1,10 @@
-"""Long work on a thread of its own, which can be followed and cancelled."""
+"""Long work on a thread of its own, which can be followed and cancelled, and times in words."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
-
-from app.page.sentences import duration
 
 LOOK_S = 0.25
 
@@ -57,3 +55,8 @@ class Job:
             self._outcome.set_result(work(progress, self.stop.is_set))
         except BaseException as error:  # handed to whoever asks for the result
             self._outcome.set_exception(error)
+
+
+def duration(ms: float) -> str:
+    """Milliseconds as people say them: 420 ms, 2.3 s, 14 s."""
+    return f"{ms:.0f} ms" if ms < 950 else f"{ms / 1000:.1f} s" if ms < 9500 else f"{ms / 1000:.0f} s"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.page.jobs import Job
 from app.server.access import Access
+from app.server.jobs import Job
 from core import RequestError
 
 

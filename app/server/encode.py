@@ -1,0 +1,143 @@
+"""Features of the selected pictures: what they depend on, what they cost, and the way to them."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.server.engine import Engine, Item, tokens_of
+from app.server.jobs import duration
+from app.server.models import Loaded, forward_cost
+from app.server.session import FeatureSettings, Pin, Tray
+from core import ModelError, RequestError
+from core.features import FeatureMap
+from core.pictures.geometry import whole_size
+
+NOTHING_SELECTED = "No picture is selected: tick one in the tray, or add your own."
+OFFERED_PATCHES = (14, 74)
+"""Along the longer side: with fewer nothing is recognised; 74 are four times the work of the published models' 37."""
+PATIENCE_MS = 4000
+"""A forward pass expected to take longer is run picture by picture, so that it can be followed and stopped."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The selected pictures and what the model said of them, in the tray's order."""
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    items: list[Item]
+    maps: list[FeatureMap]
+    captures: list
+    layer: int
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The resolutions that a model is offered at, multiples of its patch in pixels, and the one it is shown at."""
+
+    least: int
+    most: int
+    step: int
+    value: int
+
+
+def features_key(tray: Tray, model: Loaded, settings: FeatureSettings) -> tuple:
+    """What the features of the selection depend on."""
+    pictures = tuple((picture.id, picture.digest) for picture in tray.chosen)
+    return pictures, settings.size, model.identity, settings.layer(model.depth)
+
+
+def resolution(model: Loaded, size: float, before: int) -> Resolution:
+    """The resolutions for a model: shown at its own, unless a visitor chose a `size` other than the one `before`.
+
+    That was the own one of the model before. What was chosen is kept, as near as this model's patch and bounds allow.
+    """
+    own, patch = model.default_size, model.model.config.patch
+    least, most = (bound * patch for bound in OFFERED_PATCHES)
+    least, most = min(least, own), max(most, own)
+    value = own if size == before else whole_size(int(min(max(size, least), most)), patch)
+    return Resolution(least, most, patch, value)
+
+
+def model_name(words: str) -> str:
+    """A model's name as typed, without the spaces about it; ModelError where nothing is left."""
+    if not (words or "").strip():
+        raise ModelError("Type the path of a run folder or of a file of weights, or hf:owner/name.")
+    return words.strip()
+
+
+def encode(
+    engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings, stop: threading.Event | None = None
+) -> Iterator[str]:
+    """Compute whatever the view lacks; before each part, a sentence that says what, how far and how long still.
+
+    Nothing is yielded, and no model runs, where everything is known already. Raises Stopped once `stop` is set.
+    """
+    items, layer, size = engine.items(tray), settings.layer(model.depth), settings.size
+    lacking = engine.missing(model, items, layer, size)
+    for done, part in _parts(engine, model, lacking, size):
+        yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
+        engine.feature_maps(model, part, layer, size, stop)
+    if settings.attends:
+        lacking = engine.missing_attention(model, items, layer, size)
+        for done, item in enumerate(lacking):
+            yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
+            engine.attention(model, [item], layer, size, stop)
+
+
+def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> Encoded:
+    """Features of the selected pictures, and attention where the view needs it."""
+    chosen = tray.chosen
+    if not chosen:
+        raise RequestError(NOTHING_SELECTED)
+    items, layer = engine.items(tray), settings.layer(model.depth)
+    maps = engine.feature_maps(model, items, layer, settings.size)
+    captures = engine.attention(model, items, layer, settings.size) if settings.attends else []
+    ids, names = (tuple(getattr(picture, name) for picture in chosen) for name in ("id", "name"))
+    return Encoded(ids, names, items, maps, captures, layer)
+
+
+def patch_of(encoded: Encoded, pin: Pin) -> tuple[int, tuple[int, int]] | None:
+    """Number of the pinned picture and (row, col) of the patch; None where that picture is not selected."""
+    if pin.picture not in encoded.ids:
+        return None
+    index = encoded.ids.index(pin.picture)
+    return index, encoded.maps[index].geometry.patch_at(pin.x, pin.y)
+
+
+def cost(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> str:
+    """What the chosen resolution costs: patches, time by the last forward pass, times the model's own resolution."""
+    items = engine.items(tray)
+    if not items:
+        return ""
+    tokens = tokens_of(engine.geometries(model, items, settings.size))
+    usual = tokens_of(engine.geometries(model, items, model.default_size))
+    times = sum(forward_cost(model.model.config, count) for count in tokens) / sum(
+        forward_cost(model.model.config, count) for count in usual
+    )
+    text = f"{sum(tokens):,} patches in {len(items)} pictures" if len(items) > 1 else f"{tokens[0]:,} patches"
+    estimate = model.estimate(tokens)
+    lacking = engine.missing(model, items, settings.layer(model.depth), settings.size)
+    if not lacking:
+        return f"{text} · computed already"
+    spent = f" · about {duration(estimate)}" if estimate else ""
+    return f"{text}{spent} · ×{times:.1f} of {model.default_size} px"
+
+
+def _parts(engine: Engine, model: Loaded, items: list[Item], size: int) -> Iterator[tuple[int, list[Item]]]:
+    if not items:
+        return
+    estimate = model.estimate(tokens_of(engine.geometries(model, items, size)))
+    if estimate is None or estimate <= PATIENCE_MS:
+        yield 0, items
+        return
+    for done, item in enumerate(items):
+        yield done, [item]
+
+
+def _waiting(engine: Engine, model: Loaded, rest: list[Item], size: int, done: int, total: int) -> str:
+    estimate = model.estimate(tokens_of(engine.geometries(model, rest, size)))
+    pictures = "1 picture" if total == 1 else f"{total} pictures"
+    far = f", {done} done" if done else ""
+    remaining = f", about {duration(estimate)} left" if estimate and estimate > 1000 else ""
+    return f"Looking at {pictures} at {size} px{far}{remaining} …"
