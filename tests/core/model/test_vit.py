@@ -40,6 +40,15 @@ def test_outputs_equal_the_reference(golden, size):
     assert_tokens(model(truth[f"{size}/image"], truth[f"{size}/mask"]), truth, f"{size}/masked_")
 
 
+def test_patches_are_embedded_as_by_the_convolution_they_are_stored_as(plain):
+    embed, pixels = plain[0].patch_embed, torch.randn(2, 3, 42, 70, generator=torch.Generator().manual_seed(0))
+    tokens, slow = embed(pixels), embed.proj(pixels).flatten(2).transpose(1, 2)
+    assert torch.allclose(tokens, slow, atol=1e-5)
+    weight = embed.proj.weight
+    (fast,), (expected,) = (torch.autograd.grad(one.square().sum(), weight) for one in (tokens, slow))
+    assert torch.allclose(fast, expected, rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @torch.no_grad()
 def test_every_layer_equals_the_reference(golden, size):
