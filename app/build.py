@@ -102,7 +102,7 @@ def launch(
 
 
 def serve(options: Namespace, engine: Engine) -> None:
-    """What `python -m app` does once its command line is read."""
+    """The app served as the command line asks."""
     access = Access(is_loopback(options.host), options.auth is not None, options.model)
     blocks = build(engine, access)
     launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb, mcp=options.mcp)

@@ -89,7 +89,7 @@ def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarr
 
 
 def scores_of(source: ModelSource) -> Scores | None:
-    """What the emergence scale said of a model, where a file with it is found: in its run folder, among what ships, or
+    """A model's scores on the emergence scale, where a file with them is found: in its run folder, among what ships, or
     in the folder the app runs in, by the hash of its weights."""
     where = Path(source.where)
     if where.suffix == ".safetensors" and where.is_file():

@@ -94,7 +94,7 @@ def lay_out(shared: Shared) -> Compare:
 
 
 def _encoded(shared: Shared, tray: Tray, models: list[Loaded], settings: Settings) -> Iterator[str]:
-    """What is waited for, while each model looks at the pictures it has not seen."""
+    """Progress while each model looks at the pictures it has not seen."""
     stop = shared.engine.stop_signal(tray.visitor)
     for model in models:
         for sentence in encode(shared.engine, tray, model, replace(settings), stop):

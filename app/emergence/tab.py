@@ -27,7 +27,7 @@ from core import RequestError
 from core.templates import html
 
 TICK_S = 2.0
-"""How often a run that still trains is looked at."""
+"""Between two looks at a run that still trains."""
 SHOWN_EVERY_S = 1.0
 """While many snapshots are looked at for the first time, how often those that are ready are shown."""
 MOST_PICTURES = 8
@@ -106,7 +106,7 @@ def lay_out(own: bool) -> Emergence:
 
 @dataclass(frozen=True)
 class EmergenceEvents:
-    """What happens on the tab. `source` is the run folder that is shown, "" the shipped timeline; `sent` what of it."""
+    """The wiring of the tab. `source` is the run folder that is shown, "" the shipped timeline; `sent` what of it."""
 
     shared: Shared
     tab: Emergence
@@ -168,8 +168,8 @@ class EmergenceEvents:
         """The timeline, where there is something new in it: for a run, step after step as they are looked at."""
         if not source:
             if sent != ("shipped",):
-                told = {"note": "", "shipped": gr.update(visible=False), "sent": ("shipped",)}
-                yield told | {"timeline": gr.HTML(timeline=shipped_prop(self.shared.engine.painted), busy=False)}
+                first = {"note": "", "shipped": gr.update(visible=False), "sent": ("shipped",)}
+                yield first | {"timeline": gr.HTML(timeline=shipped_prop(self.shared.engine.painted), busy=False)}
             else:
                 yield {}  # a generator that yields nothing empties what it could have filled
             return
@@ -212,24 +212,24 @@ class EmergenceEvents:
             for picture in tray.pictures
         ]
         run = self.trainer.start(int(steps), files, Path(named).expanduser() if named else None)
-        return {"source": str(run)} | self.told()
+        return {"source": str(run)} | self.standing_of_training()
 
     def stop(self, request: gr.Request) -> dict:
         self.shared.access.check("a training", dict(request.headers))
         self.trainer.stop()
-        return self.told()
+        return self.standing_of_training()
 
     def resume(self, request: gr.Request) -> dict:
         self.shared.access.check("a training", dict(request.headers))
-        return {"source": str(self.trainer.resume())} | self.told()
+        return {"source": str(self.trainer.resume())} | self.standing_of_training()
 
     def tick(self, source: str) -> dict:
-        """What has become of the training, and of the run that is shown: one that seems to have ended is let alone."""
+        """News of the training, and of the run that is shown: one that seems to have ended is let alone."""
         progress = self.trainer.progress()
         training = progress is not None and progress.running
         note, live = self.standing(Path(source)) if source else ("", False)
         said = {"note": note} if source and not live else {}
-        return self.told() | said | {"timer": gr.Timer(active=live or training)}
+        return self.standing_of_training() | said | {"timer": gr.Timer(active=live or training)}
 
     def use(self, request: gr.Request) -> dict:
         """The trained network as this visitor's model."""
@@ -237,7 +237,7 @@ class EmergenceEvents:
         self.shared.access.check(run, dict(request.headers))
         return taken(self.shared, run, self.shared.engine.models.get(run), request)
 
-    def told(self) -> dict:
+    def standing_of_training(self) -> dict:
         """The training as it is now, and what can be done about it."""
         progress = self.trainer.progress()
         if progress is None:
@@ -253,7 +253,7 @@ class EmergenceEvents:
         }
 
     def standing(self, run: Path) -> tuple[str, bool]:
-        """How a run stands, as HTML, and whether there may be news of it."""
+        """The state of a run as HTML, and whether there may be news of it."""
         ours = self._is_ours(run)
         over, still = is_over(run), None if ours else silence(run)
         # a process that has written its last word still has to end before its model can be used

@@ -25,12 +25,12 @@ USUAL_STEPS = 200
 LARGEST_BATCH = 32
 LOG_EVERY = 2
 PATIENCE_S = 20
-"""How long a run that is asked to stop may take to save."""
+"""For a run that is asked to stop, to save."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is."""
+    """Progress of a run."""
 
     run: Path
     step: int
@@ -39,7 +39,7 @@ class Progress:
     seconds_left: float | None
     running: bool
     problem: str = ""
-    """What the command said when it gave up."""
+    """The command's last words when it gave up."""
 
     @property
     def over(self) -> bool:
@@ -99,7 +99,7 @@ class Trainer:
                     self._process.wait()
 
     def progress(self) -> Progress | None:
-        """How far it is; None where nothing was started yet."""
+        """Its progress; None where nothing was started yet."""
         return None if self._run is None else self._progress()
 
     def _progress(self) -> Progress:

@@ -55,7 +55,7 @@ class Hint:
 
 @dataclass(frozen=True)
 class Part:
-    """What the page has of its own, such as the histogram, comes to stand here. See `app.explore.widgets.PARTS`."""
+    """A part of the page, such as the histogram, comes to stand here. See `app.explore.widgets.PARTS`."""
 
     name: str
 

@@ -64,7 +64,7 @@ class ExploreApi:
     def similarity(
         self, image: str, x: float, y: float, other: str | None = None, size: int | None = None, layer: int = -1
     ) -> tuple[Image.Image, dict]:
-        """How similar every patch is to the one at a point: of the same picture, or of another.
+        """The similarity of every patch to the one at a point: of the same picture, or of another.
 
         image: the picture with the point (x, y), in its own pixels; other: the picture that is searched, or nothing
         for the same one; size, layer as for /pca. Numbers: grid, best (x, y) with its cosine, values [rows][columns].

@@ -1,4 +1,4 @@
-"""What happens on the Explore tab: every control repaints the view, and files can be taken away."""
+"""The wiring of the Explore tab: every control repaints the view, and files can be taken away."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ COSTLY = ("size", "block")
 
 @dataclass(frozen=True)
 class States:
-    """What the server keeps of a visitor for this tab, each small and each written by one kind of event only."""
+    """The server's memory of a visitor for this tab, each part small and each written by one kind of event only."""
 
     pin: gr.State
     threshold: gr.State
@@ -122,8 +122,8 @@ class ExploreEvents:
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values, tray, loaded, threshold)
         if not tray.chosen:
-            told = {"facts": NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings.size)}
-            yield IDLE | told | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
+            empty = {"facts": NOTHING_SELECTED, "cost": "", "status": sentences.status(loaded, settings.size)}
+            yield IDLE | empty | {"stage": payloads.empty_stage(), "sent": NOTHING_SENT}
             return
         if sent == NOTHING_SENT:
             yield {"stage": payloads.photographs(self.engine, tray, loaded, settings.size)}
@@ -149,18 +149,18 @@ class ExploreEvents:
         return figures.patches(self.engine, tray, loaded, handlers.settings_of(values, tray, loaded), basis)
 
     def draw_numbers(self, tray: Tray, model: str, pin, threshold, basis, **values) -> Drawn:
-        """What is behind the view."""
+        """The numbers behind the view."""
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values, tray, loaded, threshold)
         return figures.of_view(self.engine, tray, loaded, settings, pin, basis)
 
     def stop(self, tray: Tray) -> dict:
-        """What runs for this visitor ends at the next picture."""
+        """The visitor's work ends at the next picture."""
         self.engine.stop(tray.visitor)
         return {"stop": gr.update(visible=False)}
 
     def priced(self, tray: Tray, model: str, pin, threshold, basis, **values) -> dict | None:
-        """What the resolution under the handle would cost. Asks no model anything."""
+        """The price of the resolution under the handle. Asks no model anything."""
         future = self.engine.models.request(model)
         if not future.done() or not tray.chosen:
             return None

@@ -76,8 +76,8 @@ def of_view(
 def _by_name(screen: Screen) -> dict[str, np.ndarray]:
     """The view's values by name of the picture; pictures of one name are numbered."""
     names = screen.encoded.names
-    told = [name if names.count(name) == 1 else f"{name} ({at})" for at, name in enumerate(names, start=1)]
-    return dict(zip(told, screen.painted.values, strict=True))
+    numbered = [name if names.count(name) == 1 else f"{name} ({at})" for at, name in enumerate(names, start=1)]
+    return dict(zip(numbered, screen.painted.values, strict=True))
 
 
 def _shares(screen: Screen, settings: Settings, basis: Basis | None) -> list[float]:

@@ -35,7 +35,7 @@ class Dragged:
 
 @dataclass(frozen=True)
 class Screen:
-    """What the Explore tab shows next, and which parts of it the browser does not have yet."""
+    """The next state of the Explore tab, and which parts of it the browser does not have yet."""
 
     encoded: Encoded
     painted: Painted
@@ -59,7 +59,7 @@ def settings_of(values: dict, tray: Tray, model: Loaded, dragged: Dragged | None
 
 
 def scores_key(tray: Tray, model: Loaded, settings: Settings) -> tuple:
-    """What the scores that a threshold cuts depend on."""
+    """The key of the scores that a threshold cuts: all that they depend on."""
     return (*features_key(tray, model, settings), settings.view, settings.shown.painted_by(settings.options))
 
 
@@ -116,7 +116,7 @@ def show(
 
 
 def scene(encoded: Encoded, settings: Settings, pin: Pin | None = None, basis: Basis | None = None) -> Scene:
-    """What the view is painted from. A pin on a picture that is not selected any more asks nothing."""
+    """Everything the view is painted from. A pin on a picture that is not selected any more asks nothing."""
     images = [item.image for item in encoded.items]
     asked = pin and patch_of(encoded, pin)
     return Scene(settings.options, images, encoded.maps, encoded.captures, asked, basis and basis.basis)

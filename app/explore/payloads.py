@@ -48,7 +48,7 @@ def view_prop(
     legend: dict | None = None,
     histogram: dict | None = None,
 ) -> dict:
-    """What is painted over the originals, each layer as a PNG.
+    """Layers over the originals, a PNG each.
 
     `layers`: uint8 by picture id, [h, w, 3 | 4] colours or [h, w] grey scores (where the view's are scores, 0..255
     standing for 0..1). `aligned`: whether a layer covers the patch "grid" or exactly the "picture". `caption`: the view's

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.explore.settings import Settings
-from app.explore.view import Asked, Code
+from app.explore.view import Code, PinnedPatch
 from app.server.models import Loaded
 from app.server.session import Picture
 
@@ -13,7 +13,7 @@ def program(
     model: Loaded,
     pictures: Sequence[Picture],
     layer: int,
-    asked: Asked | None = None,
+    asked: PinnedPatch | None = None,
     basis: str | None = None,
 ) -> str:
     """Python that computes the view with `core` alone: `values` are its numbers, `colours` what is shown, per picture.

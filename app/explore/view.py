@@ -1,4 +1,4 @@
-"""What a view is: its words, its controls, how it is painted, the code that reproduces it, its endpoint. No Gradio here.
+"""A view: its words, its controls, how it is painted, the code that reproduces it, its endpoint. No Gradio here.
 
 h w patch grid, H W pixels of the original, k components. Everything per picture comes in the pictures' order.
 """
@@ -15,7 +15,7 @@ from core.analysis.foreground import Foreground
 from core.analysis.pca import PcaBasis
 from core.features import FeatureMap
 
-Asked = tuple[int, tuple[int, int]]
+PinnedPatch = tuple[int, tuple[int, int]]
 """Number of a picture and (row, col) of its pinned patch."""
 Program = tuple[list[str], list[str]]
 """Lines of Python: imports, and what follows once `model`, `files` and `images` are there. `values` must become the
@@ -24,7 +24,7 @@ view's numbers and `colours` what is shown, per picture."""
 
 @dataclass(frozen=True)
 class Scene:
-    """What a view is painted from."""
+    """Everything a view is painted from."""
 
     options: Any
     """The view's own, of the class that it names."""
@@ -32,7 +32,7 @@ class Scene:
     maps: Sequence[FeatureMap]
     captures: Sequence = ()
     """One `AttentionCapture` per picture, for a view that `attends`."""
-    asked: Asked | None = None
+    asked: PinnedPatch | None = None
     """The pinned patch."""
     basis: PcaBasis | None = None
     """A PCA basis of another day, applied instead of computing one."""
@@ -59,12 +59,12 @@ class Painted:
 
 @dataclass(frozen=True)
 class Code:
-    """What the code that reproduces a view is written from."""
+    """Everything the code that reproduces a view is written from."""
 
     options: Any
     size: int
     layer: int
-    asked: Asked | None = None
+    asked: PinnedPatch | None = None
     basis: str | None = None
     """Name of the file of a saved basis."""
 
@@ -81,12 +81,12 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """How programs ask for a view of one picture, under the view's key. `image`, `size` and `layer` are common to all."""
+    """The way programs ask for a view of one picture, under the view's key. `image`, `size` and `layer` are common to all."""
 
     options: Callable[..., Any]
     """Its own parameters, each `Annotated` with its label, → the view's options. The docstring is the endpoint's."""
     numbers: Callable[[Painted], dict] = lambda painted: {}
-    """What it tells beside the grid and the values."""
+    """Its numbers beside the grid and the values."""
     digits: int = 4
     """Decimals of the values."""
 
@@ -107,13 +107,13 @@ class View:
     controls: Controls = ()
     endpoint: Endpoint | None = None
     blend: float = 0.85
-    """How strongly it covers the picture at first, 0..1."""
+    """Its opacity over the picture at first, 0..1."""
     smooth: bool = True
     """Whether it is interpolated between patches at first."""
     scores: bool = False
     """Whether its layers are scores with a threshold: the ground is dimmed instead of the picture covered."""
     cut: Callable[[Foreground, Any], tuple[dict, str]] | None = None
-    """Where its layers are scores: the histogram with its threshold, and the facts, for `Painted.found` and options."""
+    """For layers that are scores: the histogram with its threshold, and the facts, of `Painted.found` and options."""
     in_browser: tuple[str, ...] = ()
     """Options that the browser follows by itself, so that nothing is painted anew for them."""
     attends: bool = False

@@ -19,7 +19,7 @@ PARTS: dict[str, Callable[[], Component]] = {
     "basis-forget": lambda: gr.Button("Back to these pictures' own", size="sm", visible=False, elem_id="basis-forget"),
     "basis-note": lambda: gr.Markdown(elem_classes="hint", elem_id="basis-note"),
 }
-"""What a view's controls may hold beside its options, by name; `app.explore.events` wires it."""
+"""Widgets that a view's controls may hold beside its options, by name; `app.explore.events` wires them."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class _Wish:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How far a map is, and how many are computed before it."""
+    """Progress of a map, and how many are computed before it."""
 
     progress: Progress
     before: int = 0
@@ -40,13 +40,13 @@ class Waiting:
         stage, done, total = self.progress.stage, self.progress.done, self.progress.total
         if stage == "layout" and total:
             return f"UMAP: laying out the points, {done / total:.0%} …"
-        told = {"neighbours": "looking for everybody's neighbours", "graph": "joining neighbours"}
-        return f"UMAP: {told.get(stage, 'starting, 15 s the first time')} …"
+        stages = {"neighbours": "looking for everybody's neighbours", "graph": "joining neighbours"}
+        return f"UMAP: {stages.get(stage, 'starting, 15 s the first time')} …"
 
 
 @dataclass
 class UmapDesk:
-    """Where maps are asked for and asked about. Nothing runs here: whoever asks moves the queue on."""
+    """The queue of maps that are asked for. Nothing runs here: whoever asks moves the queue on."""
 
     cache: Path
     start: Callable[..., UmapRun] = start_umap
@@ -101,7 +101,7 @@ class UmapDesk:
 
 
 def _answer(call: Callable):
-    """What a call gives, or the error it raises."""
+    """The result of a call, or the error it raises."""
     try:
         return call()
     except DinoError as error:

@@ -1,4 +1,4 @@
-"""What happens on the Map tab: the map is drawn by its principal components at once, and glides into UMAP when that is there."""
+"""The wiring of the Map tab: the map is drawn by its principal components at once, and glides into UMAP when that is there."""
 
 import io
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.map import endpoints, files
 from app.map import tab as layout
-from app.map.handlers import LAYOUTS, MapRoom, Shown, caption
+from app.map.handlers import LAYOUTS, MapRoom, MapState, caption
 from app.map.payloads import colours_prop, places_prop
 from app.map.points import Atlas
 from app.map.tab import Map
@@ -36,7 +36,7 @@ TO_EXPLORE = "() => { location.hash = 'explore'; }"
 def add(shared: Shared) -> "MapEvents":
     """The tab laid out and wired."""
     room = MapRoom(shared.engine)
-    events = MapEvents(shared, room, layout.lay_out(room), gr.State(Shown()))
+    events = MapEvents(shared, room, layout.lay_out(room), gr.State(MapState()))
     events.wire()
     return events
 
@@ -85,10 +85,10 @@ class MapEvents:
             else:
                 atlas = step
         if not len(atlas):
-            yield done | {"status": "", "atlas": layout.empty(), "shown": Shown()}
+            yield done | {"status": "", "atlas": layout.empty(), "shown": MapState()}
             return
         wish = self._wish(atlas, values)
-        shown = Shown(atlas.token, wish)
+        shown = MapState(atlas.token, wish)
         shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
         update = self._atlas(atlas, shown, values)
         waiting = wish is not None and not shown.arrived
@@ -110,7 +110,7 @@ class MapEvents:
             warn(str(error))
             return None
 
-    def arrive(self, shown: Shown, **values) -> dict:
+    def arrive(self, shown: MapState, **values) -> dict:
         """Once a second while UMAP is computed: how far it is, or the map that it has become."""
         done = {"timer": gr.Timer(active=False), "status": ""}
         try:
@@ -123,13 +123,13 @@ class MapEvents:
             return done
         return {"status": busy(str(found))} if found is not None else done
 
-    def recolour(self, shown: Shown, **values) -> dict | None:
+    def recolour(self, shown: MapState, **values) -> dict | None:
         if not shown.token:
             return None
         atlas = self.room.atlas(shown.token)
         return {"atlas": gr.HTML(colours=self._colours(atlas, shown, values))}
 
-    def pick(self, shown: Shown, event: gr.EventData, **values) -> dict | None:
+    def pick(self, shown: MapState, event: gr.EventData, **values) -> dict | None:
         if event._data.get("token") != shown.token:
             return None
         shown = replace(shown, asked=int(event._data["id"]))
@@ -144,7 +144,7 @@ class MapEvents:
         """Points drawn round come into a gallery; one that is opened goes into the tray, and Explore shows it."""
         tab, shared = self.tab, self.shared
 
-        def chosen(shown: Shown, event: gr.EventData) -> dict | None:
+        def chosen(shown: MapState, event: gr.EventData) -> dict | None:
             if event._data.get("token") != shown.token:
                 return None
             atlas = self.room.atlas(shown.token)
@@ -161,16 +161,16 @@ class MapEvents:
                 "choice": gr.update(visible=True),
             }
 
-        def opened(shown: Shown, tray: Tray, event: gr.EventData) -> dict | None:
+        def opened(shown: MapState, tray: Tray, event: gr.EventData) -> dict | None:
             if event._data.get("token") != shown.token:
                 return None
             return into(shown, tray, int(event._data["id"]))
 
-        def opened_chosen(shown: Shown, tray: Tray, event: gr.EventData) -> dict | None:
+        def opened_chosen(shown: MapState, tray: Tray, event: gr.EventData) -> dict | None:
             index = int(event._data["index"])
             return into(shown, tray, shown.chosen[index]) if index < len(shown.chosen) else None
 
-        def into(shown: Shown, tray: Tray, point: int) -> dict:
+        def into(shown: MapState, tray: Tray, point: int) -> dict:
             grown = self.room.into_tray(shown, point, tray)
             return {"tray": grown, "items": payloads.tray_update(self.engine, grown)}
 
@@ -185,7 +185,7 @@ class MapEvents:
 
     def _wire_downloads(self, seen: dict) -> None:
         def made(kind: str):
-            def make(shown: Shown, **values) -> dict:
+            def make(shown: MapState, **values) -> dict:
                 if not shown.token:
                     raise RequestError("There is no map yet to take away.")
                 atlas, places = self.room.atlas(shown.token), self.room.places(shown)
@@ -202,7 +202,7 @@ class MapEvents:
             ready = answer(button.click, made(kind), seen, {"file": self.tab.file}, **LONG)
             ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
-    def _atlas(self, atlas: Atlas, shown: Shown, values: dict) -> gr.HTML:
+    def _atlas(self, atlas: Atlas, shown: MapState, values: dict) -> gr.HTML:
         note = caption(
             atlas, self.room.components(atlas), shown.arrived, shown.wish[1] if shown.wish else UmapSettings()
         )
@@ -212,7 +212,7 @@ class MapEvents:
             note=note,
         )
 
-    def _colours(self, atlas: Atlas, shown: Shown, values: dict) -> dict:
+    def _colours(self, atlas: Atlas, shown: MapState, values: dict) -> dict:
         return colours_prop(atlas, shown.token, self.room.colouring(shown, values["by"], int(values["groups"])))
 
 

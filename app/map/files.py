@@ -1,4 +1,4 @@
-"""What a visitor takes away from a map: a table, and a page that works without a server."""
+"""Downloads of a map: a table, and a page that works without a server."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What happens on the Map tab: plain functions over the engine and small values, without Gradio."""
+"""The Map tab's answers: plain functions over the engine and small values, without Gradio."""
 
 import threading
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ GONE = "This map is no longer kept: choose again what is mapped, and it is drawn
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a visitor's map shows: small keys, the points themselves are kept once for everybody."""
+class MapState:
+    """A visitor's map as small keys; the points themselves are kept once for everybody."""
 
     token: str = ""
     wish: tuple | None = None
@@ -93,12 +93,12 @@ class MapRoom:
             return None
         return self.desk.ask(atlas.token, atlas.vectors, settings)
 
-    def look(self, shown: Shown) -> np.ndarray | Waiting | None:
+    def look(self, shown: MapState) -> np.ndarray | Waiting | None:
         """The UMAP that was asked for, or how far it is."""
         return self.desk.look(shown.wish) if shown.wish else None
 
-    def places(self, shown: Shown) -> np.ndarray:
-        """Where the points are that one sees, [n, 2]."""
+    def places(self, shown: MapState) -> np.ndarray:
+        """The points' places that are shown, [n, 2]."""
         atlas = self.atlas(shown.token)
         if shown.arrived:
             places = self.ask(atlas, shown.wish[1]) and self.look(shown)
@@ -106,18 +106,18 @@ class MapRoom:
                 return places
         return self.components(atlas).coordinates
 
-    def colouring(self, shown: Shown, by: str, groups: int) -> Colouring:
+    def colouring(self, shown: MapState, by: str, groups: int) -> Colouring:
         atlas = self.atlas(shown.token)
         key = ("colours", shown.token, shown.arrived and shown.wish, by, groups, by == "similarity" and shown.asked)
         return self._kept.recall(key, lambda: coloured(atlas, self.places(shown), by, groups, shown.asked))
 
     def about(self, request: dict) -> dict[str, dict]:
-        """What the browser asks of points in sight. Nothing for a map that it cannot know."""
+        """Names and thumbnails of points in sight. Nothing for a map that the visitor cannot know."""
         atlas = self._kept.get(("atlas", str(request.get("token"))))
         ids = [point for point in request.get("ids", []) if isinstance(point, int)]
         return about_points(atlas, ids) if atlas else {}
 
-    def into_tray(self, shown: Shown, point: int, tray: Tray) -> Tray:
+    def into_tray(self, shown: MapState, point: int, tray: Tray) -> Tray:
         """The tray with the picture of a point in it, selected."""
         atlas = self.atlas(shown.token)
         if not 0 <= point < len(atlas):
@@ -141,7 +141,7 @@ class MapRoom:
 
 
 def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings) -> str:
-    """How the map is read."""
+    """A caption: the way to read the map."""
     if arrived:
         return (
             f"UMAP of {len(atlas):,} points: near ones are alike to the model; far apart means little, and so does the "

@@ -1,4 +1,4 @@
-"""What a map is a map of: pictures or patches with a vector each, from the tray or a collection, all alike.
+"""The points of a map: pictures or patches with a vector each, from the tray or a collection, all alike.
 
 n points, D width.
 """
@@ -24,7 +24,7 @@ from core.features import FeatureMap
 THUMBNAIL_SIDE = 96
 """Pixels of the longer side: sharp at the largest size at which points become pictures."""
 AROUND = 1.5
-"""How far, in patches, the thumbnail of a patch reaches from its middle: an eye alone is not recognised."""
+"""Patches from the middle of a patch's thumbnail to its edge: an eye alone is not recognised."""
 KEPT_SIDE = 1024
 """Pixels of the copies that patches are cut from."""
 MOST_POINTS = 200_000
@@ -40,13 +40,13 @@ class Atlas:
     vectors: np.ndarray
     """[n, D], of any length."""
     labels: Sequence[str]
-    """What each belongs to, "" where nothing is known."""
+    """The label of each, "" where nothing is known."""
     dates: Sequence[float]
     """Seconds since 1970, NaN where nothing is known."""
     thumbnail: Callable[[int], tuple[str, bytes]]
     """The media type and the file of a small picture of one point."""
     picture: Callable[[int], tuple[str, bytes] | str]
-    """What opens when a point is clicked: the name and file of a picture, or the id of one in the tray."""
+    """The picture that opens when a point is clicked: the name and file of a picture, or the id of one in the tray."""
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,4 +1,4 @@
-"""What the Map tab says."""
+"""The Map tab in words."""
 
 LEAD = (
     "**What you see.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "

@@ -53,7 +53,9 @@ class MatchApi:
         options = {"density": density, "mutual": mutual, "smoothing": smoothing}
         found = find_matches(first, second, foreground=masks, **options)
         names = [Path(file).name for file in (image, other)]
-        pictures = list(map(sheet.Painted, names, [item.image, other_item.image], [first.geometry, second.geometry]))
+        pictures = list(
+            map(sheet.SheetPicture, names, [item.image, other_item.image], [first.geometry, second.geometry])
+        )
         numbers = torch.cat([found.points_a, found.points_b, found.scores.unsqueeze(1)], dim=1)
         return sheet.png(sheet.lay_out(pictures, 0, {1: found})), {
             **about(first, model),

@@ -1,4 +1,4 @@
-"""What happens on the Match tab: every control matches anew, what is drawn is carried over, files can be taken away."""
+"""The wiring of the Match tab: every control matches anew, what is drawn is carried over, files can be taken away."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ MAKERS = {
 
 @dataclass(frozen=True)
 class States:
-    """What the server keeps of a visitor for this tab: the reference's id, what was drawn around, what was sent."""
+    """The server's memory of a visitor for this tab: the reference's id, the region drawn, what was sent."""
 
     reference: gr.State
     region: gr.State
@@ -109,10 +109,10 @@ class MatchEvents:
         loaded = self.engine.models.get(model)
         settings = handlers.settings_of(values)
         if len(tray.chosen) < 2:
-            told = handlers.NEEDS_TWO if tray.chosen else NOTHING_SELECTED
+            facts = handlers.NEEDS_TWO if tray.chosen else NOTHING_SELECTED
             stage = match_payloads.too_few(self.engine, tray, loaded, settings)
             status = sentences.status(loaded, settings.size)
-            yield IDLE | {"facts": told, "stage": stage, "sent": NOTHING_SENT, "status": status}
+            yield IDLE | {"facts": facts, "stage": stage, "sent": NOTHING_SENT, "status": status}
             return
         if sent == NOTHING_SENT:
             yield {"stage": match_payloads.photographs(self.engine, tray, loaded, settings)}

@@ -66,7 +66,7 @@ def rows(screen: MatchScreen) -> Iterator[tuple[int, list[float]]]:
 def _sheet(screen: MatchScreen, settings: MatchSettings) -> sheet.Sheet:
     encoded = screen.encoded
     pictures = [
-        sheet.Painted(name, _painted(screen, settings, index), encoded.maps[index].geometry)
+        sheet.SheetPicture(name, _painted(screen, settings, index), encoded.maps[index].geometry)
         for index, name in enumerate(encoded.names)
     ]
     pairs = {} if settings.show == "Parts" else screen.pairs

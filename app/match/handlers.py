@@ -1,4 +1,4 @@
-"""What the Match tab shows: pairs of patches, shared parts, a region carried over. Plain functions, without Gradio.
+"""The Match tab's answers: pairs of patches, shared parts, a region carried over. Plain functions, without Gradio.
 
 h w patch grid. The first of two to six pictures is the reference unless another is chosen.
 """
@@ -28,7 +28,7 @@ PHOTOGRAPHS = {
     "A face and a whole animal": ("cheetah", "cheetah-running"),
     "One motorcycle, two cameras": ("motorcycle", "motorcycle-right"),
 }
-"""What opens at one click: sample photographs by name."""
+"""Examples that open at one click: sample photographs by name."""
 WORLD = {
     "Four kinds of animal": ("horse_000002.webp", "dog_000161.webp", "giraffe_000003.webp", "elephant_000084.webp"),
     "Photo, cartoon, sketch, night": (
@@ -58,7 +58,7 @@ class MatchSettings(FeatureSettings):
 
 @dataclass(frozen=True)
 class Region:
-    """What a visitor has drawn around: the picture's id and the outline as (x, y) shares of it."""
+    """A region drawn by a visitor: the picture's id and the outline as (x, y) shares of it."""
 
     picture: str
     outline: tuple[tuple[float, float], ...]
@@ -74,7 +74,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class MatchScreen:
-    """What the tab shows next, and which parts of it the browser does not have yet."""
+    """The next state of the tab, and which parts of it the browser does not have yet."""
 
     encoded: Encoded
     reference: int
@@ -165,9 +165,9 @@ def show(
             ("parts", features, settings.parts, settings.inside),
             lambda: segments(encoded.maps, settings.parts, inside=masks).labels,
         )
-    told = [_facts(encoded, first, pairs, labels, carried)]
+    facts = [_facts(encoded, first, pairs, labels, carried)]
     if left_out:
-        told.append(f"{MOST} pictures are matched at most: {', '.join(p.name for p in left_out)} left out.")
+        facts.append(f"{MOST} pictures are matched at most: {', '.join(p.name for p in left_out)} left out.")
     return MatchScreen(
         encoded=encoded,
         reference=first,
@@ -175,7 +175,7 @@ def show(
         labels=labels,
         carried=carried,
         region=None if carried is None else region,
-        facts=" ".join(told),
+        facts=" ".join(facts),
         sent=Sent(features[:2], features),
         new_pictures=sent.pictures != features[:2],
         new_features=sent.features != features,

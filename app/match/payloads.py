@@ -1,4 +1,4 @@
-"""What is matched, in the form the browser's component takes. See `matches_prop`."""
+"""Matches in the form the browser's component takes. See `matches_prop`."""
 
 import dataclasses
 

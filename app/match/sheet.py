@@ -26,7 +26,7 @@ TINT = (45, 212, 191)
 
 
 @dataclass(frozen=True)
-class Painted:
+class SheetPicture:
     """A picture as it stands on the sheet, with what lies over it."""
 
     name: str
@@ -38,7 +38,7 @@ class Painted:
 class Sheet:
     """Pictures with their boxes (left, top, width, height), and what is drawn on them."""
 
-    pictures: list[Painted]
+    pictures: list[SheetPicture]
     boxes: list[tuple[float, float, float, float]]
     segments: list[tuple[tuple[float, float], tuple[float, float], tuple[int, int, int]]]
     """(start, end, colour) of each match."""
@@ -52,7 +52,7 @@ class Sheet:
         return round(right + MARGIN), round(bottom + CAPTION + MARGIN)
 
 
-def lay_out(pictures: list[Painted], reference: int, pairs: dict[int, Matches], *, lines: bool = True) -> Sheet:
+def lay_out(pictures: list[SheetPicture], reference: int, pairs: dict[int, Matches], *, lines: bool = True) -> Sheet:
     """The reference at the left, the others in columns at its right, with each match in the colour of its place."""
     boxes = _boxes([one.image for one in pictures], reference)
     start = pictures[reference].geometry

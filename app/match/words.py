@@ -1,4 +1,4 @@
-"""What the Match tab says: two lines, half a page for a class, and how each picture is read."""
+"""The Match tab in words: two lines, half a page for a class, and a caption for each way to show matches."""
 
 SEE = (
     "**What you see.** Each line joins a patch of the reference with the patch of another picture that the model "

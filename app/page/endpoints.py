@@ -1,4 +1,4 @@
-"""What the endpoints for programs share: their widgets, their errors, and the picture that each is asked about.
+"""Shared parts of the endpoints for programs: widgets, errors, and the picture that each is asked about.
 
 Widgets that nobody sees carry the types, so that `Client.view_api()` describes them and files travel as files.
 """

@@ -10,7 +10,7 @@ from app.server.models import Loaded
 
 
 def provenance(encoded: Encoded, settings: dict[str, Any], model: Loaded) -> dict:
-    """What made these numbers: model, weights, settings by name, and the pictures with hashes and geometry."""
+    """The origin of these numbers: model, weights, settings by name, and the pictures with hashes and geometry."""
     return {
         "model": model.source.name,
         "weights_sha256": model.source.sha256,

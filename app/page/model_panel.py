@@ -75,7 +75,7 @@ def taken(shared: Shared, name: str, model: Loaded, request: gr.Request) -> dict
 
 
 def described(model: Loaded) -> dict:
-    """What the page says of a model, and the controls made to fit it: values for `Shared.fitted`."""
+    """The page's words on a model, and the controls made to fit it: values for `Shared.fitted`."""
     config, source = model.model.config, model.source
     registers = [f"register {number}" for number in range(1, config.registers + 1)]
     return {

@@ -1,4 +1,4 @@
-"""What is painted, in the form the browser's components take."""
+"""Pictures and the tray in the form the browser's components take."""
 
 from collections.abc import Sequence
 

@@ -15,7 +15,7 @@ def status(model: Loaded, size: int) -> str:
 
 
 def chip(source: ModelSource) -> str:
-    """What the model is, how large, and by whom it was trained, on one line."""
+    """The model's title, size and trainer, on one line."""
     millions = source.parameters / 1e6
     size = f"{millions:.0f}" if millions >= 10 else f"{millions:.1f}"
     return f"{source.title} · {size} M parameters · trained by {source.trained_by}"
@@ -27,7 +27,7 @@ def banner(note: str) -> str:
 
 
 def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
-    """How far the loading of a model is: the share downloaded and the time still to wait, where these are known."""
+    """Progress of the loading of a model: the share downloaded and the time left, where these are known."""
     done, total = fetched
     if not total:
         return f"Loading {plain(name)} … {seconds:.0f} s"

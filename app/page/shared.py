@@ -1,4 +1,4 @@
-"""What the tabs share: the tray, the model, the resolution; and when each of them is drawn anew.
+"""State and controls that all tabs share: the tray, the model, the resolution; and when each of them is drawn anew.
 
 A `Tab` draws on `shared.due[NAME].change`, which comes when the tab is looked at and something shared has changed since
 it was last drawn. Until then it computes nothing.
@@ -73,7 +73,7 @@ class Shared:
     """Whose attention Explore shows, and of which `head`; laid out there."""
     head: gr.Dropdown
     due: dict[str, gr.State]
-    """By tab, what it was last told to draw. Only its change means anything."""
+    """By tab, the key of what it was last asked to draw. Only its change means anything."""
     visible: gr.State
     """Name of the tab that is looked at."""
     ready: gr.State
@@ -108,7 +108,7 @@ class Shared:
             try:
                 loaded = self.engine.models.get(model)
             except DinoError:
-                return None  # told by whoever describes or draws it
+                return None  # reported by whoever describes or draws it
             found = resolution(loaded, size, own_size)
             bounds = {"minimum": found.least, "maximum": found.most, "step": found.step}
             return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
@@ -140,7 +140,7 @@ class Tab:
 
 
 def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs: list[str]) -> Shared:
-    """What tabs of these names will share; the first of them is looked at."""
+    """The state and controls for tabs of these names; the first of them is looked at."""
 
     def farewell(leaving: Tray) -> None:
         engine.leave(leaving.visitor, grace=0)

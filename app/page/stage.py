@@ -1,4 +1,4 @@
-"""What the browser draws itself: the stage with the pictures, the tray, the threshold; and what is sent to each.
+"""Components that the browser draws itself: the stage with the pictures, the tray, the threshold …; and the props of each.
 
 A component's JavaScript (`static/`) keeps its own DOM and reads its props; Python changes them one by one, as in
 `gr.HTML(view=view_prop(...))`, and props that are left out are neither sent again nor drawn anew.
@@ -152,7 +152,7 @@ def results_component(elem_id: str = "search-results") -> gr.HTML:
 
 
 def curation_component(elem_id: str = "search-curation") -> gr.HTML:
-    """What a curation kept and dropped: counts, dropped images page by page, its report.
+    """Images that a curation kept and dropped: counts, dropped ones page by page, its report.
 
     Props as `app.search.curation` says: `curation`, `page`, `report`. `.select` gives {"kind", "page"} of what is to
     be shown, `.submit` {} where the report is asked for.
@@ -161,7 +161,7 @@ def curation_component(elem_id: str = "search-curation") -> gr.HTML:
 
 
 def page_head() -> str:
-    """What belongs to the whole page, as a script for its head."""
+    """Scripts of the whole page, for its head."""
     return f"<script>{_source('page')}</script>"
 
 
@@ -180,7 +180,7 @@ def _component(name: str, elem_id: str, **props) -> gr.HTML:
 
 
 _ASKING = ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "lifetime")
-"""What every component with pictures in it is made of."""
+"""Parts of every component with pictures in it."""
 _PARTS = {
     "stage": (*_ASKING, "stage"),
     "match": (

@@ -1,4 +1,4 @@
-"""How the app looks: system fonts, quiet greys, one deep teal, in light and dark."""
+"""The app's looks: system fonts, quiet greys, one deep teal, in light and dark."""
 
 import gradio as gr
 

@@ -1,4 +1,4 @@
-"""What a visitor is told while the model looks at their pictures, on whichever tab."""
+"""Progress while the model looks at a visitor's pictures, on whichever tab."""
 
 from collections.abc import Iterator
 

@@ -15,6 +15,7 @@ from core import DinoError
 from core.templates import html
 
 STOPPED = "Stopped. What was there before stays."
+FAILED = "That did not work. What was there before stays."
 
 log = logging.getLogger(__name__)
 
@@ -93,14 +94,14 @@ def answer(
                 yield placed(result)
         except Stopped:
             if current():
-                yield placed(at_rest(busy(STOPPED)))
+                yield placed(at_rest(STOPPED))
         except DinoError as error:
             if current():
                 _tell(error)
-                yield placed(at_rest(""))
+                yield placed(at_rest(FAILED))
         except Exception:
             if current():
-                yield placed(at_rest(""))
+                yield placed(at_rest(FAILED))
             raise
         if not current():
             yield gr.skip()  # a generator that yields nothing empties what it could have filled

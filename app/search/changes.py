@@ -1,4 +1,4 @@
-"""What changes a collection from the Search tab: made, added to, tagged, renamed, moved, deleted."""
+"""Changes of a collection from the Search tab: made, added to, tagged, renamed, moved, deleted."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -161,7 +161,7 @@ class Changes:
             yield {"progress": sentence, "cancel": gr.update(visible=True)}
         self.jobs.pop(tray.visitor, None)
         try:
-            yield {"progress": told(job.result()), "cancel": gr.update(visible=False)}
+            yield {"progress": summary(job.result()), "cancel": gr.update(visible=False)}
         except DinoError as error:
             yield {
                 "progress": f"**That did not work.** {sentences.plain(str(error))}",
@@ -194,8 +194,8 @@ class Changes:
         self.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
 
 
-def told(added: Added) -> str:
-    """What came of an addition, as Markdown in which names mean nothing but themselves."""
+def summary(added: Added) -> str:
+    """A summary of an addition, as Markdown in which names mean nothing but themselves."""
     parts = [f"{len(added.ids):,} pictures added"]
     parts += [f"{added.known:,} were there already"] if added.known else []
     parts += ["cancelled; what was added stays"] if added.cancelled else []

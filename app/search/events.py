@@ -1,4 +1,4 @@
-"""What happens on the Search tab: every change of the question asks anew; results can be taken away."""
+"""The wiring of the Search tab: every change of the question asks anew; results can be taken away."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from app.page.wiring import DOWNLOAD, HEAVY, LONG, answer, any_of, busy
 from app.search import changes, curation, endpoints, files, handlers
 from app.search import payloads as search_payloads
 from app.search import tab as search
-from app.search.handlers import Asked, Found, SearchSettings
+from app.search.handlers import QueryPart, Results, SearchSettings
 from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
 from app.server.engine import Engine
@@ -108,7 +108,7 @@ class SearchEvents:
         }
         return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | options))
 
-    def paint(self, tray: Tray, model: str, asked: tuple[Asked, ...], **values) -> Iterator[dict]:
+    def paint(self, tray: Tray, model: str, asked: tuple[QueryPart, ...], **values) -> Iterator[dict]:
         """The next results; before them, what is waited for."""
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "results": gr.HTML(busy=True)}
@@ -131,18 +131,18 @@ class SearchEvents:
             kept = tuple(tag for tag in settings.tags if tag in here)  # the others were another collection's
             found = self.found(collection, tray, loaded, asked, replace(settings, tags=kept))
             idle["status"] = sentences.status(loaded, collection.about.size)
-            yield idle | self.told(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
+            yield idle | self.shown(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
         except DinoError as error:
             yield idle | {"results": gr.HTML(results={}, busy=False), "facts": sentences.plain(str(error))}
 
     def found(
-        self, collection: Collection, tray: Tray, model: Loaded, asked: tuple[Asked, ...], settings: SearchSettings
-    ) -> Found:
+        self, collection: Collection, tray: Tray, model: Loaded, asked: tuple[QueryPart, ...], settings: SearchSettings
+    ) -> Results:
         if not any(not one.against for one in asked) or not len(collection):
             return handlers.browse(collection, settings)
         return handlers.search(self.engine, collection, tray, model, asked, handlers.with_mode(settings, asked))
 
-    def told(self, collection: Collection, found: Found) -> dict:
+    def shown(self, collection: Collection, found: Results) -> dict:
         """Updates that show results."""
         results = gr.HTML(results=search_payloads.results_prop(collection, found), busy=False)
         return {"results": results, "facts": sentences.plain(found.facts), "marked": ()}
@@ -154,9 +154,9 @@ class SearchEvents:
         yield {"status": busy("Comparing every picture with every other …"), "results": gr.HTML(busy=True)}
         collection = self.engine.shelf.open(settings.collection, loaded)
         found = handlers.near_duplicates(collection, float(threshold))
-        results = gr.HTML(results=search_payloads.results_prop(collection, found, told=found.facts), busy=False)
+        results = gr.HTML(results=search_payloads.results_prop(collection, found, spoken=found.facts), busy=False)
         status = sentences.status(loaded, loaded.default_size)
-        yield self.told(collection, found) | {"results": results, "status": status}
+        yield self.shown(collection, found) | {"results": results, "status": status}
 
     def _chosen(self, settings: SearchSettings) -> SearchSettings:
         """With the first collection, where none is chosen or the chosen one is gone."""
@@ -196,7 +196,7 @@ class SearchEvents:
         shared.renew(answer(self.tab.results.submit, taken, inputs, outputs).then)
 
     def _maker(self, kind: str) -> Callable:
-        def made(tray: Tray, model: str, asked: tuple[Asked, ...], **values) -> dict:
+        def made(tray: Tray, model: str, asked: tuple[QueryPart, ...], **values) -> dict:
             loaded = self.engine.models.get(model)
             settings = handlers.settings_of(values)
             collection = self.engine.shelf.open(settings.collection, loaded)

@@ -31,7 +31,7 @@ TILE, GAP, CAPTION = 200, 12, 34
 LETTER, LINE = 12, 15
 """Height of letters, and from one line of a long name to the next; all in pixels."""
 VEIL = 0.74
-"""How dark the least alike place of a picture becomes, as on the page."""
+"""Of the least alike place of a picture, as on the page."""
 
 
 def table(hits: Sequence[Hit]) -> bytes:

@@ -1,4 +1,4 @@
-"""What happens on the Search tab: plain functions over the engine, the shelf and small values, without Gradio."""
+"""The Search tab's answers: plain functions over the engine, the shelf and small values, without Gradio."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MODE_WORDS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryPart:
     """One picture of the tray that is asked with; box and point in shares of its sides, height and width apart."""
 
     picture: str
@@ -53,8 +53,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the tab shows."""
+class Results:
+    """Results in groups, and a sentence about them."""
 
     groups: tuple[Group, ...]
     facts: str
@@ -74,11 +74,11 @@ def settings_of(values: dict) -> SearchSettings:
     return SearchSettings(values["collection"] or "", values["mode"], tuple(values["tags"] or ()), k)
 
 
-def asked_from(data: Sequence[dict]) -> tuple[Asked, ...]:
-    """What the browser says is asked with; RequestError for numbers that are none."""
+def asked_from(data: Sequence[dict]) -> tuple[QueryPart, ...]:
+    """The question as the browser sends it; RequestError for numbers that are none."""
     try:
         return tuple(
-            Asked(
+            QueryPart(
                 str(one["picture"]), bool(one.get("against")), _shares(one.get("box"), 4), _shares(one.get("point"), 2)
             )
             for one in data[:24]
@@ -87,15 +87,20 @@ def asked_from(data: Sequence[dict]) -> tuple[Asked, ...]:
         raise RequestError("What is asked with could not be read; draw it again.") from error
 
 
-def still_there(asked: Sequence[Asked], tray: Tray) -> tuple[Asked, ...]:
-    """What can be asked of the selected pictures now: the first of them whole, where nothing is left."""
+def still_there(asked: Sequence[QueryPart], tray: Tray) -> tuple[QueryPart, ...]:
+    """The parts of the question whose pictures are still selected; the first picture whole, where nothing is left."""
     ids = [picture.id for picture in tray.chosen]
-    return tuple(one for one in asked if one.picture in ids) or tuple(map(Asked, ids[:1]))
+    return tuple(one for one in asked if one.picture in ids) or tuple(map(QueryPart, ids[:1]))
 
 
 def search(
-    engine: Engine, collection: Collection, tray: Tray, model: Loaded, asked: Sequence[Asked], settings: SearchSettings
-) -> Found:
+    engine: Engine,
+    collection: Collection,
+    tray: Tray,
+    model: Loaded,
+    asked: Sequence[QueryPart],
+    settings: SearchSettings,
+) -> Results:
     """The answer to what is asked; RequestError where nothing is."""
     if not asked:
         raise RequestError("Nothing is asked with: select a picture in the tray.")
@@ -104,10 +109,10 @@ def search(
     key = ("query", asked, settings.mode, collection.origin, tuple((one.id, one.digest) for one in tray.chosen))
     query = engine.painted.recall(key, lambda: _query(engine, collection, tray, asked, settings.mode))
     hits = collection.search(query, settings.k, tags=settings.tags)
-    return Found((Group("", tuple(hits)),), _facts(collection, settings, len(hits)))
+    return Results((Group("", tuple(hits)),), _facts(collection, settings, len(hits)))
 
 
-def near_duplicates(collection: Collection, threshold: float, most: int = LARGEST_K) -> Found:
+def near_duplicates(collection: Collection, threshold: float, most: int = LARGEST_K) -> Results:
     """Groups of nearly equal pictures, as many as fit into `most` pictures."""
     groups = collection.near_duplicates(threshold)
     shown, count = [], 0
@@ -122,14 +127,14 @@ def near_duplicates(collection: Collection, threshold: float, most: int = LARGES
     if not groups:
         facts = f"No two pictures have a cosine of {threshold:g} or more. A lower one finds looser groups."
     more = f" The largest {len(shown)} are shown." if len(shown) < len(groups) else ""
-    return Found(tuple(shown), facts + more)
+    return Results(tuple(shown), facts + more)
 
 
-def browse(collection: Collection, settings: SearchSettings) -> Found:
-    """What is in the collection, in the order it came, where nothing is asked."""
+def browse(collection: Collection, settings: SearchSettings) -> Results:
+    """All of the collection, in the order it came, where nothing is asked."""
     tag = settings.tags[0] if settings.tags else ""
     records = collection.records(limit=settings.k, tag=tag)
-    return Found(
+    return Results(
         (Group("", tuple(records)),), f"{len(collection):,} pictures. Select one in the tray to search with it."
     )
 
@@ -150,7 +155,7 @@ def thumbnail(shelf: Shelf, collection: Collection, key: str, identity: int) -> 
     return (original.read_bytes() if original else collection.thumbnail(identity)), name
 
 
-def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[Asked], mode: Mode):
+def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[QueryPart], mode: Mode):
     examples = {False: [], True: []}
     for one in asked:
         (item,) = engine.items(tray, [tray.find(one.picture)])
@@ -161,12 +166,12 @@ def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[A
     return collection.query(examples[False], mode, against=examples[True])
 
 
-def fitting_mode(asked: Sequence[Asked], mode: Mode) -> Mode:
+def fitting_mode(asked: Sequence[QueryPart], mode: Mode) -> Mode:
     """The mode that can answer: a clicked part is compared with patches."""
     return "region" if mode == "cls" and any(one.point for one in asked) else mode
 
 
-def with_mode(settings: SearchSettings, asked: Sequence[Asked]) -> SearchSettings:
+def with_mode(settings: SearchSettings, asked: Sequence[QueryPart]) -> SearchSettings:
     return replace(settings, mode=fitting_mode(asked, settings.mode))
 
 

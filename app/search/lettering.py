@@ -56,7 +56,7 @@ def fonts_here() -> tuple[Path, ...]:
 
 
 def letters_of(font: Path) -> set[str]:
-    """What a font has; nothing where the file cannot be read."""
+    """The characters of a font; none where the file cannot be read."""
     from matplotlib.ft2font import FT2Font
 
     try:

@@ -1,10 +1,10 @@
-"""What the Search tab's components are sent."""
+"""Props of the Search tab's components."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from app.search.handlers import Asked, Found
+from app.search.handlers import QueryPart, Results
 from app.server.engine import Engine
 from app.server.session import Tray
 from app.server.trays import thumbnail
@@ -12,7 +12,7 @@ from core.collection.collection import Collection, Hit, Record
 from core.encoding import base64_of, data_address, picture_address
 
 
-def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
+def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
     """{"pictures": [{id, name, uri}], "asked": [{picture, against, box, point}]}: what can be asked with, and what is."""
     pictures = [
         {
@@ -28,13 +28,13 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[Asked]) -> dict:
     return {"pictures": pictures, "asked": [vars(one) for one in asked]}
 
 
-def results_prop(collection: Collection, found: Found, *, told: str = "") -> dict:
+def results_prop(collection: Collection, found: Results, *, spoken: str = "") -> dict:
     """{"groups": [{title, items: [...]}], "told"} for the grid; names and tags may hold anything, HTML too.
 
-    `told` is read out, and the results brought into sight: for those that were asked for from elsewhere on the page.
+    `spoken` is read out, and the results brought into sight: for those that were asked for from elsewhere on the page.
     """
     groups = [{"title": group.title, "items": [_item(collection, hit) for hit in group.hits]} for group in found.groups]
-    return {"groups": groups, "told": told}
+    return {"groups": groups, "told": spoken}
 
 
 def _item(collection: Collection, hit: Hit | Record) -> dict:

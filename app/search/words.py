@@ -1,4 +1,4 @@
-"""What the Search tab says."""
+"""The Search tab in words."""
 
 SEE = (
     "**What you see.** The pictures of a collection that are most like what is asked, best first, with the place on "

@@ -1,1 +1,1 @@
-"""What has no place on the page: models, pictures in memory, visitors, and who may do what."""
+"""The server behind the page: models, pictures in memory, visitors, and who may do what."""

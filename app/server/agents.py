@@ -1,4 +1,4 @@
-"""What Gradio's server for agents (Gradio 6.31) lacks: several results of one endpoint, and lists of files.
+"""Parts that Gradio's server for agents (Gradio 6.31) lacks: several results of one endpoint, and lists of files.
 
 It takes the results of an endpoint for one, which then reaches the agent as the text of a list; and it looks for the
 files of a list where its schema says "items", which no list has. Both are put right on the server's own object; a
@@ -48,7 +48,7 @@ def _resolved(schema: Any, parts: dict) -> Any:
 
 
 def _places(value: dict, position: list) -> list[list]:
-    """Where the files are that the schema places there: one for each entry of a list.
+    """The places of files in a value, by its schema: one for each entry of a list.
 
     >>> _places({"images": ["a", "b"]}, ["images", "items"]), _places({"image": "a"}, ["image"])
     ([['images', 0], ['images', 1]], [['image']])

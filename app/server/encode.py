@@ -42,7 +42,7 @@ class Resolution:
 
 
 def features_key(tray: Tray, model: Loaded, settings: FeatureSettings) -> tuple:
-    """What the features of the selection depend on."""
+    """The key of the selection's features: all that they depend on."""
     pictures = tuple((picture.id, picture.digest) for picture in tray.chosen)
     return pictures, settings.size, model.identity, settings.layer(model.depth)
 
@@ -106,7 +106,7 @@ def patch_of(encoded: Encoded, pin: Pin) -> tuple[int, tuple[int, int]] | None:
 
 
 def cost(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> str:
-    """What the chosen resolution costs: patches, time by the last forward pass, times the model's own resolution."""
+    """The price of the chosen resolution: patches, time by the last forward pass, times the model's own resolution."""
     items = engine.items(tray)
     if not items:
         return ""

@@ -27,7 +27,7 @@ FEATURES_MB = 1024
 """At 518 px a picture's ViT-S features take 2 MB, its ViT-g features 8."""
 DECODED_MB = 256
 WAKE_S = 0.2
-"""How often someone who waits for a model looks whether they still want to."""
+"""Between two looks of someone who waits for a model whether they still want to."""
 
 
 class Stopped(Exception):
@@ -59,7 +59,7 @@ class Engine:
         self.features = Memory(features_mb)
         self.decoded = Memory(DECODED_MB)
         self.painted = Memory(DECODED_MB)
-        """What was made for the browser from pictures and features."""
+        """Made for the browser from pictures and features."""
         self.forwards = 0
         """Forward passes run so far, counted per picture."""
         self.latest: dict[str, Latest] = defaultdict(Latest)

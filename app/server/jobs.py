@@ -21,7 +21,7 @@ class Job:
         threading.Thread(target=self._run, args=[work], name="collect", daemon=True).start()
 
     def sentences(self) -> Iterator[str]:
-        """What is being done, how far, and how long still; ends when it has ended."""
+        """The progress in words, again and again until the work has ended."""
         while not self._outcome.done():
             yield self.sentence
             self._outcome_within(LOOK_S)
@@ -36,7 +36,7 @@ class Job:
         return f"{self.doing}: {min(self.done, self.total):,} of {self.total:,}{remaining} …"
 
     def result(self) -> Any:
-        """What the work gave; raises what it raised."""
+        """The work's result; raises what it raised."""
         return self._outcome.result()
 
     def cancel(self) -> None:

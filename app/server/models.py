@@ -46,7 +46,7 @@ class Loaded:
 
     @property
     def identity(self) -> str:
-        """What makes its features its own: the hash of the weights, or the name where there is none."""
+        """The key of its features: the hash of the weights, or the name where there is none."""
         return self.source.sha256 or self.source.name or self.name
 
     @property

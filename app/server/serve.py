@@ -1,4 +1,4 @@
-"""What stands between Gradio's server and the browser: a free port, no word of another host, and Plotly's script."""
+"""Between Gradio's server and the browser: a free port, no word of another host, and Plotly's script."""
 
 import ipaddress
 import re

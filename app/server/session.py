@@ -1,4 +1,4 @@
-"""What one visitor's page is about: small values and keys, never pixels or features.
+"""One visitor's page as small values and keys, never pixels or features.
 
 Each of these lives in a `gr.State` of its own, so that two events in flight at once (an upload while a model
 loads) do not write over each other's half.
@@ -110,7 +110,7 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a visitor's browser already holds, so that it is not sent again."""
+    """Keys of what a visitor's browser already holds, so that it is not sent again."""
 
     pictures: tuple = ()
     features: tuple = ()

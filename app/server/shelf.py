@@ -41,7 +41,7 @@ class Listed:
 
 
 def data_folder() -> Path:
-    """Where a program keeps what belongs to its user, on this kind of machine."""
+    """The folder for a user's own data, on this kind of machine."""
     return _user_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support") / "collections"
 
 
@@ -154,7 +154,7 @@ class Shelf:
             return known
 
     def _folder(self, key: str) -> Path:
-        """Where a collection lies; RequestError for what is none, however it is spelt."""
+        """The folder of a collection; RequestError for what is none, however it is spelt."""
         folder = self.root / str(key)
         plain = re.fullmatch(r"[\w-]+-[0-9a-f]{8}", str(key)) is not None
         if key == GALLERY:

@@ -16,13 +16,13 @@ from core import DinoError, RequestError
 from core.pictures.image import named_file
 
 VISITOR_MB = 200
-"""What one visitor may keep; 24 files of a usual camera fit."""
+"""Bytes that one visitor may keep; 24 files of a usual camera fit."""
 GALLERY = ""
 """The owner under which the sample pictures are kept: every visitor may read them."""
 
 
 @dataclass
-class Shelf:
+class VisitorFiles:
     files: dict[str, bytes] = field(default_factory=dict)
     left: bool = False
 
@@ -36,14 +36,14 @@ class Library:
 
     def __init__(self, visitor_mb: float = VISITOR_MB):
         self.limit = int(visitor_mb * 2**20)
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, VisitorFiles] = {}
         self._lock = threading.Lock()
 
     def add(self, visitor: str, data: bytes, name: str) -> str:
         """Keep a file, return its SHA-256. RequestError where the visitor's room is used up."""
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
-            shelf = self._shelves.get(visitor, Shelf())
+            shelf = self._shelves.get(visitor, VisitorFiles())
             if digest not in shelf.files and visitor != GALLERY and shelf.bytes + len(data) > self.limit:
                 raise RequestError(
                     f"{name!r} ({len(data) / 2**20:.0f} MB) does not fit: your pictures may take "
@@ -124,6 +124,6 @@ def add_bytes(library: Library, tray: Tray, data: bytes, name: str) -> Tray:
 
 
 def message_for(name: str, error: DinoError) -> str:
-    """What is wrong with which file."""
+    """The name of a file and what is wrong with it."""
     text = str(error)
     return text if name in text else f"{name}: {text}"

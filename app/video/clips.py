@@ -43,13 +43,13 @@ class ClipSettings:
     rate: float = 8
     """Frames a second."""
     seconds: float = 5
-    """How much of the clip's beginning."""
+    """Of the clip's beginning."""
     size: int = 336
     """Longer side in pixels as the model sees it."""
     original: str = "under"
-    """Where the clip itself stands: under its picture, beside it, or not at all."""
+    """The place of the clip itself: under its picture, beside it, or not shown."""
     cover: float = 1.0
-    """How far the colours cover the clip, 0 to 1."""
+    """Opacity of the colours over the clip, 0 to 1."""
     point: tuple[float, float] | None = None
     """For similarity: the place asked about in the first frame, as fractions of its width and height."""
 
@@ -76,7 +76,7 @@ class ClipProgress:
 
 
 def first_frame(path: str | Path) -> Image.Image:
-    """What the clip begins with, to be pointed at."""
+    """The clip's first frame, to be pointed at."""
     return next(read_frames(path, side=SIDE)).image
 
 
@@ -97,8 +97,8 @@ def sample_clip(photograph: Image.Image, out: Path, seconds: float = 3.0, rate: 
     write_mp4(((number / rate, frame(number)) for number in range(frames)), out)
 
 
-def told(path: str | Path, settings: ClipSettings, model: Loaded) -> str:
-    """What there is to paint and how long it will take, before it is asked for. VideoError where it is no clip."""
+def price(path: str | Path, settings: ClipSettings, model: Loaded) -> str:
+    """The work that a painting of the clip would be, and the time it would take. VideoError where it is no clip."""
     info = clip_info(path)
     length = min(settings.seconds, info.seconds or settings.seconds)
     frames = max(round(length * min(settings.rate, info.rate or settings.rate)), 1)
@@ -139,7 +139,7 @@ def paint_clip(
 
 
 class _Clock:
-    """How long what is left will take, by what is done."""
+    """The time left, by what is done."""
 
     def __init__(self, total: int):
         self.total = total

@@ -19,7 +19,7 @@ from app.video.words import CAPTIONS, LEAD, LESSON
 from core import RequestError
 
 TASK = "clip"
-"""What the engine calls this tab's job, to stop it."""
+"""The engine's name for this tab's job, to stop it."""
 SAMPLE = "cheetah-running"
 
 
@@ -105,13 +105,13 @@ def wire(shared: Shared, tab: Video) -> None:
             yield {"note": "No clip yet.", "first": None, "point": None, "status": ""}
             return
         frame = clips.first_frame(clip)
-        note = clips.told(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))
+        note = clips.price(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))
         yield {"note": note, "first": frame, "point": None, "status": ""}
 
     def priced(model: str, clip: str | None, point, **values) -> dict | None:
         if clip is None:
             return None
-        return {"note": clips.told(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))}
+        return {"note": clips.price(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))}
 
     def pointed(clip: str | None, event: gr.EventData) -> dict | None:
         if clip is None:

@@ -1,4 +1,4 @@
-"""What the Video tab says."""
+"""The Video tab in words."""
 
 LEAD = (
     "**What you see.** A short clip, every frame coloured by what the model makes of it. The colours are found once for "

@@ -1,4 +1,4 @@
-"""Where a token looks: its attention to each patch. A heads."""
+"""A token's attention to each patch. A heads."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -105,7 +105,7 @@ def program(code: Code) -> Program:
 
 
 def asked(head: Annotated[int, "head from 1, or 0 for the mean"] = 0) -> Options:
-    """Where the cls token looks: its attention to each patch.
+    """The cls token's attention to each patch.
 
     image, size, layer as for /pca; head: from 1, or 0 for the mean of all. Numbers: grid, values [rows][columns],
     shares of the attention, which add up to 1 together with those of cls and the registers.

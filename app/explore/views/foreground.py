@@ -100,7 +100,7 @@ def program(code: Code) -> Program:
 
 
 def asked(method: Annotated[str, "method: pca or cut"] = DEFAULT) -> Options:
-    """How strongly each pixel belongs to the object (white) or the ground (black).
+    """The score of each pixel, from the ground (black) to the object (white).
 
     image, size, layer as for /pca; method: "pca" (first principal component) or "cut" (normalised cut). Numbers: grid,
     threshold (Otsu), histogram and its edges, values [rows][columns] in 0..1.

@@ -8,7 +8,7 @@ import torch
 
 from app.map import handlers
 from app.map.desk import UmapDesk
-from app.map.handlers import PATCHES, TRAY, MapRoom, Shown
+from app.map.handlers import PATCHES, TRAY, MapRoom, MapState
 from app.map.payloads import about_points, colours_prop, places_prop
 from app.map.points import Atlas
 from app.server.engine import Engine, Stopped
@@ -64,7 +64,7 @@ def test_patches_carry_their_picture_as_label_and_a_piece_of_it_as_thumbnail(roo
     atlas, _ = opened(room, PATCHES, tray)
     assert len(atlas) == 2 * 6 * 8 and atlas.names[9] == "0.png, row 2, column 2" and atlas.labels[95] == "1.png"
     assert atlas.thumbnail(9)[1] != atlas.thumbnail(60)[1]
-    grown = room.into_tray(Shown(atlas.token), 95, replace(tray, selected=()))
+    grown = room.into_tray(MapState(atlas.token), 95, replace(tray, selected=()))
     assert grown.selected == (tray.pictures[1].id,)
 
 
@@ -87,7 +87,7 @@ def test_a_collection_is_mapped_without_what_was_removed(room, tray, cats):
     assert atlas.vectors.tolist() == collection.vectors("cls")[1].astype(np.float32).tolist()
     assert atlas.thumbnail(1) == ("image/webp", collection.thumbnail(records[1].id))
     assert list(atlas.dates) == [record.added for record in records]
-    grown = room.into_tray(Shown(atlas.token), 1, tray)
+    grown = room.into_tray(MapState(atlas.token), 1, tray)
     assert grown.pictures[-1].name == records[1].name and grown.pictures[-1].id in grown.selected
 
 
@@ -116,7 +116,7 @@ def test_what_is_not_there_is_refused_and_stopping_stops(room, tray):
 
 def test_components_are_shown_until_umap_has_arrived(room, tray):
     atlas, _ = opened(room, TRAY, tray)
-    shown = Shown(atlas.token, room.ask(atlas, UmapSettings()))
+    shown = MapState(atlas.token, room.ask(atlas, UmapSettings()))
     components = project(atlas.vectors).coordinates
     assert np.array_equal(room.places(shown), components)
     room.look(shown)
@@ -127,7 +127,7 @@ def test_components_are_shown_until_umap_has_arrived(room, tray):
 
 def test_too_few_points_ask_for_no_umap(room, tray, cats):
     atlas, _ = opened(room, cats[0], tray)
-    assert room.ask(atlas, UmapSettings()) is None and room.look(Shown(atlas.token)) is None
+    assert room.ask(atlas, UmapSettings()) is None and room.look(MapState(atlas.token)) is None
 
 
 def test_an_empty_tray_is_a_map_of_nothing(room):

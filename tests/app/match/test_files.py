@@ -76,7 +76,7 @@ def match_of(a: list[float], b: list[float]) -> Matches:
 
 def test_lines_join_the_places_by_hand():
     geometry = Geometry(100, 200, 5, 10, 14)
-    pictures = [sheet.Painted(str(number), Image.new("RGB", (200, 100), "navy"), geometry) for number in range(2)]
+    pictures = [sheet.SheetPicture(str(number), Image.new("RGB", (200, 100), "navy"), geometry) for number in range(2)]
     made = sheet.lay_out(pictures, 0, {1: match_of([50.0, 50.0], [150.0, 25.0])})
     (start, end, _), (left, top, width, height) = made.segments[0], made.boxes[0]
     assert (width, height) == (2 * sheet.TALL, sheet.TALL)
@@ -91,7 +91,7 @@ def test_lines_join_the_places_by_hand():
 def test_any_number_of_pictures_stands_side_by_side_without_overlap():
     geometry = Geometry(100, 150, 6, 9, 14)
     for count in range(2, 7):
-        pictures = [sheet.Painted("", Image.new("RGB", (150, 100)), geometry) for _ in range(count)]
+        pictures = [sheet.SheetPicture("", Image.new("RGB", (150, 100)), geometry) for _ in range(count)]
         boxes = sheet.lay_out(pictures, count - 1, {}).boxes
         for i, (left, top, width, height) in enumerate(boxes):
             for other_left, other_top, other_width, other_height in boxes[:i]:

@@ -153,7 +153,7 @@ def test_a_refusal_is_told_and_leaves_nothing_waiting(page):
     expect(facts(page)).to_contain_text("Largest share")
     pick(page, "asking", "pinned patch")
     expect(page.get_by_text("No patch is pinned")).to_be_visible()
-    expect(page.locator("#status")).to_contain_text("518 px · cpu")
+    expect(page.locator("#status")).to_contain_text("What was there before stays.")
     expect(page.locator("#stop")).to_be_hidden()
     pick(page, "asking", "cls")
     expect(facts(page)).to_contain_text("Largest share")

@@ -1,11 +1,13 @@
 """Who may still write: answers that end in another order than they were asked for, by hand."""
 
+import contextlib
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
-from app.page.wiring import answer
+from app.page.wiring import FAILED, STOPPED, answer
+from app.server.engine import Stopped
 from app.server.latest import Latest
 from core import RequestError
 
@@ -81,3 +83,21 @@ def test_nothing_reaches_a_visitor_who_has_left(engine):
     next(running)
     engine.leave("ada")
     assert list(running) == [gr.skip()]
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [(Stopped(), STOPPED), (RequestError("no"), FAILED), (ZeroDivisionError(), FAILED)],
+    ids=["stopped", "refused", "broken"],
+)
+def test_whatever_ends_an_answer_leaves_nothing_waiting(monkeypatch, raised, status):
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: None)
+    outputs = {"page": "page", "status": "status", "stop": "stop"}
+    wired = answer(
+        lambda wired, **_: wired, steps("busy", raised), {}, outputs, idle={"page": "at rest", "stop": "hidden"}
+    )
+    running = wired({}, ADA)
+    assert next(running) == {"page": "busy"}
+    assert next(running) == {"page": "at rest", "stop": "hidden", "status": status}
+    with pytest.raises(type(raised)) if isinstance(raised, ZeroDivisionError) else contextlib.nullcontext():
+        assert list(running) == []

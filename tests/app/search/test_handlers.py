@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from app.search import files, handlers, payloads
-from app.search.changes import told
+from app.search.changes import summary
 from app.search.endpoints import SearchApi
-from app.search.handlers import Asked, SearchSettings
+from app.search.handlers import QueryPart, SearchSettings
 from app.server.session import Tray
 from app.server.shelf import GALLERY, Shelf
 from app.server.uploads import add_bytes
@@ -52,7 +52,7 @@ def find(engine, key, model, tray, asked, **settings):
 
 @pytest.mark.parametrize("mode", ["cls", "mean"])
 def test_a_picture_of_the_tray_finds_itself(engine, key, model, tray, mode):
-    _, found = find(engine, key, model, tray, (Asked("p1"),), mode=mode)
+    _, found = find(engine, key, model, tray, (QueryPart("p1"),), mode=mode)
     assert found.hits[0].record.width == 176
     assert found.hits[0].score == pytest.approx(1, abs=2e-3)
     assert "4 of 4 pictures" in found.facts
@@ -60,30 +60,30 @@ def test_a_picture_of_the_tray_finds_itself(engine, key, model, tray, mode):
 
 
 def test_parts_are_asked_in_shares_of_the_picture(engine, key, model, tray):
-    collection, found = find(engine, key, model, tray, (Asked("p0", point=(0.5, 0.5)),), mode="region")
+    collection, found = find(engine, key, model, tray, (QueryPart("p0", point=(0.5, 0.5)),), mode="region")
     expected = collection.search(photograph(1, 168), 4, point=(84, 60))
     assert [(hit.id, hit.place.box) for hit in found.hits] == [(hit.id, hit.place.box) for hit in expected]
-    assert handlers.fitting_mode((Asked("p0", point=(0.5, 0.5)),), "cls") == "region"
+    assert handlers.fitting_mode((QueryPart("p0", point=(0.5, 0.5)),), "cls") == "region"
 
 
 def test_for_and_against(engine, key, model, tray):
-    _, liked = find(engine, key, model, tray, (Asked("p0"), Asked("p1")))
-    _, disliked = find(engine, key, model, tray, (Asked("p0"), Asked("p1", against=True)))
+    _, liked = find(engine, key, model, tray, (QueryPart("p0"), QueryPart("p1")))
+    _, disliked = find(engine, key, model, tray, (QueryPart("p0"), QueryPart("p1", against=True)))
     assert {hit.record.width for hit in liked.hits[:2]} == {168, 176}
     assert disliked.hits[0].record.width == 168
     scores = [next(hit.score for hit in one.hits if hit.record.width == 176) for one in (liked, disliked)]
     assert scores[1] < scores[0]
     with pytest.raises(RequestError, match=r"press \+"):
-        find(engine, key, model, tray, (Asked("p0", against=True),))
+        find(engine, key, model, tray, (QueryPart("p0", against=True),))
 
 
 def test_what_the_browser_says_is_not_trusted(tray):
-    assert handlers.asked_from([{"picture": "p0", "box": [-1, 0, 2, 0.5]}]) == (Asked("p0", box=(0, 0, 1, 0.5)),)
+    assert handlers.asked_from([{"picture": "p0", "box": [-1, 0, 2, 0.5]}]) == (QueryPart("p0", box=(0, 0, 1, 0.5)),)
     for rubbish in ([{}], ["x"], [{"picture": "p0", "box": [1]}], [{"picture": "p0", "point": ["a", 1]}]):
         with pytest.raises(RequestError, match="draw it again"):
             handlers.asked_from(rubbish)
-    assert handlers.still_there((Asked("p7"),), tray) == (Asked("p0"),)
-    assert handlers.still_there((Asked("p1", against=True),), tray) == (Asked("p1", against=True),)
+    assert handlers.still_there((QueryPart("p7"),), tray) == (QueryPart("p0"),)
+    assert handlers.still_there((QueryPart("p1", against=True),), tray) == (QueryPart("p1", against=True),)
     with pytest.raises(RequestError, match="choose from"):
         handlers.settings_of({"collection": "", "mode": "x", "tags": [], "k": 3})
     with pytest.raises(RequestError, match="choose 1 to"):
@@ -138,7 +138,7 @@ def test_without_a_gallery_the_list_is_empty_and_says_so(tmp_path, model):
 
 
 def test_a_table_that_no_spreadsheet_computes(engine, key, model, tray):
-    _, found = find(engine, key, model, tray, (Asked("p0"),))
+    _, found = find(engine, key, model, tray, (QueryPart("p0"),))
     data = files.table(found.hits)
     assert data.startswith("\ufeff".encode())
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
@@ -149,7 +149,7 @@ def test_a_table_that_no_spreadsheet_computes(engine, key, model, tray):
 
 
 def test_a_contact_sheet_is_lit_where_it_matches(engine, key, model, tray):
-    collection, found = find(engine, key, model, tray, (Asked("p0", point=(0.5, 0.5)),), mode="region")
+    collection, found = find(engine, key, model, tray, (QueryPart("p0", point=(0.5, 0.5)),), mode="region")
     sheet = files.contact_sheet(collection, found.hits, columns=3)
     assert sheet.size == (3 * 212 + 12, 2 * 246 + files.LINE + 12)  # the tag in HOSTILE takes two lines
     long = replace(found.hits[0], record=replace(found.hits[0].record, name="folder/" * 20))
@@ -160,7 +160,7 @@ def test_a_contact_sheet_is_lit_where_it_matches(engine, key, model, tray):
 
 
 def test_what_is_sent_holds_every_place(engine, key, model, tray):
-    collection, found = find(engine, key, model, tray, (Asked("p0"),))
+    collection, found = find(engine, key, model, tray, (QueryPart("p0"),))
     (group,) = payloads.results_prop(collection, found)["groups"]
     first = group["items"][0]
     assert first["uri"].startswith("data:image/webp;base64,UklGR")
@@ -178,7 +178,7 @@ def test_groups_and_tags(engine, key, model):
 
 
 def test_what_an_addition_told_is_plain_text():
-    text = told(Added(ids=[1], known=2, refused=[f"<b>{number}</b>" for number in range(30)], cancelled=True))
+    text = summary(Added(ids=[1], known=2, refused=[f"<b>{number}</b>" for number in range(30)], cancelled=True))
     assert "1 pictures added; 2 were there already; cancelled" in text
     assert "<b>" not in text
     assert "and 10 more" in text

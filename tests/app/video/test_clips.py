@@ -8,7 +8,7 @@ import pytest
 
 from app.server.engine import Stopped
 from app.video import clips
-from app.video.clips import ClipSettings, first_frame, paint_clip, told
+from app.video.clips import ClipSettings, first_frame, paint_clip, price
 from core import RequestError
 from core.errors import VideoError
 from core.pictures.gallery import samples
@@ -86,11 +86,11 @@ def test_a_stopped_clip_leaves_no_file(engine, clip, tmp_path):
 
 def test_a_clip_says_what_it_will_cost(engine, clip, tmp_path):
     model = engine.models.get("small")
-    assert told(clip, ClipSettings(seconds=1, rate=10), model) == "120×90. The first 1.0 s of 1.5 s: 10 frames."
+    assert price(clip, ClipSettings(seconds=1, rate=10), model) == "120×90. The first 1.0 s of 1.5 s: 10 frames."
     assert first_frame(clip).size == (120, 90)
     (tmp_path / "notes.mp4").write_text("to do: nothing")
     with pytest.raises(VideoError, match=r"notes\.mp4"):
-        told(tmp_path / "notes.mp4", ClipSettings(), model)
+        price(tmp_path / "notes.mp4", ClipSettings(), model)
 
 
 @pytest.mark.parametrize(
