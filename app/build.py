@@ -19,7 +19,7 @@ from app.page import bar, model_panel, payloads, tray
 from app.page.shared import Shared, Tab, share
 from app.page.stage import page_head
 from app.page.theme import theme, variables
-from app.page.wiring import answer
+from app.page.wiring import answer, visitor
 from app.page.words import help_text
 from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
@@ -121,7 +121,7 @@ def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[T
     tray.wire(engine, pictures, shared.tray, shared.renew)
 
     def opened(before: Tray, request: gr.Request) -> dict:
-        fresh = open_tray(engine, request.session_hash)
+        fresh = open_tray(engine, visitor(request))
         return {"tray": fresh, "items": payloads.tray_update(engine, fresh)}
 
     start = answer(blocks.load, opened, {"before": shared.tray}, {"tray": shared.tray, "items": pictures.tray})
@@ -129,7 +129,7 @@ def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[T
     shared.adopt(describe(start.then).then)
 
     def leave(request: gr.Request) -> None:
-        engine.leave(request.session_hash)
+        engine.leave(visitor(request))
 
     blocks.unload(leave)
 

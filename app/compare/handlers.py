@@ -140,8 +140,12 @@ def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[dict | None]:
     values = [row.reading.value for row in rows if row]
     best = (max if next(row for row in rows if row).rises else min)(values)
     for row in rows:
-        yield row and {
-            "value": row.reading.value,
-            "half": (row.reading.high - row.reading.low) / 2,
-            "best": len(values) > 1 and row.reading.value == best,
-        }
+        yield (
+            None
+            if row is None
+            else {
+                "value": row.reading.value,
+                "half": (row.reading.high - row.reading.low) / 2,
+                "best": len(values) > 1 and row.reading.value == best,
+            }
+        )

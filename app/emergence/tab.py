@@ -254,10 +254,11 @@ class EmergenceEvents:
 
     def standing(self, run: Path) -> tuple[str, bool]:
         """The state of a run as HTML, and whether there may be news of it."""
-        ours = self._is_ours(run)
+        progress = self.trainer.progress()
+        ours = progress is not None and progress.run == run
         over, still = is_over(run), None if ours else silence(run)
         # a process that has written its last word still has to end before its model can be used
-        live = self.trainer.progress().running if ours else not over and still is None
+        live = progress.running if progress and ours else not over and still is None
         if over:
             words = OVER
         elif live:
@@ -265,7 +266,7 @@ class EmergenceEvents:
         elif ours:
             words = STOPPED
         else:
-            words = SILENT.format(sentences.lapse(still)) if math.isfinite(still) else GONE
+            words = SILENT.format(sentences.lapse(still)) if still and math.isfinite(still) else GONE
         return html("{{ run }}. {{ words | safe }}", run=run, words=words), live
 
     def _is_ours(self, run: Path) -> bool:

@@ -10,7 +10,10 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from app.page.measures import MEASURES
 from app.page.stage import StagePicture, pictures_prop
@@ -120,12 +123,12 @@ def look_at_run(memory: Memory, run: Path, pictures: Sequence[Named]) -> Iterato
     moments: list[Moment] = []
     for step, path in found.items():
         key = ("moment", str(path), path.stat().st_mtime_ns, digests)
-        moments.append(
-            memory.recall(
-                key, lambda path=path, step=step: look(load_model(path), images, LOOKED_AT, patch, KEPT_DIMS, step)
-            )
-        )
+        moments.append(memory.recall(key, partial(_looked_at, path, images, patch, step)))
         yield Timeline(run.name, LOOKED_AT, kept, tuple(with_steady_colours(moments, anchor=0)), measured, losses)
+
+
+def _looked_at(path: Path, images: Sequence[Image.Image], patch: int, step: int) -> Moment:
+    return look(load_model(path), images, LOOKED_AT, patch, KEPT_DIMS, step)
 
 
 def _between_lines(run: Path) -> float:

@@ -82,7 +82,7 @@ class Trainer:
         """Go on with the training that was stopped; RequestError where there is none or it is over."""
         with self._lock:
             self._refuse_second()
-            if self._run is None or self._progress().over:
+            if self._run is None or self._progress(self._run).over:
                 raise RequestError("There is no stopped training to go on with; start one.")
             self._launch("--resume")
             return self._run
@@ -100,16 +100,16 @@ class Trainer:
 
     def progress(self) -> Progress | None:
         """Its progress; None where nothing was started yet."""
-        return None if self._run is None else self._progress()
+        return None if self._run is None else self._progress(self._run)
 
-    def _progress(self) -> Progress:
-        lines = [line for line in read_metrics(self._run) if "loss" in line]
+    def _progress(self, run: Path) -> Progress:
+        lines = [line for line in read_metrics(run) if "loss" in line]
         step = int(lines[-1]["step"]) if lines else 0
         running = self._process is not None and self._process.poll() is None
         pace = lines[-1]["seconds_per_step"] if lines else None
         left = pace * (self._steps - step) if pace and running else None
         problem = "" if running or not self._failed() else self._last_words()
-        return Progress(self._run, step, self._steps, lines[-1]["loss"] if lines else None, left, running, problem)
+        return Progress(run, step, self._steps, lines[-1]["loss"] if lines else None, left, running, problem)
 
     def _failed(self) -> bool:
         # one that is asked to stop saves and leaves with 0; one that had to be killed can be gone on with, too
@@ -125,6 +125,7 @@ class Trainer:
             raise RequestError("A training is running already, and one at a time is enough; stop it first.")
 
     def _log(self) -> Path:
+        assert self._run is not None
         return self._run.parent / "log.txt"
 
     def _launch(self, *words: str) -> None:

@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from safetensors.numpy import save
 
 from app.explore.handlers import Screen
 from app.explore.settings import Settings
+from app.explore.view import basis_of, scores_of
 from app.explore.views.foreground import SOFT_EDGE
 from app.page.files import fresh_folder, provenance, write
 from app.server.encode import Encoded
@@ -43,7 +45,7 @@ def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) ->
 
 def cut_outs(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """The objects on a transparent ground at full resolution: one PNG, or a zip of several."""
-    found, options = screen.painted.found, settings.options
+    found, options = scores_of(screen.painted), settings.options
     threshold = found.threshold if options.threshold is None else options.threshold
     files = {}
     for name, item, feature_map, scores in _each(screen.encoded, found):
@@ -65,7 +67,8 @@ def npz(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path
     """Numbers and features as .npz; its key `provenance` is JSON."""
     stream = io.BytesIO()
     origin = np.array(json.dumps(provenance(screen.encoded, settings.as_dict(), model), ensure_ascii=False))
-    np.savez_compressed(stream, provenance=origin, **named_arrays(screen))
+    arrays: dict[str, Any] = {"provenance": origin, **named_arrays(screen)}
+    np.savez_compressed(stream, **arrays)
     return write(folder, "dinoscope.npz", stream.getvalue())
 
 
@@ -88,7 +91,7 @@ def named_arrays(screen: Screen) -> dict[str, np.ndarray]:
 def basis(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
     """The PCA basis of the view, to be applied to other pictures."""
     path = fresh_folder(folder) / "pca-basis.safetensors"
-    screen.painted.basis.save(path)
+    basis_of(screen.painted).save(path)
     return path
 
 

@@ -9,7 +9,7 @@ from gradio.components import Component
 from PIL import Image
 
 from app.explore import views
-from app.explore.view import Painted, Scene, View
+from app.explore.view import Endpoint, Painted, Scene, View
 from app.page.endpoints import about, encoded, image_widget, layer_widget, offer, rounded, size_widget
 from app.server.access import Access
 from app.server.engine import Engine, Item
@@ -28,7 +28,7 @@ def lay_out(engine: Engine, access: Access) -> None:
     x, y = (gr.Number(label=f"{name}, pixels of the picture") for name in "xy")
     for view in views.VIEWS:
         if view.endpoint:
-            offer(api.view(view), [image, size, layer, *_widgets(view.endpoint.options)])
+            offer(api.view(view, view.endpoint), [image, size, layer, *_widgets(view.endpoint.options)])
     offer(api.similarity, [image, x, y, other, size, layer])
 
 
@@ -38,27 +38,28 @@ class ExploreApi:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def view(self, view: View) -> Callable:
+    def view(self, view: View, endpoint: Endpoint) -> Callable:
         """The endpoint of a view: a function that is named, documented and typed as clients are to see it."""
-        own = inspect.signature(view.endpoint.options)
+        own = inspect.signature(endpoint.options)
 
         def asked(image: str, size: int | None = None, layer: int = -1, *more, **named) -> tuple[Image.Image, dict]:
-            options = view.endpoint.options(*more, **named)
+            options = endpoint.options(*more, **named)
             item, feature_map, model = encoded(self.engine, image, size, layer)
             origin = feature_map.origin
             captures = self.engine.attention(model, [item], origin.layer, origin.size) if view.attends else ()
             painted = view.paint(Scene(options, [item.image], [feature_map], captures))
             return _picture(painted, item, feature_map), {
                 **about(feature_map, model),
-                **view.endpoint.numbers(painted),
-                "values": rounded(painted.values[0], view.endpoint.digits),
+                **endpoint.numbers(painted),
+                "values": rounded(painted.values[0], endpoint.digits),
             }
 
         common = list(inspect.signature(asked).parameters.values())[:3]
-        asked.__signature__ = own.replace(
+        signature = own.replace(
             parameters=[*common, *own.parameters.values()], return_annotation=tuple[Image.Image, dict]
         )
-        asked.__name__, asked.__doc__ = view.key, view.endpoint.options.__doc__
+        setattr(asked, "__signature__", signature)  # noqa: B010  # functions declare no such attribute
+        asked.__name__, asked.__doc__ = view.key, endpoint.options.__doc__
         return asked
 
     def similarity(

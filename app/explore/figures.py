@@ -4,11 +4,13 @@ Plotly is imported with the first of them.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from app.explore.handlers import Basis, Screen, show
 from app.explore.settings import Settings
+from app.explore.view import basis_of
 from app.explore.views.pca import PCA
 from app.page.figures import Drawn
 from app.server.encode import NOTHING_SELECTED
@@ -33,7 +35,7 @@ def patches(engine: Engine, tray: Tray, model: Loaded, settings: Settings, basis
         return Drawn("patches", "Patches in 3-D", [], NOTHING_SELECTED)
     options = settings.options if settings.shown is PCA else PCA.options()
     screen = show(engine, tray, model, replace(settings, view=PCA.name, options=options), basis=basis)
-    encoded, found = screen.encoded, screen.painted.basis
+    encoded, found = screen.encoded, basis_of(screen.painted)
     if len(found.explained) < 3:
         raise RequestError(f"This basis has {len(found.explained)} components; patches in space want three.")
     places = [found.project(feature_map.patches)[..., :3].numpy() for feature_map in encoded.maps]
@@ -84,5 +86,5 @@ def _shares(screen: Screen, settings: Settings, basis: Basis | None) -> list[flo
     if basis is not None:
         return basis.basis.explained.tolist()
     maps = screen.encoded.maps
-    stages = "auto" if settings.options.stages == "Two stages" else None
+    stages: Literal["auto"] | None = "auto" if settings.options.stages == "Two stages" else None
     return joint_pca(maps, min(SCREE, maps[0].patches.shape[-1]), stages).explained.tolist()

@@ -99,14 +99,14 @@ def show(
     # the threshold is drawn by the browser, so that moving it paints nothing anew
     view = (*features, shown.name, shown.painted_by(options), asked, basis and basis.digest)
     painted = engine.painted.recall(view, lambda: shown.paint(scene(encoded, settings, pin, basis)))
-    histogram, facts = shown.cut(painted.found, options) if shown.scores else (None, painted.facts)
+    histogram, facts = shown.cut(painted.found, options) if shown.cut and painted.found else (None, painted.facts)
     return Screen(
         encoded=encoded,
         painted=painted,
         facts=facts,
         histogram=histogram,
         program=program(
-            settings, model, tray.chosen, encoded.layer, pin and patch_of(encoded, pin), basis and basis.name
+            settings, model, tray.chosen, encoded.layer, patch_of(encoded, pin), basis.name if basis else None
         ),
         sent=Sent(pictures, features, view),
         new_pictures=sent.pictures != pictures,
@@ -118,5 +118,5 @@ def show(
 def scene(encoded: Encoded, settings: Settings, pin: Pin | None = None, basis: Basis | None = None) -> Scene:
     """Everything the view is painted from. A pin on a picture that is not selected any more asks nothing."""
     images = [item.image for item in encoded.items]
-    asked = pin and patch_of(encoded, pin)
-    return Scene(settings.options, images, encoded.maps, encoded.captures, asked, basis and basis.basis)
+    applied = basis.basis if basis else None
+    return Scene(settings.options, images, encoded.maps, encoded.captures, patch_of(encoded, pin), applied)

@@ -1,6 +1,7 @@
 """A painted view in the form the stage takes."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -17,7 +18,7 @@ from core import RequestError
 def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
     """The stage with whatever changed since the browser was last sent something."""
     encoded, painted, sent = screen.encoded, screen.painted, screen.sent
-    props = {"busy": False}
+    props: dict[str, Any] = {"busy": False}
     if screen.new_pictures:
         geometries = [feature_map.geometry for feature_map in encoded.maps]
         props["pictures"] = pictures_sent(engine, encoded.ids, encoded.names, encoded.items, geometries)

@@ -147,6 +147,20 @@ class View:
         return replace(options, **{name: known[name] for name in self.in_browser})
 
 
+def scores_of(painted: Painted) -> Foreground:
+    """The scores of a view that has them; TypeError for another."""
+    if painted.found is None:
+        raise TypeError("This view has no scores.")
+    return painted.found
+
+
+def basis_of(painted: Painted) -> PcaBasis:
+    """The PCA basis of a view that has one; TypeError for another."""
+    if painted.basis is None:
+        raise TypeError("This view has no PCA basis.")
+    return painted.basis
+
+
 def as_bytes(values: np.ndarray) -> np.ndarray:
     """0..1 → uint8."""
     return (np.clip(values, 0, 1) * 255).round().astype(np.uint8)

@@ -26,9 +26,9 @@ PARTS: dict[str, Callable[[], Component]] = {
 class Controls:
     """`settings` holds the widgets that are settings or options of a view, by name; `groups` those of each view."""
 
-    settings: dict[str, Component]
+    settings: dict[str, Any]
     groups: dict[str, gr.Column]
-    parts: dict[str, Component]
+    parts: dict[str, Any]
     cost: gr.Markdown
 
 
@@ -78,3 +78,5 @@ def _widget(one: Any, value: Any) -> Component:
             return gr.Dropdown(list(one.choices), min_width=60, **given)
         case controls.Switch():
             return gr.Checkbox(**given)
+        case _:
+            raise TypeError(f"{one!r} is no control.")

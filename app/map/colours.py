@@ -11,7 +11,7 @@ import numpy as np
 
 from app.map.points import Atlas
 from core import RequestError
-from core.analysis.render import label_colours
+from core.analysis.render import Palette, label_colours
 from core.projection.clusters import ALONE, Clusters, islands, kmeans
 from core.projection.components import similarity_to
 
@@ -29,7 +29,7 @@ class Colouring:
 
     levels: np.ndarray
     entries: tuple["Entry", ...] = ()
-    scale: tuple[str, str, str] | None = None
+    scale: tuple[Palette, str, str] | None = None
     clusters: Clusters | None = None
 
 
@@ -97,8 +97,10 @@ def _by_date(atlas: Atlas) -> Colouring:
     if not known.any():
         raise RequestError("These pictures have no dates: in a collection, it is when a picture was added.")
     low, high = dates[known].min(), dates[known].max()
-    ends = [datetime.datetime.fromtimestamp(end, datetime.timezone.utc).strftime("%Y-%m-%d") for end in (low, high)]
-    return Colouring(_spread(np.where(known, dates, low), low, high), scale=("cividis", *ends))
+    first, last = (
+        datetime.datetime.fromtimestamp(end, datetime.timezone.utc).strftime("%Y-%m-%d") for end in (low, high)
+    )
+    return Colouring(_spread(np.where(known, dates, low), low, high), scale=("cividis", first, last))
 
 
 def _by_similarity(atlas: Atlas, asked: int | None) -> Colouring:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -26,7 +27,7 @@ from core.errors import AnalysisError
 from core.projection.umap import UmapSettings
 
 TASK = "map"
-DRAWING = {"concurrency_id": "map", "concurrency_limit": 8}
+DRAWING: dict[str, Any] = {"concurrency_id": "map", "concurrency_limit": 8}
 """Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
 IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
 SHOWN_CHOSEN = 60
@@ -78,13 +79,13 @@ class MapEvents:
         loaded = self.engine.models.get(model)
         layer = FeatureSettings(block=int(block)).layer(loaded.depth)
         done = IDLE | {"source": gr.update(choices=self.room.sources(), value=source)}
-        atlas = None
+        atlas: Atlas | None = None
         for step in self.room.open(source, tray, loaded, layer, int(size), signal):
             if isinstance(step, str):
                 yield {"status": busy(step), "stop": gr.update(visible=True)}
             else:
                 atlas = step
-        if not len(atlas):
+        if not atlas:
             yield done | {"status": "", "atlas": layout.empty(), "shown": MapState()}
             return
         wish = self._wish(atlas, values)

@@ -1,7 +1,7 @@
 """The Map tab's answers: plain functions over the engine and small values, without Gradio."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from app.server.session import FeatureSettings, Tray
 from app.server.shelf import GALLERY
 from app.server.uploads import add_bytes
 from core import RequestError
+from core.collection.collection import Collection
 from core.projection.components import Projection, project
 from core.projection.umap import FEWEST, UmapSettings
 
@@ -100,7 +101,7 @@ class MapRoom:
     def places(self, shown: MapState) -> np.ndarray:
         """The points' places that are shown, [n, 2]."""
         atlas = self.atlas(shown.token)
-        if shown.arrived:
+        if shown.arrived and shown.wish:
             places = self.ask(atlas, shown.wish[1]) and self.look(shown)
             if isinstance(places, np.ndarray):
                 return places
@@ -128,7 +129,7 @@ class MapRoom:
         name, data = picture
         return add_bytes(self.engine.library, tray, data, name)
 
-    def _gallery(self, model: Loaded, stop: threading.Event) -> Iterator[str]:
+    def _gallery(self, model: Loaded, stop: threading.Event) -> Generator[str, None, Collection]:
         """Sentences while a model sees the gallery for the first time, and at the end its collection."""
         job = Job(
             "Looking at the gallery for the first time",

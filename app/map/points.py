@@ -54,7 +54,7 @@ class Atlas:
     @property
     def token(self) -> str:
         """Tells this map's points from another's when the browser asks for one."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.vectors))
+        digest = hashlib.sha256(np.ascontiguousarray(self.vectors).tobytes())
         digest.update("\0".join([self.title, *self.names]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:24]
 
@@ -121,8 +121,8 @@ def of_patches(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int)
         factor = small[index].width / geometry.width
         x, y = geometry.center(row, column)
         reach = AROUND * geometry.stride
-        edges = (x - reach, y - reach, x + reach, y + reach)
-        return jpeg(small[index].crop(tuple(round(edge * factor) for edge in edges)))
+        left, top, right, bottom = (round(edge * factor) for edge in (x - reach, y - reach, x + reach, y + reach))
+        return jpeg(small[index].crop((left, top, right, bottom)))
 
     return Atlas(
         title="Patches of the selected pictures",
@@ -160,5 +160,6 @@ def jpeg(image: Image.Image) -> tuple[str, bytes]:
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     if max(small.size) < THUMBNAIL_SIDE / 2:
         factor = THUMBNAIL_SIDE / 2 / max(small.size)
-        small = small.resize((max(round(side * factor), 1) for side in small.size), Image.Resampling.BICUBIC)
+        width, height = (max(round(side * factor), 1) for side in small.size)
+        small = small.resize((width, height), Image.Resampling.BICUBIC)
     return "image/jpeg", picture_bytes(small, "JPEG", quality=80)

@@ -1,9 +1,9 @@
 """The Map tab: the map, and the controls beside it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app.map.colours import CHOICES
 from app.map.handlers import LAYOUTS, MapRoom
@@ -20,8 +20,8 @@ class Map:
     atlas: gr.HTML
     status: gr.HTML
     stop: gr.Button
-    settings: dict[str, Component]
-    colours: dict[str, Component]
+    settings: dict[str, Any]
+    colours: dict[str, Any]
     recompute: gr.Button
     choice: gr.Column
     chosen: gr.Gallery
@@ -67,7 +67,7 @@ def lay_out(room: MapRoom) -> Map:
     )
 
 
-def _colours() -> dict[str, Component]:
+def _colours() -> dict[str, Any]:
     with gr.Group():
         return {
             "by": gr.Radio(list(CHOICES), value="cluster", label="Colour by", elem_id="map-by"),
@@ -84,7 +84,7 @@ def _colours() -> dict[str, Component]:
         }
 
 
-def _settings() -> tuple[dict[str, Component], gr.Button]:
+def _settings() -> tuple[dict[str, Any], gr.Button]:
     with gr.Group():
         layout = gr.Radio(list(LAYOUTS), value=LAYOUTS[0], label="Laid out by", elem_id="map-layout")
     with gr.Accordion("UMAP", open=False, elem_id="map-umap"):

@@ -50,8 +50,7 @@ class MatchApi:
         item, first, model = encoded(self.engine, image, size, layer)
         other_item, second, _ = encoded(self.engine, other, size, layer)
         masks = object_masks([first, second]) if inside else None
-        options = {"density": density, "mutual": mutual, "smoothing": smoothing}
-        found = find_matches(first, second, foreground=masks, **options)
+        found = find_matches(first, second, foreground=masks, density=density, mutual=mutual, smoothing=smoothing)
         names = [Path(file).name for file in (image, other)]
         pictures = list(
             map(sheet.SheetPicture, names, [item.image, other_item.image], [first.geometry, second.geometry])

@@ -5,6 +5,7 @@ h w patch grid. The first of two to six pictures is the reference unless another
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -191,15 +192,16 @@ def _pairs(
     settings: MatchSettings,
 ) -> dict[int, Matches]:
     """The reference with each other picture; each pair is kept, so that another density of one compares no other."""
-    options = {"density": settings.density, "mutual": settings.mutual, "smoothing": settings.smoothing}
+    density, mutual, smoothing = settings.density, settings.mutual, settings.smoothing
 
     def matched(other: int) -> Matches:
         foreground = None if masks is None else [masks[first], masks[other]]
-        return match(encoded.maps[first], encoded.maps[other], foreground=foreground, **options)
+        pair = encoded.maps[first], encoded.maps[other]
+        return match(*pair, foreground=foreground, density=density, mutual=mutual, smoothing=smoothing)
 
-    key = ("matches", features, settings.inside, *options.values())
+    key = ("matches", features, settings.inside, density, mutual, smoothing)
     others = [index for index in range(len(encoded.ids)) if index != first]
-    return {other: engine.painted.recall((*key, first, other), lambda other=other: matched(other)) for other in others}
+    return {other: engine.painted.recall((*key, first, other), partial(matched, other)) for other in others}
 
 
 def _carried(encoded: Encoded, region: Region | None, smoothing: int) -> Carried | None:

@@ -1,6 +1,7 @@
 """Matches in the form the browser's component takes. See `matches_prop`."""
 
 import dataclasses
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -29,7 +30,8 @@ def photographs(engine: Engine, tray: Tray, model: Loaded, settings: MatchSettin
 
 def stage_update(engine: Engine, screen: MatchScreen, settings: MatchSettings, tray: Tray, model: Loaded) -> gr.HTML:
     """The stage with whatever changed since the browser was last sent something."""
-    encoded, props = screen.encoded, {"busy": False, "matches": matches_prop(screen, settings)}
+    encoded = screen.encoded
+    props: dict[str, Any] = {"busy": False, "matches": matches_prop(screen, settings)}
     if screen.new_pictures:
         props["pictures"] = payloads.pictures_of(engine, selection(tray), model, settings.size)
     if screen.new_features:
@@ -82,7 +84,7 @@ def _coloured(labels: Tensor, count: int) -> np.ndarray:
 
 
 def _tinted(mask: Tensor) -> np.ndarray:
-    return np.dstack([np.broadcast_to(np.uint8(TINT), (*mask.shape, 3)), _opacity(mask)])
+    return np.dstack([np.broadcast_to(np.array(TINT, np.uint8), (*mask.shape, 3)), _opacity(mask)])
 
 
 def _opacity(mask: Tensor) -> np.ndarray:

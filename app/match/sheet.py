@@ -69,7 +69,7 @@ def lay_out(pictures: list[SheetPicture], reference: int, pairs: dict[int, Match
 
 def png(sheet: Sheet) -> Image.Image:
     """The sheet as a picture, RGB."""
-    canvas = Image.new("RGB", tuple(FINE * side for side in sheet.size), "white")
+    canvas = Image.new("RGB", (FINE * sheet.size[0], FINE * sheet.size[1]), "white")
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(15 * FINE)
     for one, box in zip(sheet.pictures, sheet.boxes, strict=True):
@@ -130,7 +130,7 @@ def painted_parts(image: Image.Image, labels: Tensor, geometry: Geometry, count:
 
 def painted_region(image: Image.Image, mask: Tensor, geometry: Geometry) -> Image.Image:
     """The picture with the patches of a region tinted."""
-    return _under(image, np.broadcast_to(np.uint8(TINT), (*mask.shape, 3)), mask, geometry)
+    return _under(image, np.broadcast_to(np.array(TINT, np.uint8), (*mask.shape, 3)), mask, geometry)
 
 
 def _under(image: Image.Image, colours: np.ndarray, inside: Tensor, geometry: Geometry) -> Image.Image:
@@ -147,7 +147,8 @@ def _boxes(images: list[Image.Image], reference: int) -> list[tuple[float, float
     others = [index for index in range(len(images)) if index != reference]
     rows = 1 if len(others) == 1 else 2 if len(others) <= 4 else 3
     tall = (TALL - (rows - 1) * CAPTION) / rows
-    boxes = {reference: (MARGIN, MARGIN, aspects[reference] * TALL, TALL)}
+    boxes: dict[int, tuple[float, float, float, float]] = {}
+    boxes[reference] = (MARGIN, MARGIN, aspects[reference] * TALL, TALL)
     lefts = [MARGIN + aspects[reference] * TALL + GAP] * rows
     for place, index in enumerate(others):
         row = place % rows

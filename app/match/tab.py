@@ -1,9 +1,9 @@
 """The Match tab: a reference, what is matched in other pictures, and the controls beside it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app.match.handlers import SHOWS, MatchSettings, examples
 from app.match.words import LESSON, SEE, TRY
@@ -17,7 +17,7 @@ class Match:
     """`settings` holds the widgets that are a `MatchSettings` field, by its name; `groups` those of matches and parts."""
 
     examples: dict[str, gr.Button]
-    settings: dict[str, Component]
+    settings: dict[str, Any]
     stage: gr.HTML
     facts: gr.Markdown
     parts: gr.Column
@@ -28,7 +28,7 @@ class Match:
 def lay_out() -> Match:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
-    settings: dict[str, Component] = {}
+    settings: dict[str, Any] = {}
     with gr.Row(elem_id="match-top"):
         settings["show"] = gr.Radio(
             list(SHOWS), value=SHOWS[0], show_label=False, container=False, elem_id="match-show", elem_classes="pills"
@@ -55,7 +55,7 @@ def lay_out() -> Match:
     return Match(buttons, settings, stage, facts, parts, downloads, file)
 
 
-def _controls(settings: dict[str, Component]) -> gr.Column:
+def _controls(settings: dict[str, Any]) -> gr.Column:
     usual = MatchSettings()
     with gr.Group():
         settings["density"] = gr.Slider(

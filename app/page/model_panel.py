@@ -8,7 +8,7 @@ import gradio as gr
 from app.page import sentences
 from app.page.bar import OWN
 from app.page.shared import Shared
-from app.page.wiring import HEAVY, answer
+from app.page.wiring import HEAVY, answer, visitor
 from app.server.encode import model_name
 from app.server.models import Loaded
 from core import DinoError
@@ -70,7 +70,7 @@ def wire(shared: Shared) -> Callable:
 
 def taken(shared: Shared, name: str, model: Loaded, request: gr.Request) -> dict:
     """A model becomes this visitor's: values for `shared.fitted` and `model`. One described before counts no more."""
-    shared.engine.latest[TASK].claim(request.session_hash)
+    shared.engine.latest[TASK].claim(visitor(request))
     return described(model) | {"model": name}
 
 

@@ -1,13 +1,14 @@
 """Pictures and the tray in the form the browser's components take."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import gradio as gr
 
 from app.page import stage
 from app.server.engine import Engine, Item
 from app.server.models import Loaded
-from app.server.session import Tray
+from app.server.session import Picture, Tray
 from app.server.trays import thumbnail
 from core.encoding import picture_address
 
@@ -37,7 +38,7 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
             "name": picture.name,
             "thumb": engine.painted.recall(
                 ("thumb", picture.digest),
-                lambda picture=picture: picture_address(thumbnail(engine, tray, picture), "JPEG", quality=85),
+                partial(_thumbnail, engine, tray, picture),
             ),
             "selected": picture.id in tray.selected,
         }
@@ -57,3 +58,7 @@ def pictures_sent(
         return stage.pictures_prop(list(map(stage.StagePicture, ids, names, images, geometries)))
 
     return engine.painted.recall(("pictures", key), make)
+
+
+def _thumbnail(engine: Engine, tray: Tray, picture: Picture) -> str:
+    return picture_address(thumbnail(engine, tray, picture), "JPEG", quality=85)

@@ -6,6 +6,7 @@ it was last drawn. Until then it computes nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -42,8 +43,8 @@ class FittedChoice(gr.Dropdown):
 
     is_template = True  # drawn as a dropdown
 
-    def preprocess(self, payload):
-        known = [value for _, value in self.choices]
+    def preprocess(self, payload: Any) -> Any:
+        known: list[Any] = [value for _, value in self.choices]
         if self.multiselect:
             return super().preprocess([value for value in payload or [] if value in known])
         return super().preprocess(payload if payload in known else next(iter(known), None))
@@ -110,8 +111,8 @@ class Shared:
             except DinoError:
                 return None  # reported by whoever describes or draws it
             found = resolution(loaded, size, own_size)
-            bounds = {"minimum": found.least, "maximum": found.most, "step": found.step}
-            return {"size": gr.update(value=found.value, **bounds), "own_size": loaded.default_size}
+            size_update = gr.update(value=found.value, minimum=found.least, maximum=found.most, step=found.step)
+            return {"size": size_update, "own_size": loaded.default_size}
 
         inputs = self.inputs("model", "size", "own_size")
         outputs, latest = self.inputs("size", "own_size"), self.engine.latest["resolution"]
@@ -153,7 +154,8 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         tray=gr.State(Tray(), delete_callback=farewell),
         model=gr.State(access.default),
         size=Fitted(
-            *(bound * _UNTIL_FITTED.patch for bound in OFFERED_PATCHES), value=_UNTIL_FITTED.default_size,
+            OFFERED_PATCHES[0] * _UNTIL_FITTED.patch, OFFERED_PATCHES[1] * _UNTIL_FITTED.patch,
+            value=_UNTIL_FITTED.default_size,
             step=_UNTIL_FITTED.patch, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
             render=False,
         ),

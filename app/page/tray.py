@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -15,7 +16,7 @@ from app.server.trays import add_sample, remove, sample_pictures
 from app.server.uploads import add_bytes, add_files
 from core.encoding import picture_bytes
 
-TICKS = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
+TICKS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
 """Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from app.server.engine import Stopped
 from app.server.latest import Latest
@@ -19,11 +19,11 @@ FAILED = "That did not work. What was there before stays."
 
 log = logging.getLogger(__name__)
 
-HEAVY = {"concurrency_id": "forward", "concurrency_limit": 16}
+HEAVY: dict[str, Any] = {"concurrency_id": "forward", "concurrency_limit": 16}
 """Events that may wait for a model: they queue among themselves, never before the light ones."""
-LONG = {"concurrency_id": "long", "concurrency_limit": 2}
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
 """Jobs of many passes or minutes: two at a time, so that however many wait, the others' events find a thread."""
-LIGHT = {"concurrency_limit": None}
+LIGHT: dict[str, Any] = {"concurrency_limit": None}
 DOWNLOAD = """(file) => {
     if (!file) return;
     const link = document.createElement("a");
@@ -37,8 +37,8 @@ DOWNLOAD = """(file) => {
 def answer(
     trigger: Callable,
     handler: Callable[..., Any],
-    inputs: Mapping[str, Component],
-    outputs: Mapping[str, Component],
+    inputs: Mapping[str, Block],
+    outputs: Mapping[str, Block],
     *,
     latest: Latest | None = None,
     unless: Latest | None = None,
@@ -71,11 +71,11 @@ def answer(
         return dict(idle or {}) | ({"status": status} if idle and "status" in outputs else {})
 
     def wanted_by(request: gr.Request) -> Callable[[], bool]:
-        checks = [latest.claim(request.session_hash)] if latest else []
-        checks += [unless.watch(request.session_hash)] if unless else []
+        checks = [latest.claim(visitor(request))] if latest else []
+        checks += [unless.watch(visitor(request))] if unless else []
         return lambda: all(check() for check in checks)
 
-    def once(values: dict, request: gr.Request, event: gr.EventData = None):
+    def once(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]  # Gradio reads the annotation
         current = wanted_by(request)
         try:
             result = handler(**arguments(values, request, event))
@@ -85,7 +85,7 @@ def answer(
                 _tell(error)
             return gr.skip()
 
-    def step_by_step(values: dict, request: gr.Request, event: gr.EventData = None):
+    def step_by_step(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]  # Gradio reads the annotation
         current = wanted_by(request)
         try:
             for result in handler(**arguments(values, request, event)):
@@ -119,6 +119,11 @@ def any_of(triggers: Sequence[Callable]) -> Callable:
 def warn(text: str, title: str = "That did not work") -> None:
     """Show a sentence to the visitor. Names of files may be in it, so nothing in it is taken for HTML."""
     gr.Warning(escape(text), title=title, duration=12)
+
+
+def visitor(request: gr.Request) -> str:
+    """The name under which a page's visitor is known to the server."""
+    return request.session_hash or ""
 
 
 def busy(sentence: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -70,7 +71,7 @@ def _known(kept: Curation | None) -> Curation:
     return kept
 
 
-def _asked(data: object) -> tuple[str, int]:
+def _asked(data: Any) -> tuple[str, int]:
     try:
         return str(data["kind"]), int(data["page"])
     except (TypeError, KeyError, ValueError) as error:

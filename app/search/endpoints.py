@@ -1,6 +1,7 @@
 """The endpoints for programs that ask or fill collections: /search and /add_images."""
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -16,6 +17,7 @@ from app.server.engine import Engine
 from app.server.shelf import GALLERY
 from core import RequestError
 from core.collection.collection import Collection
+from core.collection.query import Mode
 from core.pictures.image import named_file
 
 SIZE = 224
@@ -51,7 +53,7 @@ class SearchApi:
         self,
         collection: str,
         image: str,
-        mode: str = "cls",
+        mode: Mode = "cls",
         box: str = "",
         point: str = "",
         k: int = 24,
@@ -70,7 +72,7 @@ class SearchApi:
         if not image:
             raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
         picture = core.load_image(named_file(Path(image).read_bytes(), Path(image).name))
-        parts = {"box": _numbers(box, 4, "box"), "point": _numbers(point, 2, "point")}
+        parts: dict[str, Any] = {"box": _numbers(box, 4, "box"), "point": _numbers(point, 2, "point")}
         hits = opened.search(picture, int(k), mode=mode, tags=split_tags(tags), **parts)
         results = [
             {

@@ -26,6 +26,7 @@ from app.server.shelf import GALLERY
 from app.server.uploads import add_bytes
 from core import DinoError, RequestError
 from core.collection.collection import Collection
+from core.collection.query import Mode
 
 IDLE = {"results": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 
@@ -213,7 +214,7 @@ class SearchEvents:
         return made
 
 
-def _asked(mode: str, event: gr.EventData) -> dict:
+def _asked(mode: Mode, event: gr.EventData) -> dict:
     asked = handlers.asked_from((event._data or {}).get("asked", []))
     return {"asked": asked, "mode": handlers.fitting_mode(asked, mode)}
 

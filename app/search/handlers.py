@@ -115,7 +115,8 @@ def search(
 def near_duplicates(collection: Collection, threshold: float, most: int = LARGEST_K) -> Results:
     """Groups of nearly equal pictures, as many as fit into `most` pictures."""
     groups = collection.near_duplicates(threshold)
-    shown, count = [], 0
+    shown: list[Group] = []
+    count = 0
     for group in groups:
         if count + len(group) > most and shown:
             break
@@ -156,7 +157,7 @@ def thumbnail(shelf: Shelf, collection: Collection, key: str, identity: int) -> 
 
 
 def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[QueryPart], mode: Mode):
-    examples = {False: [], True: []}
+    examples: dict[bool, list[Example]] = {False: [], True: []}
     for one in asked:
         (item,) = engine.items(tray, [tray.find(one.picture)])
         width, height = item.image.size

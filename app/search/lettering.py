@@ -70,7 +70,7 @@ def _lettered(text: str, has: dict[Path, set[str]], size: int) -> Lettered:
     font = next(filter(None, whole), None)
     if font is not None:
         return Lettered(text, font)
-    return Lettered(_spelt(text, has[own_font()]), _opened(own_font(), size))
+    return Lettered(_spelt(text, has[own_font()]), ImageFont.truetype(str(own_font()), size))
 
 
 def _spelt(text: str, letters: Iterable[str]) -> str:

@@ -1,12 +1,13 @@
 """Props of the Search tab's components."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from app.search.handlers import QueryPart, Results
 from app.server.engine import Engine
-from app.server.session import Tray
+from app.server.session import Picture, Tray
 from app.server.trays import thumbnail
 from core.collection.collection import Collection, Hit, Record
 from core.encoding import base64_of, data_address, picture_address
@@ -20,7 +21,7 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
             "name": picture.name,
             "uri": engine.painted.recall(
                 ("query", picture.digest),
-                lambda picture=picture: picture_address(thumbnail(engine, tray, picture, 384), "JPEG", quality=85),
+                partial(_small, engine, tray, picture),
             ),
         }
         for picture in tray.chosen
@@ -68,3 +69,7 @@ def _place(hit: Hit) -> dict:
         "covered": [edge / side for edge, side in zip((left, top, right, bottom), sides, strict=True)],
         "box": [edge / side for edge, side in zip(hit.place.box, sides, strict=True)],
     }
+
+
+def _small(engine: Engine, tray: Tray, picture: Picture) -> str:
+    return picture_address(thumbnail(engine, tray, picture, 384), "JPEG", quality=85)

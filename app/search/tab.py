@@ -1,9 +1,9 @@
 """The Search tab: what is asked at the left, results beside it, and the collections below."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app.page.shared import FittedChoice
 from app.page.stage import query_component, results_component
@@ -53,7 +53,7 @@ class Manage:
 class Search:
     """`settings` holds the widgets that are a `SearchSettings` field, by its name."""
 
-    settings: dict[str, Component]
+    settings: dict[str, Any]
     query: gr.HTML
     results: gr.HTML
     facts: gr.Markdown
@@ -68,7 +68,7 @@ class Search:
 def lay_out(access: Access) -> Search:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
-    settings: dict[str, Component] = {}
+    settings: dict[str, Any] = {}
     with gr.Row(elem_id="search-sides", elem_classes="sides"):
         with gr.Column(scale=1, min_width=240, elem_id="search-query-side"):
             settings["collection"] = FittedChoice([], label="Collection", elem_id="search-collection")

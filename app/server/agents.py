@@ -16,7 +16,7 @@ def mend(server: Any) -> None:
     run, convert = getattr(server, "_execute_tool_without_progress", None), server.convert_strings_to_filedata
 
     async def all_results(job: Any) -> list:
-        results = await run(job)
+        results = await run(job)  # type: ignore[misc]  # put in place only where there is one
         nested = len(results) == 1 and isinstance(results[0], list | tuple)
         return list(results[0]) if nested else results
 
@@ -32,7 +32,7 @@ def list_of_files(component: gr.File) -> gr.File:
     """The component, described without references, which agents' own checks of what they send do not follow."""
     schema = FileData.model_json_schema()
     parts = schema.pop("$defs", {})
-    component.api_info = lambda: {"type": "array", "items": _resolved(schema, parts)}
+    setattr(component, "api_info", lambda: {"type": "array", "items": _resolved(schema, parts)})  # noqa: B010
     return component
 
 

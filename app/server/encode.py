@@ -97,9 +97,9 @@ def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: Featur
     return Encoded(ids, names, items, maps, captures, layer)
 
 
-def patch_of(encoded: Encoded, pin: Pin) -> tuple[int, tuple[int, int]] | None:
-    """Number of the pinned picture and (row, col) of the patch; None where that picture is not selected."""
-    if pin.picture not in encoded.ids:
+def patch_of(encoded: Encoded, pin: Pin | None) -> tuple[int, tuple[int, int]] | None:
+    """Number of the pinned picture and (row, col) of the patch; None where none is pinned or it is not selected."""
+    if pin is None or pin.picture not in encoded.ids:
         return None
     index = encoded.ids.index(pin.picture)
     return index, encoded.maps[index].geometry.patch_at(pin.x, pin.y)

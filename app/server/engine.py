@@ -119,17 +119,16 @@ class Engine:
         Raises Stopped where `stop` is set before it is this request's turn.
         """
         maps = self._kept(model, items, layer, size)
-        if None not in maps:
-            return maps
+        if len(maps) == len(items):
+            return list(maps.values())
         with _turn(model, stop):
             # another visitor may have asked for the same while this one waited for the lock
             maps = self._kept(model, items, layer, size)
-            absent = [index for index, kept in enumerate(maps) if kept is None]
+            absent = [index for index in range(len(items)) if index not in maps]
             if absent:
                 computed = self._extract(model, [items[index] for index in absent], layer, size)
-                for index, feature_map in zip(absent, computed, strict=True):
-                    maps[index] = feature_map
-        return maps
+                maps |= dict(zip(absent, computed, strict=True))
+        return [maps[index] for index in range(len(items))]
 
     def attention(
         self, model: Loaded, items: Sequence[Item], layer: int, size: int, stop: threading.Event | None = None
@@ -151,8 +150,10 @@ class Engine:
             self.forwards += len(images)
             return core.extract(model.model, list(images), size, layer=layer)
 
-    def _kept(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[FeatureMap | None]:
-        return [self.features.get(_features_key(model, item, layer, size)) for item in items]
+    def _kept(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> dict[int, FeatureMap]:
+        """Those that are known already, by the picture's place among the items."""
+        found = [self.features.get(_features_key(model, item, layer, size)) for item in items]
+        return {index: feature_map for index, feature_map in enumerate(found) if feature_map is not None}
 
     def _extract(self, model: Loaded, items: list[Item], layer: int, size: int) -> list[FeatureMap]:
         started = time.perf_counter()

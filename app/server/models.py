@@ -29,6 +29,7 @@ class Loaded:
 
     @property
     def source(self) -> ModelSource:
+        assert self.model.source is not None  # every loaded model has one
         return self.model.source
 
     @property

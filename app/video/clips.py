@@ -160,6 +160,7 @@ def _painter(settings: ClipSettings, maps: list[FeatureMap], first: FeatureMap) 
         return steady_pca(maps)
     if settings.view == "Foreground":
         return steady_foreground(maps)
+    assert settings.point is not None  # the settings refuse this view without one
     x, y = settings.point
     place = (min(max(x, 0), 1) * first.geometry.width, min(max(y, 0), 1) * first.geometry.height)
     return steady_similarity(maps, query_vector(first, point=place))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -31,7 +32,7 @@ class Video:
     sample: gr.Button
     pointing: gr.Column
     first: gr.Image
-    settings: dict[str, gr.components.Component]
+    settings: dict[str, Any]
     note: gr.Markdown
     start: gr.Button
     stop: gr.Button
@@ -74,7 +75,7 @@ def lay_out() -> Video:
     return Video(clip, sample, pointing, first, settings, note, start, stop, status, result, caption, gr.State(None))
 
 
-def _controls() -> tuple[dict[str, gr.components.Component], gr.Markdown]:
+def _controls() -> tuple[dict[str, Any], gr.Markdown]:
     with gr.Group():
         settings = {
             "view": gr.Radio(list(clips.VIEWS), value="PCA", label="View", elem_id="clip-view"),

@@ -6,7 +6,7 @@ from typing import Annotated
 from PIL import Image
 
 from app.explore.controls import Choice, Part, Switch
-from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes
+from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes, scores_of
 from core.analysis.foreground import DEFAULT, Foreground, foreground, refine_mask
 from core.features import Geometry
 
@@ -109,8 +109,9 @@ def asked(method: Annotated[str, "method: pca or cut"] = DEFAULT) -> Options:
 
 
 def numbers(painted: Painted) -> dict:
-    histogram, _ = cut(painted.found, Options())
-    return {"method": painted.found.method} | {name: histogram[name] for name in ("threshold", "counts", "edges")}
+    found = scores_of(painted)
+    histogram, _ = cut(found, Options())
+    return {"method": found.method} | {name: histogram[name] for name in ("threshold", "counts", "edges")}
 
 
 def _shrunk(image: Image.Image, side: int) -> Image.Image:

@@ -1,6 +1,7 @@
 """Principal components of the patch features as colours."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from app.explore.controls import Choice, Fold, Menu, Part, Row, Slider, Switch
 from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes
@@ -77,7 +78,7 @@ def paint(scene: Scene) -> Painted:
     if scene.basis is not None:
         basis, images = scene.basis, scene.basis.apply(scene.maps)
     else:
-        stages = "auto" if options.stages == "Two stages" else None
+        stages: Literal["auto"] | None = "auto" if options.stages == "Two stages" else None
         result = joint_pca(scene.maps, max(3, *chosen), stages, clip=(options.low, options.high))
         basis, images = result.basis, result.images
     explained = basis.explained.tolist()
