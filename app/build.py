@@ -4,7 +4,6 @@ import logging
 import os
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -17,7 +16,7 @@ from app.map.events import TAB as MAP
 from app.match.events import TAB as MATCH
 from app.page import bar, model_panel, payloads, tray
 from app.page.shared import Shared, Tab, share
-from app.page.stage import page_head
+from app.page.stage import APP, page_head, styles
 from app.page.theme import theme, variables
 from app.page.wiring import answer, visitor
 from app.page.words import help_text
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 
 TABS = (EXPLORE, MATCH, SEARCH, MAP, EMERGENCE, COMPARE, VIDEO)
 """In the page's order."""
-STATIC = Path(__file__).parent / "static"
 MOST_WAITING = 300
 """Events in the queue; beyond these a server says that it is busy rather than let everybody wait."""
 FILES_KEPT_S = 3600
@@ -77,8 +75,8 @@ def launch(
         max_file_size=int(max_upload_mb * 2**20),
         theme=theme(),
         css=variables(),
-        css_paths=sorted(STATIC.glob("*.css")),
-        head=f"{page_head()}{tour_script()}<script>{(STATIC / 'sliders.js').read_text('utf-8')}</script>",
+        css_paths=styles(),
+        head=f"{page_head()}{tour_script()}<script>{(APP / 'page' / 'sliders.js').read_text('utf-8')}</script>",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -9,7 +9,7 @@ from app.map.colours import Colouring
 from app.map.payloads import about_point, colours_prop, day, places_prop
 from app.map.points import Atlas
 from app.page.files import write
-from app.page.stage import STATIC, script_of
+from app.page.stage import script_of
 from app.page.theme import variables
 from core import RequestError
 from core.projection.clusters import Clusters
@@ -53,7 +53,7 @@ def page(folder: Path, atlas: Atlas, places: np.ndarray, colouring: Colouring, c
     page = render(
         Path(__file__).with_name("page.html.j2"),
         title=f"{atlas.title}, a map",
-        style=f"{variables()}\n{(STATIC / 'atlas.css').read_text('utf-8')}",
+        style=f"{variables()}\n{Path(__file__).with_name('map.css').read_text('utf-8')}",
         props=props,
         script=script_of("atlas"),
     )

@@ -1,6 +1,6 @@
 """Components that the browser draws itself: the stage with the pictures, the tray, the threshold …; and the props of each.
 
-A component's JavaScript (`static/`) keeps its own DOM and reads its props; Python changes them one by one, as in
+A component's JavaScript, beside its tab, keeps its own DOM and reads its props; Python changes them one by one, as in
 `gr.HTML(view=view_prop(...))`, and props that are left out are neither sent again nor drawn anew.
 
 - stage: props `pictures`, `features`, `view`, and `busy` (bool: a thin bar runs over it). An empty `pictures_prop([])`
@@ -27,7 +27,7 @@ from core.analysis.compact import compact
 from core.encoding import base64_of, picture_address
 from core.features import FeatureMap, Geometry
 
-STATIC = Path(__file__).parents[1] / "static"
+APP = Path(__file__).parents[1]
 DISPLAY_SIDE = 1024
 """Longer side of the copies that are sent: sharp on a screen where two pictures stand side by side."""
 
@@ -161,8 +161,8 @@ def curation_component(elem_id: str = "search-curation") -> gr.HTML:
 
 
 def page_head() -> str:
-    """Scripts of the whole page, for its head."""
-    return f"<script>{_source('page')}</script>"
+    """What belongs to the whole page, as a script for its head."""
+    return f"<script>{_source('page/page')}</script>"
 
 
 def _component(name: str, elem_id: str, **props) -> gr.HTML:
@@ -179,29 +179,39 @@ def _component(name: str, elem_id: str, **props) -> gr.HTML:
     )
 
 
-_ASKING = ("palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "lifetime")
-"""Parts of every component with pictures in it."""
+_ASKING = tuple(
+    f"page/{name}"
+    for name in (
+        "palettes", "similarity", "layout", "layers", "picture", "toolbar", "saving", "question", "lifetime",
+    )
+)  # fmt: skip
+"""What every component with pictures in it is made of."""
 _PARTS = {
-    "stage": (*_ASKING, "stage"),
+    "stage": (*_ASKING, "explore/stage"),
     "match": (
-        "palettes", "similarity", "layout", "layers", "picture", "question", "lifetime",
-        "carry", "beside", "outline", "lines", "match",
+        "page/palettes", "page/similarity", "page/layout", "page/layers", "page/picture", "page/question",
+        "page/lifetime", "match/carry", "match/beside", "match/outline", "match/lines", "match/match",
     ),
-    "timeline": (*_ASKING, "matching", "curves", "timeline"),
-    "compare": (*_ASKING, "compare"),
-    "tray": ("tray",),
-    "threshold": ("threshold",),
-    "figures": ("picture", "lifetime", "patch", "figures"),
-    "atlas": ("atlas_paint", "atlas_places", "atlas_camera", "atlas_pictures", "atlas", "atlas_hand"),
-    "search-query": ("search_query",),
-    "search-results": ("search_results",),
-    "search-curation": ("search_curation",),
+    "timeline": (*_ASKING, "emergence/matching", "emergence/curves", "emergence/timeline"),
+    "compare": (*_ASKING, "compare/compare"),
+    "tray": ("page/tray",),
+    "threshold": ("explore/threshold",),
+    "figures": ("page/picture", "page/lifetime", "page/patch", "page/figures"),
+    "atlas": ("map/painter", "map/places", "map/camera", "map/thumbnails", "map/map", "map/hand"),
+    "search-query": ("search/query",),
+    "search-results": ("search/results",),
+    "search-curation": ("search/curation",),
 }  # fmt: skip
+
+
+def styles() -> list[Path]:
+    """The style sheets of all rooms; the page's come first, so that a tab's may differ."""
+    return sorted(APP.glob("*/*.css"), key=lambda path: (path.parent.name != "page", path))
 
 
 def _source(*names: str) -> str:
     """The files as one script: their functions see one another and nothing else does."""
-    return "\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in names)
+    return "\n".join((APP / f"{name}.js").read_text("utf-8") for name in names)
 
 
 def png_uri(layer: np.ndarray) -> str:

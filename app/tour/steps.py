@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.templates import html
 
-SCRIPT = Path(__file__).parents[1] / "static" / "tour.js"
+SCRIPT = Path(__file__).with_name("tour.js")
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def launched(blocks: gr.Blocks) -> Iterator[str]:
         prevent_thread_lock=True,
         quiet=True,
         css=variables(),
-        css_paths=sorted(stage.STATIC.glob("*.css")),
+        css_paths=stage.styles(),
         head=stage.page_head(),
         ssr_mode=False,
     )

@@ -8,7 +8,7 @@ import statistics
 
 from playwright.sync_api import sync_playwright
 
-from app.page.stage import STATIC
+from app.page.stage import APP
 
 TIMES = """({ pictures, side, following }) => {
     const grids = new Map();
@@ -27,7 +27,7 @@ TIMES = """({ pictures, side, following }) => {
         return performance.now() - start;
     });
 }"""
-SCRIPTS = ("palettes", "similarity", "layers", "carry")
+SCRIPTS = ("page/palettes", "page/similarity", "page/layers", "match/carry")
 ASKED = (
     ("similarity in eight pictures of 37 × 37 patches", 8, 37, False),
     ("similarity in eight pictures of 74 × 74 patches", 8, 74, False),
@@ -42,7 +42,7 @@ def main() -> None:
         print(f"{'':<50}{'median':>10}{'slowest':>10}")
         for told, pictures, side, following in ASKED:
             page = browser.new_page()
-            page.add_script_tag(content="\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS))
+            page.add_script_tag(content="\n".join((APP / f"{name}.js").read_text("utf-8") for name in SCRIPTS))
             times = page.evaluate(TIMES, {"pictures": pictures, "side": side, "following": following})
             print(f"{told:<50}{statistics.median(times):>7.1f} ms{max(times):>7.1f} ms")
             page.close()

@@ -247,7 +247,7 @@ def test_smoothed_cosines_equal_the_definition(browser):
     prop = stage.features_prop(["a", "b"], maps)
     page = browser.new_page()
     page.add_script_tag(
-        content="\n".join((stage.STATIC / f"{name}.js").read_text() for name in ("similarity", "carry"))
+        content="\n".join((stage.APP / f"{name}.js").read_text() for name in ("page/similarity", "match/carry"))
     )
     found = page.evaluate(
         """prop => {
