@@ -14,9 +14,8 @@ from app.explore import views
 from app.explore.events import TAB as EXPLORE
 from app.map.events import TAB as MAP
 from app.match.events import TAB as MATCH
-from app.page import bar, model_panel, payloads, tray
+from app.page import bar, model_panel, modules, payloads, tray
 from app.page.shared import Shared, Tab, share
-from app.page.stage import APP, page_head, styles
 from app.page.theme import theme, variables
 from app.page.wiring import answer, visitor
 from app.page.words import help_text
@@ -35,6 +34,8 @@ log = logging.getLogger(__name__)
 
 TABS = (EXPLORE, MATCH, SEARCH, MAP, EMERGENCE, COMPARE, VIDEO)
 """In the page's order."""
+SEEN_FIRST = ("page/page.js", "page/tray.js", "explore/stage.js")
+"""Modules that every visitor waits for."""
 MOST_WAITING = 300
 """Events in the queue; beyond these a server says that it is busy rather than let everybody wait."""
 FILES_KEPT_S = 3600
@@ -75,8 +76,8 @@ def launch(
         max_file_size=int(max_upload_mb * 2**20),
         theme=theme(),
         css=variables(),
-        css_paths=styles(),
-        head=f"{page_head()}{tour_script()}<script>{(APP / 'page' / 'sliders.js').read_text('utf-8')}</script>",
+        css_paths=modules.styles(),
+        head=_head(),
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -85,7 +86,7 @@ def launch(
         enable_monitoring=False,
         quiet=True,
         prevent_thread_lock=True,
-        app_kwargs={"middleware": [Middleware(OwnHostOnly)], "routes": [plotly_route()]},
+        app_kwargs={"middleware": [Middleware(OwnHostOnly)], "routes": [plotly_route(), modules.route()]},
     )
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1"}.get(host, host)
     url = f"http://{shown}:{port}"
@@ -104,6 +105,12 @@ def serve(options: Namespace, engine: Engine) -> None:
     access = Access(is_loopback(options.host), options.auth is not None, options.model)
     blocks = build(engine, access)
     launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb, mcp=options.mcp)
+
+
+def _head() -> str:
+    """The scripts of the whole page, and word of those that the first tab is about to ask for."""
+    scripts = [modules.script("page/page.js"), modules.script("page/sliders.js"), tour_script()]
+    return "".join([modules.preloads(*SEEN_FIRST), *scripts])
 
 
 def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[Tab]) -> None:

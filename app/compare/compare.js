@@ -1,88 +1,20 @@
 // The same pictures through several models: a column for each, and one question that all of them answer.
-// Gradio runs it with `element`, `props` and `watch` in scope; the files listed in stage.py come before it.
 
-const HEAT = "viridis";
-const GAP = 12;
+import { make, outsideOf } from "../page/elements.js";
+import { decodedImage, decodedLayer, paintForeground, showHeat, showPixels } from "../page/layers.js";
+import { GAP } from "../page/layout.js";
+import { buildPicture, patchAt, placeOver, showMarks } from "../page/picture.js";
+import { createQuestion } from "../page/question.js";
+import { savePicture } from "../page/saving.js";
+import { answers, decodeFeatures } from "../page/similarity.js";
+import { buildEmpty, buildReading, readAnswer, readView } from "../page/toolbar.js";
+
 const TALLEST = 230; // px of a picture
-
-const reading = buildReading();
-const board = make("div", "dino-columns");
-const empty = buildEmpty();
-const stage = make("section", "dino-stage dino-compare", { "aria-label": "Models side by side" });
-stage.append(board, reading.line, empty);
-element.replaceChildren(stage);
-
-const heatColours = palettePixels(HEAT);
-const state = { columns: [] }; // {pictures, features, view, scale}
-const question = createQuestion(() => schedule());
-let frame = 0;
-let syncs = 0;
-
-async function sync() {
-  const mine = ++syncs;
-  stage.classList.toggle("dino-busy", Boolean(props.busy));
-  const told = props.comparison || {};
-  const columns = await Promise.all((told.columns || []).map((column) => madeColumn(column, told.pictures)));
-  if (mine !== syncs) return;
-  state.columns = columns;
-  board.replaceChildren(...columns.map((column) => column.node));
-  stage.classList.toggle("dino-none", told.pictures?.length === 0);
-  stage.classList.toggle("dino-start", !told.pictures);
-  if (columns.length) question.renew(columns[0].pictures);
-  arrange();
-  draw();
-}
-
-async function madeColumn(column, infos) {
-  const title = make("h3", "dino-column-title", { title: column.about });
-  title.textContent = column.title;
-  const scale = make("p", "dino-column-scale");
-  const pictures = await Promise.all(infos.map((info) => madePicture({ ...info, ...column.geometries[info.id] }, column)));
-  const node = make("div", "dino-column", {}, title, ...pictures.map((picture) => picture.figure), scale);
-  return { node, scale, pictures, features: decodeFeatures(column.features), view: column.view };
-}
-
-async function madePicture(info, { title, view }) {
-  const picture = buildPicture(info, await decodedImage(info.uri));
-  await picture.frames[1].querySelector("img").decode();
-  picture.frame.setAttribute("aria-label", `${picture.frame.getAttribute("aria-label")} Seen by ${title}.`);
-  picture.enlarge.remove();
-  picture.save.addEventListener("click", () => savePicture(picture, saved(view)));
-  question.listen(picture);
-  const layer = await decodedLayer(view.layers[info.id], view.scores ? picture.image : null);
-  placeOver(picture.view, view.aligned === "picture" ? [0, 0, 1, 1] : info.covered);
-  showPixels(picture.view, layer.scores ? paintForeground(layer, view.threshold, view.invert) : layer.pixels);
-  return picture;
-}
-
-function saved(view) {
-  const heatShown = stage.classList.contains("dino-answering");
-  return { split: false, heatShown, aligned: view.aligned, smooth: view.smooth, kind: view.kind };
-}
-
-function schedule() {
-  if (!frame) frame = requestAnimationFrame(draw);
-}
 
 // A mark lies on the same place of the picture in every column, on whichever patch that column's grid has there.
 function inColumn(mark, column) {
   const picture = column.pictures.find((one) => one.info.id === mark.picture);
   return picture && { ...mark, ...patchAt(picture.info, mark.x, mark.y) };
-}
-
-function draw() {
-  cancelAnimationFrame(frame);
-  frame = 0;
-  const { held, hover } = question;
-  const asked = held.length ? held : hover ? [hover] : [];
-  stage.classList.toggle("dino-answering", asked.length > 0);
-  for (const column of state.columns) drawColumn(column, asked, held, hover);
-  const first = state.columns[0];
-  if (!first) return;
-  if (asked.length) readAnswer(reading, "", 0, asked, held.length > 0); // each column says its own scale
-  else readView(reading, { caption: first.view.caption });
-  reading.actions.hidden = !held.length;
-  reading.back.hidden = true;
 }
 
 function drawColumn(column, asked, held, hover) {
@@ -97,19 +29,19 @@ function drawColumn(column, asked, held, hover) {
   const shown = held.map((mark) => inColumn(mark, column)).filter(Boolean);
   const cursor = hover && inColumn(hover, column);
   for (const picture of column.pictures) {
-    const { id, rows, columns } = picture.info;
+    const { id } = picture.info;
     const answer = found?.get(id);
     picture.heat.hidden = !answer;
-    if (answer) showPixels(picture.heat, paintHeat(new ImageData(columns, rows), answer.values, low, heatColours));
+    if (answer) showHeat(picture.heat, picture.info, answer.values, low);
     const here = cursor?.picture === id ? { row: cursor.row, col: cursor.col } : null;
     showMarks(picture, shown.filter((mark) => mark.picture === id), here, answer?.best ?? null);
   }
 }
 
-function arrange() {
-  if (!state.columns.length || !board.clientWidth) return;
-  const wide = (board.clientWidth - GAP * (state.columns.length - 1)) / state.columns.length;
-  for (const { pictures } of state.columns) {
+function placeColumns(board, columns) {
+  if (!columns.length || !board.clientWidth) return;
+  const wide = (board.clientWidth - GAP * (columns.length - 1)) / columns.length;
+  for (const { pictures } of columns) {
     for (const picture of pictures) {
       const aspect = picture.info.width / picture.info.height;
       const tall = Math.min(TALLEST, wide / aspect);
@@ -121,13 +53,91 @@ function arrange() {
   }
 }
 
-reading.clear.addEventListener("click", () => question.clear());
-const outside = outsideOf(element);
-outside(document, "keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented && stage.getClientRects().length) question.clear();
-});
-outside(window, "resize", arrange);
-new ResizeObserver(arrange).observe(board);
+export function mount({ element, props, watch }) {
+  const reading = buildReading();
+  const board = make("div", "dino-columns");
+  const children = [board, reading.line, buildEmpty()];
+  const stage = make("section", "dino-stage dino-compare", { "aria-label": "Models side by side" }, ...children);
+  element.replaceChildren(stage);
 
-watch(["comparison", "busy"], sync);
-sync();
+  const state = { columns: [] }; // {pictures, features, view, scale}
+  const question = createQuestion(() => schedule());
+  let frame = 0;
+  let syncs = 0;
+
+  async function sync() {
+    const mine = ++syncs;
+    stage.classList.toggle("dino-busy", Boolean(props.busy));
+    const told = props.comparison || {};
+    const columns = await Promise.all((told.columns || []).map((column) => madeColumn(column, told.pictures)));
+    if (mine !== syncs) return;
+    state.columns = columns;
+    board.replaceChildren(...columns.map((column) => column.node));
+    stage.classList.toggle("dino-none", told.pictures?.length === 0);
+    stage.classList.toggle("dino-start", !told.pictures);
+    if (columns.length) question.renew(columns[0].pictures);
+    arrange();
+    draw();
+  }
+
+  async function madeColumn(column, infos) {
+    const title = make("h3", "dino-column-title", { title: column.about });
+    title.textContent = column.title;
+    const scale = make("p", "dino-column-scale");
+    const pictures = await Promise.all(infos.map((info) => madePicture({ ...info, ...column.geometries[info.id] }, column)));
+    const node = make("div", "dino-column", {}, title, ...pictures.map((picture) => picture.figure), scale);
+    return { node, scale, pictures, features: decodeFeatures(column.features), view: column.view };
+  }
+
+  async function madePicture(info, { title, view }) {
+    const picture = buildPicture(info, await decodedImage(info.uri));
+    await picture.frames[1].querySelector("img").decode();
+    picture.frame.setAttribute("aria-label", `${picture.frame.getAttribute("aria-label")} Seen by ${title}.`);
+    picture.enlarge.remove();
+    picture.save.addEventListener("click", () => savePicture(picture, saved(view)));
+    question.listen(picture);
+    const layer = await decodedLayer(view.layers[info.id], view.scores ? picture.image : null);
+    placeOver(picture.view, view.aligned === "picture" ? [0, 0, 1, 1] : info.covered);
+    showPixels(picture.view, layer.scores ? paintForeground(layer, view.threshold, view.invert) : layer.pixels);
+    return picture;
+  }
+
+  function saved(view) {
+    const heatShown = stage.classList.contains("dino-answering");
+    return { split: false, heatShown, aligned: view.aligned, smooth: view.smooth, kind: view.kind };
+  }
+
+  function schedule() {
+    if (!frame) frame = requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    const { held, hover } = question;
+    const asked = held.length ? held : hover ? [hover] : [];
+    stage.classList.toggle("dino-answering", asked.length > 0);
+    for (const column of state.columns) drawColumn(column, asked, held, hover);
+    const first = state.columns[0];
+    if (!first) return;
+    if (asked.length) readAnswer(reading, "", 0, asked, held.length > 0); // each column says its own scale
+    else readView(reading, { caption: first.view.caption });
+    reading.actions.hidden = !held.length;
+    reading.back.hidden = true;
+  }
+
+  function arrange() {
+    placeColumns(board, state.columns);
+  }
+
+  reading.clear.addEventListener("click", () => question.clear());
+  const outside = outsideOf(element);
+  outside(document, "keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && stage.getClientRects().length) question.clear();
+  });
+  outside(window, "resize", arrange);
+  new ResizeObserver(arrange).observe(board);
+
+  watch(["comparison", "busy"], sync);
+  sync();
+}

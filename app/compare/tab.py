@@ -9,9 +9,8 @@ from app.compare.handlers import MOST_MODELS, compare, table
 from app.compare.words import LESSON, SEE, TRY
 from app.explore import views
 from app.explore.settings import Settings
-from app.page import sentences
+from app.page import modules, sentences
 from app.page.shared import Shared, Tab
-from app.page.stage import compare_component
 from app.page.wiring import HEAVY, answer, any_of, busy
 from app.server.access import NAMED
 from app.server.encode import encode
@@ -64,6 +63,11 @@ def add(shared: Shared) -> None:
     answer(any_of(changed), draw, inputs, outputs, trigger_mode="always_last", **framed)
 
 
+def compare_component(elem_id: str = "comparison") -> gr.HTML:
+    """The same pictures through several models, column by column. See `app.compare.handlers`."""
+    return modules.component("compare/compare.js", elem_id, comparison={}, busy=False)
+
+
 def lay_out(shared: Shared) -> Compare:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
@@ -85,7 +89,7 @@ def lay_out(shared: Shared) -> Compare:
     view = gr.Radio(
         names, value=names[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
     )
-    board = compare_component(elem_id="comparison")
+    board = compare_component()
     with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):
         scores = gr.HTML(elem_id="compare-scores")
     with gr.Accordion("What am I seeing?", open=False, elem_id="compare-lesson", elem_classes="half-page"):

@@ -11,7 +11,7 @@ function unitVectors(features, grid) {
 }
 
 // Pairs [{from, to, cosine}] of patch numbers, best first: each the other's nearest among those that `kept` lets in.
-function mutualMatches(features, from, to, kept) {
+export function mutualMatches(features, from, to, kept) {
   const { dims } = features;
   const [a, b] = [unitVectors(features, from), unitVectors(features, to)];
   const counts = [a.length / dims, b.length / dims];
@@ -35,7 +35,7 @@ function mutualMatches(features, from, to, kept) {
 }
 
 // A colour for a place on the reference: blends of four that all eyes tell apart, one for each corner.
-function placeColour(row, col, rows, columns) {
+export function placeColour(row, col, rows, columns) {
   const corners = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167]];
   const [y, x] = [rows > 1 ? row / (rows - 1) : 0.5, columns > 1 ? col / (columns - 1) : 0.5];
   const shares = [(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x];
@@ -46,7 +46,7 @@ function placeColour(row, col, rows, columns) {
 const DOT_PIXELS = 20; // of a patch on the canvas that the dots are drawn on
 
 // Dots [{patch, colour}] on a canvas over a grid; the rest stays transparent.
-function paintDots(canvas, grid, dots) {
+export function paintDots(canvas, grid, dots) {
   canvas.width = grid.columns * DOT_PIXELS;
   canvas.height = grid.rows * DOT_PIXELS;
   const context = canvas.getContext("2d");

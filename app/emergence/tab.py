@@ -12,12 +12,11 @@ from app.emergence.figures import of_run
 from app.emergence.timelines import Named, is_over, look_at_run, shipped_prop, silence, state_of, timeline_prop
 from app.emergence.training import STEPS, USUAL_STEPS, Progress, Trainer
 from app.emergence.words import LESSON, SEE, TRAIN_LIMITS, TRY
-from app.page import sentences
+from app.page import modules, sentences
 from app.page.figures import FigureFold
 from app.page.figures import lay_out as lay_out_figures
 from app.page.model_panel import taken
 from app.page.shared import Shared, Tab
-from app.page.stage import timeline_component
 from app.page.wiring import HEAVY, answer, any_of
 from app.server.jobs import duration
 from app.server.latest import Latest
@@ -66,10 +65,15 @@ def add(shared: Shared) -> "EmergenceEvents":
     return events
 
 
+def timeline_component(elem_id: str = "timeline") -> gr.HTML:
+    """The same pictures at every step of a training run, with the curves of its scores. See `app.emergence.timelines`."""
+    return modules.component("emergence/timeline.js", elem_id, timeline={}, busy=False)
+
+
 def lay_out(own: bool) -> Emergence:
     """The tab's widgets; without `own`, runs of the server's disk are out of reach and none can be started."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
-    timeline = timeline_component(elem_id="timeline")
+    timeline = timeline_component()
     curves = lay_out_figures("The curves as figures", "curves")
     note = gr.HTML(elem_id="run-note", elem_classes="hint")
     shipped = gr.Button("Back to the shipped run", size="sm", visible=False, elem_id="run-shipped")

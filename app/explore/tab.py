@@ -8,10 +8,9 @@ from app.explore import views
 from app.explore import widgets as controls
 from app.explore.widgets import Controls
 from app.explore.words import SEE, TRY
-from app.page import figures
+from app.page import figures, modules
 from app.page.figures import FigureFold
 from app.page.shared import Shared
-from app.page.stage import stage_component
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,15 @@ class Explore:
     numbers: FigureFold
 
 
+def stage_component(elem_id: str = "stage") -> gr.HTML:
+    """The pictures under the view, with everything a pointer can ask them.
+
+    Props `pictures`, `features`, `view`, and `busy` (bool: a thin bar runs over it). `pictures_prop([])` shows what to
+    do. `.select` has the event data {"picture", "row", "col"} of the patch pinned last, {} when cleared.
+    """
+    return modules.component("explore/stage.js", elem_id, pictures={"pictures": []}, features={}, view={}, busy=False)
+
+
 def lay_out(shared: Shared) -> Explore:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
@@ -35,7 +43,7 @@ def lay_out(shared: Shared) -> Explore:
     view = gr.Radio(names, value=names[0], show_label=False, container=False, elem_id="view", elem_classes="pills")
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
-            stage = stage_component(elem_id="stage")
+            stage = stage_component()
             facts = gr.Markdown(elem_id="facts", elem_classes="facts")
             patches = figures.lay_out("Patches in 3-D", "patches")
             numbers = figures.lay_out("Numbers of this view as a figure", "numbers")

@@ -8,11 +8,22 @@ import gradio as gr
 from gradio.components import Component
 
 from app.explore import controls, views
+from app.page import modules
 from app.page.shared import Shared
-from app.page.stage import threshold_component
+
+
+def threshold_component(elem_id: str = "threshold") -> gr.HTML:
+    """A histogram with a threshold to drag. Whenever it is set or dragged, the stage's foreground follows in the browser.
+
+    Prop `histogram`: {"counts", "edges", "threshold", "otsu" (optional), "invert"}. `.change` gives {"threshold": t} on
+    release, or {"threshold": None} where the visitor goes back to Otsu's. The switch for `invert` is a checkbox of the
+    page.
+    """
+    return modules.component("explore/threshold.js", elem_id, histogram={})
+
 
 PARTS: dict[str, Callable[[], Component]] = {
-    "threshold": lambda: threshold_component(elem_id="threshold"),
+    "threshold": threshold_component,
     "cut-out": lambda: gr.Button("Download cut-outs (PNG)", size="sm", elem_id="cut-out"),
     "basis-save": lambda: gr.Button("Save this basis", size="sm", elem_id="basis-save"),
     "basis-load": lambda: gr.UploadButton("Apply a saved basis", size="sm", file_count="single", elem_id="basis-load"),

@@ -1,10 +1,9 @@
-// What part of the map is seen, and the hand that moves it: drag, wheel, two fingers, a line drawn round points.
+// What part of the map is seen.
 
 const NEAREST = 4000; // zoom at most so many times the whole
-const STILL = 5; // px a pointer may move in a click
 const MARGIN = 34; // px round the whole map
 
-function createCamera(surface) {
+export function createCamera(surface) {
   const camera = { x: 0, y: 0, scale: 1, width: 1, height: 1, ratio: 1, whole: 1 };
 
   camera.toScreen = (x, y) => [
@@ -47,82 +46,4 @@ function createCamera(surface) {
     camera.y += dy / camera.scale;
   };
   return camera;
-}
-
-// `told`: {moved(), hovered(x, y), left(), clicked(x, y), opened(x, y), outlined(points), drawing(points)}, in px;
-// `lassoing()` says whether a drag draws.
-function listenToHand(surface, camera, lassoing, told) {
-  const pointers = new Map();
-  let travelled = 0;
-  let line = null;
-
-  function position(event) {
-    const box = surface.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
-  }
-
-  surface.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    surface.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, position(event));
-    if (pointers.size === 1) {
-      travelled = 0;
-      line = lassoing() || event.shiftKey ? [position(event)] : null;
-    } else {
-      line = null;
-      told.drawing([]);
-    }
-  });
-
-  surface.addEventListener("pointermove", (event) => {
-    const here = position(event);
-    const before = pointers.get(event.pointerId);
-    if (!before) {
-      if (event.pointerType === "mouse") told.hovered(here.x, here.y);
-      return;
-    }
-    travelled += Math.hypot(here.x - before.x, here.y - before.y);
-    pointers.set(event.pointerId, here);
-    if (pointers.size === 2) {
-      const [other] = [...pointers.entries()].find(([id]) => id !== event.pointerId).slice(1);
-      const [old, now] = [before, here].map((one) => Math.hypot(one.x - other.x, one.y - other.y));
-      camera.zoom(now / Math.max(old, 1), (here.x + other.x) / 2, (here.y + other.y) / 2);
-      camera.pan((here.x - before.x) / 2, (here.y - before.y) / 2);
-      told.moved();
-    } else if (line) {
-      line.push(here);
-      told.drawing(line);
-    } else if (travelled > STILL) {
-      camera.pan(here.x - before.x, here.y - before.y);
-      told.moved();
-    }
-  });
-
-  function finish(event) {
-    if (!pointers.delete(event.pointerId)) return;
-    const here = position(event);
-    if (event.type === "pointerup" && !pointers.size) {
-      if (travelled <= STILL) told.clicked(here.x, here.y);
-      else if (line && line.length > 3) told.outlined(line);
-    }
-    if (line) told.drawing([]);
-    line = null;
-  }
-  surface.addEventListener("pointerup", finish);
-  surface.addEventListener("pointercancel", finish);
-  surface.addEventListener("pointerleave", () => told.left());
-  surface.addEventListener("dblclick", (event) => {
-    const here = position(event);
-    told.opened(here.x, here.y);
-  });
-  surface.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      const here = position(event);
-      camera.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), here.x, here.y);
-      told.moved();
-    },
-    { passive: false },
-  );
 }

@@ -8,8 +8,8 @@ import numpy as np
 from app.map.colours import Colouring
 from app.map.payloads import about_point, colours_prop, day, places_prop
 from app.map.points import Atlas
+from app.page import modules
 from app.page.files import write
-from app.page.stage import script_of
 from app.page.theme import variables
 from core import RequestError
 from core.projection.clusters import Clusters
@@ -55,6 +55,6 @@ def page(folder: Path, atlas: Atlas, places: np.ndarray, colouring: Colouring, c
         title=f"{atlas.title}, a map",
         style=f"{variables()}\n{Path(__file__).with_name('map.css').read_text('utf-8')}",
         props=props,
-        script=script_of("atlas"),
+        modules=modules.inlined("map/map.js"),
     )
     return write(folder, "dinoscope-map.html", page.encode())

@@ -24,7 +24,7 @@ void main() {
 }`;
 
 // `lost()` is called when the card is taken away; another painter is wanted then.
-function createPainter(canvas, lost) {
+export function createPainter(canvas, lost) {
   const painter = cardPainter(canvas);
   if (painter) {
     canvas.addEventListener("webglcontextlost", lost, { once: true });
@@ -34,7 +34,7 @@ function createPainter(canvas, lost) {
 }
 
 // A canvas that was asked for one kind of context never gives another.
-function createFlatPainter(canvas) {
+export function createFlatPainter(canvas) {
   const fresh = canvas.cloneNode();
   canvas.replaceWith(fresh);
   return flatPainter(fresh);

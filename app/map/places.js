@@ -3,7 +3,7 @@
 const CELLS = 96; // a side; 50,000 points make some 20 in each cell that is not empty
 
 // -> {nearest, inside, towards, visible, bounds}; `places` is Float32Array [x, y, ...].
-function indexPlaces(places) {
+export function indexPlaces(places) {
   const count = places.length / 2;
   const bounds = boundsOf(places);
   const side = Math.max(bounds.right - bounds.left, bounds.top - bounds.bottom, 1e-9) / CELLS;
@@ -96,6 +96,6 @@ function boundsOf(places) {
   return bounds;
 }
 
-function mixedPlaces(from, to, share) {
+export function mixedPlaces(from, to, share) {
   return from.map((value, i) => value + (to[i] - value) * share);
 }

@@ -1,5 +1,6 @@
 """The Map tab: the map, and the controls beside it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,8 @@ import gradio as gr
 from app.map.colours import CHOICES
 from app.map.handlers import LAYOUTS, MapRoom
 from app.map.words import EMPTY, LEAD, LESSON
+from app.page import modules
 from app.page.shared import FittedChoice
-from app.page.stage import atlas_component
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,23 @@ class Map:
     downloads: dict[str, gr.Button]
     file: gr.DownloadButton
     timer: gr.Timer
+
+
+def atlas_component(about: Callable, elem_id: str = "atlas") -> gr.HTML:
+    """A map of points that become pictures as one nears them.
+
+    Props `places` and `colours` as `app.map.payloads` makes them, `note` and `empty` (sentences below it and in its
+    place), `inline` (what is known of each point, for a map without a server). `about` is called by the browser with
+    {"token", "ids"} for the points in sight. `.select` has the event data {"token", "id"} of a point clicked, `.submit`
+    the same of one to be opened, `.input` {"token", "ids"} of those drawn round.
+    """
+
+    def asked(request: dict) -> dict:  # a plain function, since Gradio marks what it may be called by
+        return about(request)
+
+    asked.__name__ = "about"
+    props = {"places": {}, "colours": {}, "note": "", "empty": "", "inline": None}
+    return modules.component("map/map.js", elem_id, server_functions=[asked], **props)
 
 
 def lay_out(room: MapRoom) -> Map:

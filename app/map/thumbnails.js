@@ -1,12 +1,12 @@
 // The small pictures of points: fetched as they come into sight, drawn over the points, kept while the map is.
 
-const MOST_SEEN = 160; // points in sight that become pictures
+export const MOST_SEEN = 160; // points in sight that become pictures
 const BATCH = 40;
 const SMALL = 26;
 const LARGE = 96;
 
 // `fetchSome(ids)` -> Promise of {id: {name, label, date, uri}}; `arrived()` is called when there is more to draw.
-function createPictures(fetchSome, arrived) {
+export function createThumbnails(fetchSome, arrived) {
   const known = new Map(); // id -> {name, label, date, image}
   const asked = new Set();
   let waiting = [];

@@ -1,10 +1,12 @@
 // Where a reference and the pictures matched with it go: side by side with room for the lines, or one above the others.
 
+import { justified } from "../page/layout.js";
+
 const NARROW = 640; // px
 const UNEVEN = 1.35;
 
 // -> {boxes: [{left, top, width, height}, ...], height}, in the order of the aspects (width / height).
-function besideReference(aspects, reference, width, height, gap, extra) {
+export function besideReference(aspects, reference, width, height, gap, extra) {
   const others = aspects.map((_, i) => i).filter((i) => i !== reference);
   if (width < NARROW) return aboveOthers(aspects, reference, others, width, gap, extra);
   const between = Math.min(width * 0.08, 72);

@@ -1,8 +1,10 @@
 // Where a patch of one picture is in the others: the most similar patch, or the one whose neighbours are similar, too.
 
+import { bestMatch, cosines, queryDirection } from "../page/similarity.js";
+
 // Mean cosines [rows * columns] of the patches around a mark with those around each patch of a grid, `radius` at each
 // side, as they lie and mirrored left to right; the better of the two. The same as core.analysis.matching computes.
-function neighbourCosines(features, grid, mark, radius) {
+export function neighbourCosines(features, grid, mark, radius) {
   const own = features.grids.get(mark.picture);
   const sums = [0, 1].map(() => new Float32Array(grid.rows * grid.columns));
   const terms = [0, 1].map(() => new Uint8Array(grid.rows * grid.columns));
@@ -30,7 +32,7 @@ function addShifted(values, grid, down, across, sum, terms) {
 
 // A mark's place in each other picture: Map of id -> {row, col, cosine, returns}. `returns`: whether the place found,
 // asked in its turn, leads back to where the mark is, give or take a patch.
-function carriedPlaces(features, mark, radius) {
+export function carriedPlaces(features, mark, radius) {
   const places = new Map();
   const own = features.grids.get(mark.picture);
   for (const [picture, grid] of features.grids) {

@@ -1,13 +1,9 @@
 // What is drawn over the whole board: lines and dots of matches, and those of the points that are followed.
 
-const SVG = "http://www.w3.org/2000/svg";
-const FOLLOWED = ["#ffffff", "#e69f00", "#56b4e9", "#f0e442", "#cc79a7"]; // Okabe and Ito's, white first
+import { shape } from "../page/elements.js";
+import { middle, shownCosine } from "../page/picture.js";
 
-function shape(tag, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
+const FOLLOWED = ["#ffffff", "#e69f00", "#56b4e9", "#f0e442", "#cc79a7"]; // Okabe and Ito's, white first
 
 // Where a share (x, y) of a picture is on the board, in px.
 function onBoard(box, x, y) {
@@ -15,7 +11,7 @@ function onBoard(box, x, y) {
 }
 
 // All matches; `boxes` is a Map of picture id -> box on the board.
-function matchShapes(matches, boxes) {
+export function matchShapes(matches, boxes) {
   const lines = [];
   const dots = [];
   const start = boxes.get(matches.reference);
@@ -33,7 +29,7 @@ function matchShapes(matches, boxes) {
 }
 
 // One followed point: a ring where it is asked, one in each other picture, solid where the way leads back.
-function followShapes(mark, places, pictures, boxes, number) {
+export function followShapes(mark, places, pictures, boxes, number) {
   const colour = FOLLOWED[number % FOLLOWED.length];
   const nodes = [];
   const at = (id, { row, col }) => {
@@ -66,14 +62,12 @@ function label(x, y, cosine, box) {
   const leftwards = x + 60 > box.left + box.width;
   const group = shape("g", { transform: `translate(${leftwards ? x - 48 : x + 14} ${y - 9})` });
   group.append(shape("rect", { width: 34, height: 18, rx: 3 }));
-  const text = shape("text", { x: 17, y: 13, "text-anchor": "middle" });
-  text.textContent = shownCosine(cosine);
-  group.append(text);
+  group.append(shape("text", { x: 17, y: 13, "text-anchor": "middle" }, shownCosine(cosine)));
   return group;
 }
 
 // What is being drawn, or was.
-function outlineShapes(outline, boxes) {
+export function outlineShapes(outline, boxes) {
   const box = boxes.get(outline.picture);
   if (!box || !outline.points.length) return [];
   const points = outline.points.map(([x, y]) => onBoard(box, x, y).join(",")).join(" ");

@@ -1,19 +1,15 @@
 // Drawing around a part: with a pointer freely, with the keyboard as a box from one corner to the other.
 
+import { patchBox, shareAt } from "../page/picture.js";
+
 const FINEST = 0.006; // share of the picture between two points of an outline
 
 // `drawn({picture, outline})` is called when an outline is closed, `changed()` while it grows.
-function createOutline(drawn, changed) {
+export function createOutline(drawn, changed) {
   const outline = { active: false, picture: null, points: [] };
   let waiting = false; // what was drawn last is not answered yet
   let figure = null; // the picture a pointer draws on
   let corner = null; // the first corner, by keyboard
-
-  function placeOn(frame, event) {
-    const box = frame.getBoundingClientRect();
-    const share = (value) => Math.min(Math.max(value, 0), 1);
-    return [share((event.clientX - box.left) / box.width), share((event.clientY - box.top) / box.height)];
-  }
 
   function finish(picture, points) {
     outline.active = false;
@@ -33,14 +29,14 @@ function createOutline(drawn, changed) {
       event.preventDefault();
       frame.setPointerCapture(event.pointerId);
       figure = info.id;
-      Object.assign(outline, { picture: info.id, points: [placeOn(frame, event)] });
+      Object.assign(outline, { picture: info.id, points: [shareAt(frame, event)] });
       changed();
     }, capture);
     frame.addEventListener("pointermove", (event) => {
       if (!outline.active) return;
       event.stopImmediatePropagation();
       if (figure !== info.id) return;
-      const place = placeOn(frame, event);
+      const place = shareAt(frame, event);
       const last = outline.points[outline.points.length - 1];
       if (Math.hypot(place[0] - last[0], place[1] - last[1]) < FINEST) return;
       outline.points.push(place);

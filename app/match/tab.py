@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.match.handlers import SHOWS, MatchSettings, examples
 from app.match.words import LESSON, SEE, TRY
-from app.page.stage import match_component
+from app.page import modules
 
 FILES = {"json": "Points (JSON)", "csv": "Points (CSV)", "png": "Picture (PNG)", "svg": "Picture (SVG)"}
 
@@ -23,6 +23,16 @@ class Match:
     parts: gr.Column
     downloads: dict[str, gr.Button]
     file: gr.DownloadButton
+
+
+def match_component(elem_id: str = "match-stage") -> gr.HTML:
+    """A reference beside other pictures, lines between them, and a pointer that is followed into each of them.
+
+    Props `pictures` and `features` as the stage's, `matches` as `app.match.payloads.matches_prop` says, `busy`. `.select`
+    has the event data {"reference": id}, `.submit` {"picture", "outline": [[x, y], ...]} of a drawn region in shares of
+    the picture, `.clear` {}.
+    """
+    return modules.component("match/match.js", elem_id, pictures={}, features={}, matches={}, busy=False)
 
 
 def lay_out() -> Match:

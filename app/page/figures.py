@@ -8,8 +8,8 @@ import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
 
+from app.page import modules
 from app.page.files import fresh_folder
-from app.page.stage import figures_component
 from app.page.wiring import DOWNLOAD, HEAVY, answer
 from core import RequestError
 
@@ -70,6 +70,15 @@ class FigureFold:
         answer(changed.change, renewed, known, {"figures": self.figures}, trigger_mode="always_last", **HEAVY)
         ready = answer(self.download.click, taken, inputs, {"file": self.file}, **HEAVY)
         ready.success(None, self.file, None, js=DOWNLOAD, api_visibility="private")
+
+
+def figures_component(elem_id: str) -> gr.HTML:
+    """Figures of Plotly's side by side, whose script the browser fetches with the first of them.
+
+    Prop `figures`: texts that `core.figures.as_json` made. Points of a trace with a picture's id as `meta` stand
+    for its patches, row by row: pointing at one asks the stage, a click holds it there.
+    """
+    return modules.component("page/figures.js", elem_id, figures=[])
 
 
 def lay_out(title: str, elem_id: str) -> FigureFold:

@@ -1,6 +1,8 @@
 // What lies over a picture: decoded layers, the foreground's threshold, the heat map.
 
-async function decodedImage(uri) {
+import { palettePixels } from "./palettes.js";
+
+export async function decodedImage(uri) {
   const image = new Image();
   image.src = uri;
   await image.decode();
@@ -16,7 +18,7 @@ function pixelsOf(image, width, height) {
   return context.getImageData(0, 0, width, height);
 }
 
-function showPixels(canvas, pixels) {
+export function showPixels(canvas, pixels) {
   if (canvas.width !== pixels.width || canvas.height !== pixels.height) {
     canvas.width = pixels.width;
     canvas.height = pixels.height;
@@ -26,7 +28,7 @@ function showPixels(canvas, pixels) {
 
 // A layer ready to be drawn. Colours keep their pixels; grey scores, which come with the picture that they belong to, get
 // the dimmed picture that stands for the ground.
-async function decodedLayer(uri, picture = null) {
+export async function decodedLayer(uri, picture = null) {
   const image = await decodedImage(uri);
   const pixels = pixelsOf(image, image.naturalWidth, image.naturalHeight);
   if (!picture) return { pixels };
@@ -50,7 +52,7 @@ const EDGE = 0xffffffff;
 const EDGE_PIXELS = 2; // of the mask, which is about twice as fine as what is seen
 
 // The object is left as it is, the ground dimmed, a white line drawn between them.
-function paintForeground(layer, threshold, invert) {
+export function paintForeground(layer, threshold, invert) {
   const { scores, ground, pixels } = layer;
   const out = new Uint32Array(pixels.data.buffer);
   const { width, height } = pixels;
@@ -67,7 +69,7 @@ function paintForeground(layer, threshold, invert) {
 }
 
 // Cosines as colours; `pixels` is ImageData of the grid's size, kept between calls.
-function paintHeat(pixels, values, low, colours) {
+export function paintHeat(pixels, values, low, colours) {
   const out = new Uint32Array(pixels.data.buffer);
   const factor = 255 / (1 - low);
   for (let i = 0; i < values.length; i++) {
@@ -75,4 +77,16 @@ function paintHeat(pixels, values, low, colours) {
     out[i] = colours[level <= 0 ? 0 : level >= 255 ? 255 : level | 0];
   }
   return pixels;
+}
+
+export const HEAT = "viridis";
+const heatColours = palettePixels(HEAT);
+const heatPixels = new WeakMap(); // canvas -> ImageData of its grid's size
+
+export function showHeat(canvas, { rows, columns }, values, low) {
+  const kept = heatPixels.get(canvas);
+  const fits = kept?.width === columns && kept.height === rows;
+  const pixels = fits ? kept : new ImageData(columns, rows);
+  heatPixels.set(canvas, pixels);
+  showPixels(canvas, paintHeat(pixels, values, low, heatColours));
 }

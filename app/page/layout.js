@@ -1,7 +1,10 @@
 // Where pictures of given aspects (width / height) go: rows of equal height, as large as the room allows.
 
+export const GAP = 12; // px between pictures
+export const CAPTION = 30; // px below each
+
 // -> {rows: [[index, ...], ...], heights: [px per row]}. `extra` px below each picture hold its caption.
-function justified(aspects, width, height, gap, extra) {
+export function justified(aspects, width, height, gap, extra) {
   let best = { worth: -Infinity, rows: [], heights: [] };
   for (let breaks = 0; breaks < 1 << Math.max(aspects.length - 1, 0); breaks++) {
     const rows = brokenInto(aspects.length, breaks);
@@ -28,7 +31,7 @@ function brokenInto(count, breaks) {
 }
 
 // One picture as large as possible, the others in a thin row below it.
-function enlarged(aspects, chosen, width, height, gap, extra) {
+export function enlarged(aspects, chosen, width, height, gap, extra) {
   const others = aspects.map((_, i) => i).filter((i) => i !== chosen);
   if (!others.length) return justified(aspects, width, height, gap, extra);
   const sum = others.reduce((total, i) => total + aspects[i], 0);
@@ -38,7 +41,7 @@ function enlarged(aspects, chosen, width, height, gap, extra) {
 }
 
 // Put the figures of pictures on a board in rows as `justified` gives them; each learns the size of its picture.
-function placeRows(board, pictures, aspects, { rows, heights }, gap, extra) {
+export function placeRows(board, pictures, aspects, { rows, heights }, gap, extra) {
   let top = 0;
   rows.forEach((row, r) => {
     const wide = row.reduce((sum, i) => sum + aspects[i] * heights[r], gap * (row.length - 1));

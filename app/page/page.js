@@ -1,128 +1,128 @@
-// What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark.
-(() => {
-  const SHADE = "dinoscope-shade";
+// What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark. The page's own buttons call
+// `window.dinoscope.toggleShade()`, and are found here by their ids: the files input `add-files`, the views `view`, `help`.
 
-  // Gradio puts the input of an upload button just before it.
-  function fileInput() {
-    const button = document.getElementById("add-files");
-    const beside = button?.previousElementSibling;
-    return beside?.matches("input[type=file]") ? beside : button?.querySelector("input[type=file]");
+import { make, share } from "./elements.js";
+
+const SHADE = "dinoscope-shade";
+
+// Gradio puts the input of an upload button just before it.
+function fileInput() {
+  const button = document.getElementById("add-files");
+  const beside = button?.previousElementSibling;
+  return beside?.matches("input[type=file]") ? beside : button?.querySelector("input[type=file]");
+}
+
+// Hand files to the upload button, which checks and sends them as if they had been chosen there.
+function add(files) {
+  const input = fileInput();
+  if (!input || !files.length) return false;
+  const carried = new DataTransfer();
+  for (const file of files) carried.items.add(file);
+  input.files = carried.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+  return true;
+}
+
+function typing(target) {
+  const free = "input:not([type=radio]):not([type=checkbox]):not([type=range])";
+  return target.closest?.(`textarea, select, [contenteditable], ${free}`);
+}
+
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
+  if (add(files)) event.preventDefault();
+});
+
+// Whether an element is there and its tab is the one looked at.
+function isSeen(node) {
+  return Boolean(node?.getClientRects().length);
+}
+
+let veil = null;
+let leaving = 0;
+function showVeil(shown) {
+  clearTimeout(leaving);
+  if (!shown) {
+    veil?.remove();
+    veil = null;
+  } else if (!veil) {
+    veil = make("div", "dino-veil", {}, "Drop pictures to add them to the tray");
+    document.body.append(veil);
   }
-
-  // Hand files to the upload button, which checks and sends them as if they had been chosen there.
-  function add(files) {
-    const input = fileInput();
-    if (!input || !files.length) return false;
-    const carried = new DataTransfer();
-    for (const file of files) carried.items.add(file);
-    input.files = carried.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-    return true;
-  }
-
-  function typing(target) {
-    const free = "input:not([type=radio]):not([type=checkbox]):not([type=range])";
-    return target.closest?.(`textarea, select, [contenteditable], ${free}`);
-  }
-
-  document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
-    if (add(files)) event.preventDefault();
+}
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    showVeil(true);
   });
+}
+document.addEventListener("dragleave", () => {
+  leaving = setTimeout(() => showVeil(false), 120); // it is also sent between two elements
+});
+document.addEventListener(
+  "drop",
+  (event) => {
+    if (!carriesFiles(event)) return;
+    showVeil(false);
+    event.preventDefault();
+    event.stopPropagation();
+    add([...event.dataTransfer.files]);
+  },
+  true,
+);
 
-  // Whether an element is there and its tab is the one looked at.
-  function isSeen(node) {
-    return Boolean(node?.getClientRects().length);
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
+  if (event.key >= "1" && event.key <= "9") {
+    const view = document.getElementById("view");
+    if (isSeen(view)) view.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.click();
+  } else if (event.key === "?") {
+    document.querySelector("button#help, #help button")?.click();
   }
+});
 
-  let veil = null;
-  let leaving = 0;
-  function showVeil(shown) {
-    clearTimeout(leaving);
-    if (!shown) {
-      veil?.remove();
-      veil = null;
-    } else if (!veil) {
-      veil = document.createElement("div");
-      veil.className = "dino-veil";
-      veil.textContent = "Drop pictures to add them to the tray";
-      document.body.append(veil);
-    }
-  }
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  for (const name of ["dragenter", "dragover"]) {
-    document.addEventListener(name, (event) => {
-      if (!carriesFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-      showVeil(true);
-    });
-  }
-  document.addEventListener("dragleave", () => {
-    leaving = setTimeout(() => showVeil(false), 120); // it is also sent between two elements
-  });
-  document.addEventListener(
-    "drop",
-    (event) => {
-      if (!carriesFiles(event)) return;
-      showVeil(false);
-      event.preventDefault();
-      event.stopPropagation();
-      add([...event.dataTransfer.files]);
-    },
-    true,
-  );
+// The address names the tab that is looked at (#match); whoever opens or changes the address is shown it.
+const tabButton = (name) => document.getElementById(`tab-${name}-button`);
+function showTab() {
+  const button = tabButton(location.hash.slice(1));
+  if (button?.getAttribute("aria-selected") === "false") button.click();
+  return Boolean(button);
+}
+window.addEventListener("hashchange", showTab);
+document.addEventListener("click", (event) => {
+  const name = event.target.closest?.("#tabs [role=tab]")?.dataset.tabId;
+  if (name && location.hash.slice(1) !== name) history.replaceState(null, "", `#${name}`);
+});
+if (location.hash && !showTab()) {
+  const arrivals = new MutationObserver(() => showTab() && arrivals.disconnect());
+  arrivals.observe(document, { childList: true, subtree: true });
+  setTimeout(() => arrivals.disconnect(), 30000); // no tab has that name
+}
 
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
-    if (event.key >= "1" && event.key <= "9") {
-      const view = document.getElementById("view");
-      if (isSeen(view)) view.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.click();
-    } else if (event.key === "?") {
-      document.querySelector("button#help, #help button")?.click();
-    }
-  });
+function setShade(dark) {
+  document.body.classList.toggle("dark", dark);
+}
 
-  // The address names the tab that is looked at (#match); whoever opens or changes the address is shown it.
-  const tabButton = (name) => document.getElementById(`tab-${name}-button`);
-  function showTab() {
-    const button = tabButton(location.hash.slice(1));
-    if (button?.getAttribute("aria-selected") === "false") button.click();
-    return Boolean(button);
+function remembered() {
+  try {
+    return localStorage.getItem(SHADE);
+  } catch {
+    return null; // storage can be forbidden; the page then follows the system
   }
-  window.addEventListener("hashchange", showTab);
-  document.addEventListener("click", (event) => {
-    const name = event.target.closest?.("#tabs [role=tab]")?.dataset.tabId;
-    if (name && location.hash.slice(1) !== name) history.replaceState(null, "", `#${name}`);
-  });
-  if (location.hash) {
-    const arrivals = new MutationObserver(() => showTab() && arrivals.disconnect());
-    arrivals.observe(document, { childList: true, subtree: true });
-    window.addEventListener("load", () => setTimeout(() => arrivals.disconnect(), 30000)); // no tab has that name
-  }
+}
 
-  function setShade(dark) {
-    document.body.classList.toggle("dark", dark);
+function toggleShade() {
+  const dark = !document.body.classList.contains("dark");
+  setShade(dark);
+  try {
+    localStorage.setItem(SHADE, dark ? "dark" : "light");
+  } catch {
+    // not remembered, see above
   }
+}
 
-  function remembered() {
-    try {
-      return localStorage.getItem(SHADE);
-    } catch {
-      return null; // storage can be forbidden; the page then follows the system
-    }
-  }
-
-  function toggleShade() {
-    const dark = !document.body.classList.contains("dark");
-    setShade(dark);
-    try {
-      localStorage.setItem(SHADE, dark ? "dark" : "light");
-    } catch {
-      // not remembered, see above
-    }
-  }
-
-  if (remembered()) setShade(remembered() === "dark");
-  window.dinoscope = Object.assign(window.dinoscope || {}, { toggleShade });
-})();
+if (remembered()) setShade(remembered() === "dark");
+share({ toggleShade });

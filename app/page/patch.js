@@ -1,10 +1,13 @@
 // What a point in a figure stands for: its patch in the photograph, with what is around it, and where that is.
 
+import { make } from "./elements.js";
+import { patchBox } from "./picture.js";
+
 const CROP = 96; // px
 const AROUND = 2; // patches to each side
 
 // -> {line, show}. `show(mark)` takes {picture, row, col}, or null where nothing is pointed at.
-function buildPatchReading() {
+export function buildPatchReading() {
   const crop = make("canvas", "dino-crop", { width: CROP, height: CROP, "aria-hidden": "true" });
   const text = make("span", "dino-patch-text", { role: "status" });
   const up = make("button", "dino-button", { type: "button" }, "Show the picture");

@@ -1,12 +1,6 @@
 // The DOM of one picture: twice the photograph, the second under the view and the heat map, marks on both.
 
-function make(tag, className, attributes = {}, ...children) {
-  const built = document.createElement(tag);
-  if (className) built.className = className;
-  for (const [name, value] of Object.entries(attributes)) built.setAttribute(name, value);
-  built.append(...children);
-  return built;
-}
+import { make, shape } from "./elements.js";
 
 const ICONS = {
   enlarge: "M9 3H3v6 M15 3h6v6 M9 21H3v-6 M15 21h6v-6",
@@ -14,19 +8,12 @@ const ICONS = {
 };
 
 function iconButton(icon, label) {
-  const button = make("button", "dino-icon", { type: "button", "aria-label": label, title: label });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[icon]);
-  svg.append(path);
-  button.append(svg);
-  return button;
+  const drawn = shape("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, shape("path", { d: ICONS[icon] }));
+  return make("button", "dino-icon", { type: "button", "aria-label": label, title: label }, drawn);
 }
 
 // -> {info, figure, frames, ...}. `info` is one entry of the pictures prop, `image` its decoded photograph.
-function buildPicture(info, image) {
+export function buildPicture(info, image) {
   const plain = buildFrame(info, image);
   const painted = buildFrame(info, image.cloneNode());
   const view = make("canvas", "dino-view", { "aria-hidden": "true" });
@@ -65,11 +52,10 @@ function buildPicture(info, image) {
     save,
     layer: null,
     size: { width: 0, height: 0 }, // px on the page
-    heatPixels: null,
   };
 }
 
-function buildFrame(info, image) {
+export function buildFrame(info, image) {
   image.className = "dino-photograph";
   image.alt = info.name;
   image.draggable = false;
@@ -78,22 +64,29 @@ function buildFrame(info, image) {
 }
 
 // Let an element cover a rectangle given as fractions of the picture.
-function placeOver(node, [left, top, right, bottom]) {
+export function placeOver(node, [left, top, right, bottom]) {
   node.style.left = `${left * 100}%`;
   node.style.top = `${top * 100}%`;
   node.style.width = `${(right - left) * 100}%`;
   node.style.height = `${(bottom - top) * 100}%`;
 }
 
+// Where a pointer is on an element, in shares of its sides; at an edge where it has left.
+export function shareAt(node, event) {
+  const box = node.getBoundingClientRect();
+  const share = (value) => Math.min(Math.max(value, 0), 1);
+  return [share((event.clientX - box.left) / box.width), share((event.clientY - box.top) / box.height)];
+}
+
 // Fractions of the picture that a patch covers, and back from a fraction to the patch.
-function patchBox(info, row, col) {
+export function patchBox(info, row, col) {
   const [left, top, right, bottom] = info.covered;
   const wide = (right - left) / info.columns;
   const tall = (bottom - top) / info.rows;
   return [left + col * wide, top + row * tall, left + (col + 1) * wide, top + (row + 1) * tall];
 }
 
-function patchAt(info, x, y) {
+export function patchAt(info, x, y) {
   const [left, top, right, bottom] = info.covered;
   const col = Math.floor(((x - left) / (right - left)) * info.columns);
   const row = Math.floor(((y - top) / (bottom - top)) * info.rows);
@@ -101,7 +94,7 @@ function patchAt(info, x, y) {
 }
 
 // Draw outlines of the patches that ask, and a ring with its cosine around the best match.
-function showMarks(picture, marks, cursor, best) {
+export function showMarks(picture, marks, cursor, best) {
   const nodes = [];
   for (const mark of marks) {
     const box = make("div", mark.sign > 0 ? "dino-asked" : "dino-asked dino-minus");
@@ -144,11 +137,11 @@ function numberAt(picture, patch, className, cosine, others) {
   return node;
 }
 
-function middle(info, { row, col }) {
+export function middle(info, { row, col }) {
   const [left, top, right, bottom] = patchBox(info, row, col);
   return [(left + right) / 2, (top + bottom) / 2].map((part) => Math.min(Math.max(part, 0), 1));
 }
 
-function shownCosine(cosine) {
+export function shownCosine(cosine) {
   return Math.min(cosine, 1).toFixed(2).replace("-", "−");
 }

@@ -1,12 +1,14 @@
 // The pointer, a finger and the keyboard as questions: which patch is pointed at, which are held.
 // A mark is {picture, row, col, x, y, sign}; x and y are fractions of the picture, so that it outlives a change of grid.
 
+import { patchAt, patchBox } from "./picture.js";
+
 const TOUCH_SLOP = 8; // px a finger may move in a tap
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // -> {held, hover, listen, point, hold, undo, clear, renew}.
 // `changed(kind)` is called after every change: "hover", "keys" or "held".
-function createQuestion(changed) {
+export function createQuestion(changed) {
   const question = { held: [], hover: null };
   let finger = null;
   let before = []; // what was held before the last click, which may turn out to be half of a double click

@@ -1,5 +1,8 @@
 // What is shown, as a PNG: drawn again on a canvas at the resolution of the screen.
 
+import { download, make } from "./elements.js";
+import { PALETTES } from "./palettes.js";
+
 const SAVED_GAP = 12;
 
 function drawPicture(context, picture, state, x, y, width, height) {
@@ -14,7 +17,7 @@ function drawPicture(context, picture, state, x, y, width, height) {
     context.imageSmoothingQuality = "high";
     context.drawImage(picture.image, left, y, wide, height);
     if (part === widths.length - 1) drawOverlay(context, picture, state, left, y, wide, height);
-    drawMarks(context, picture.layers[1], left, y, wide, height);
+    drawMarks(context, picture.layers[1], left, y, wide);
   });
   context.restore();
 }
@@ -35,7 +38,7 @@ function drawOverlay(context, picture, state, x, y, width, height) {
 }
 
 // The marks are read back from the page, so that what is saved cannot differ from what is seen.
-function drawMarks(context, layer, x, y, width, height) {
+function drawMarks(context, layer, x, y, width) {
   const seen = layer.getBoundingClientRect();
   const scale = width / seen.width;
   for (const node of layer.children) {
@@ -80,7 +83,7 @@ function drawLabel(context, label, seen, x, y, scale) {
 }
 
 // One picture alone, as many pixels as the screen shows of it.
-function savePicture(picture, state) {
+export function savePicture(picture, state) {
   const box = picture.figure.querySelector(".dino-pair").getBoundingClientRect();
   const scale = window.devicePixelRatio || 1;
   const width = Math.round((state.split ? 2 * picture.frame.offsetWidth : box.width) * scale);
@@ -90,7 +93,7 @@ function savePicture(picture, state) {
 }
 
 // All pictures where they stand, with their names, the scale and the sentence below.
-function saveStage(stage, state, reading) {
+export function saveStage(stage, state, reading) {
   const scale = window.devicePixelRatio || 1;
   const outer = stage.getBoundingClientRect();
   const canvas = blank(Math.round((outer.width + 2 * SAVED_GAP) * scale), 16);
@@ -134,10 +137,7 @@ function drawScale(context, reading, x, y, scale) {
 }
 
 function blank(width, height) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(width, 1);
-  canvas.height = Math.max(height, 1);
-  return canvas;
+  return make("canvas", "", { width: Math.max(width, 1), height: Math.max(height, 1) });
 }
 
 function wrapped(context, text, width) {
@@ -152,14 +152,4 @@ function wrapped(context, text, width) {
 
 function fileName(name) {
   return name.replace(/\.[a-z0-9]+$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 60) || "picture";
-}
-
-function download(canvas, name) {
-  canvas.toBlob((blob) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${name}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  });
 }

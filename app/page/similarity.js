@@ -1,6 +1,6 @@
 // Cosines of patches, from the int8 features that were sent once (see core/analysis/compact.py for what the numbers mean).
 
-function bytesOf(base64) {
+export function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Int8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); // wraps above 127, as int8 should
@@ -8,7 +8,7 @@ function bytesOf(base64) {
 }
 
 // The features prop, decoded: {dims, scales, grids: Map of id -> {rows, columns, data}, low}; null where there are none.
-function decodeFeatures(prop) {
+export function decodeFeatures(prop) {
   if (!prop || !prop.grids || !prop.dims) return null;
   const grids = new Map();
   for (const [id, grid] of Object.entries(prop.grids)) {
@@ -28,7 +28,7 @@ function patchVector(features, mark) {
 // Marks {picture, row, col, sign} -> the direction whose dot product with a patch's int8 numbers is the cosine.
 // It is the sum of the unit vectors, negatives subtracted, divided by its true length: a patch's cosine with itself is
 // 1, whatever the kept dimensions say.
-function queryDirection(features, marks) {
+export function queryDirection(features, marks) {
   const vectors = marks.map((mark) => patchVector(features, mark));
   const sum = new Float32Array(features.dims);
   let squared = 0;
@@ -46,7 +46,7 @@ function queryDirection(features, marks) {
 }
 
 // Cosines of every patch of one picture with a direction, [rows * columns].
-function cosines(features, grid, direction) {
+export function cosines(features, grid, direction) {
   const { data } = grid;
   const dims = features.dims;
   const values = new Float32Array(grid.rows * grid.columns);
@@ -59,7 +59,7 @@ function cosines(features, grid, direction) {
 }
 
 // The patch most like the question. Patches that ask, and those that touch them, are left out: their answer is known.
-function bestMatch(grid, values, asking) {
+export function bestMatch(grid, values, asking) {
   let best = -1;
   for (let patch = 0; patch < values.length; patch++) {
     if (best >= 0 && values[patch] <= values[best]) continue;
@@ -73,7 +73,7 @@ function bestMatch(grid, values, asking) {
 }
 
 // All pictures' answers to the marks: Map of id -> {values, best}.
-function answers(features, marks) {
+export function answers(features, marks) {
   const direction = queryDirection(features, marks);
   const result = new Map();
   for (const [id, grid] of features.grids) {
@@ -87,7 +87,7 @@ function answers(features, marks) {
 
 // The low end of the scale: what a few questions spread over the pictures leave below it is a tenth of their answers.
 // Chosen once, so that colours mean the same wherever the pointer is.
-function lowestShown(features) {
+export function lowestShown(features) {
   const sample = [];
   for (const [picture, grid] of features.grids) {
     for (const part of [0.21, 0.5, 0.79]) {

@@ -1,6 +1,9 @@
 // The line above the pictures (blend, side by side, smooth, save) and the one below (scale, how to read it).
 
-function buildToolbar() {
+import { make } from "./elements.js";
+import { PALETTES, paletteGradient } from "./palettes.js";
+
+export function buildToolbar() {
   const range = { type: "range", min: "0", max: "1", step: "0.01" };
   const blend = make("input", "", { ...range, "aria-label": "Blend original and view" });
   const split = switchButton("Side by side");
@@ -21,16 +24,16 @@ function buildToolbar() {
   return { bar, blend, split, smooth, save, close };
 }
 
-function switchButton(label) {
+export function switchButton(label) {
   return make("button", "dino-button dino-switch", { type: "button", "aria-pressed": "false" }, label);
 }
 
-function pressed(button, value) {
+export function pressed(button, value) {
   if (value !== undefined) button.setAttribute("aria-pressed", String(value));
   return button.getAttribute("aria-pressed") === "true";
 }
 
-function buildReading() {
+export function buildReading() {
   const low = make("span", "dino-low");
   const high = make("span", "dino-high");
   const strip = make("span", "dino-strip", { "aria-hidden": "true" });
@@ -46,7 +49,7 @@ function buildReading() {
 }
 
 // Say how to read the view that is shown.
-function readView(reading, view) {
+export function readView(reading, view) {
   const legend = (view && view.legend) || {};
   showScale(reading, legend.palette, legend.low, legend.high);
   reading.entries.replaceChildren(
@@ -62,7 +65,7 @@ function readView(reading, view) {
 }
 
 // Say how to read the answer to a question of `marks`.
-function readAnswer(reading, palette, low, marks, held) {
+export function readAnswer(reading, palette, low, marks, held) {
   showScale(reading, palette, low.toFixed(2).replace("-", "−"), "1");
   reading.entries.replaceChildren();
   const added = marks.filter((mark) => mark.sign > 0).length;
@@ -88,7 +91,7 @@ function showScale(reading, palette, low, high) {
 }
 
 // What stands where no picture is.
-function buildEmpty() {
+export function buildEmpty() {
   const add = make("button", "dino-button dino-primary", { type: "button" }, "Add pictures");
   add.addEventListener("click", () => {
     document.querySelector("button#add-files, #add-files button, #add-files")?.click();

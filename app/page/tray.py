@@ -7,8 +7,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from app.page import payloads
-from app.page.stage import tray_component
+from app.page import modules, payloads
 from app.page.wiring import answer, warn
 from app.server.engine import Engine
 from app.server.session import Tray
@@ -29,9 +28,18 @@ class TrayWidgets:
     samples_fold: gr.Accordion
 
 
+def tray_component(elem_id: str = "tray") -> gr.HTML:
+    """The visitor's pictures as thumbnails that can be selected and removed.
+
+    Prop `items`: a list of {"id", "name", "thumb" (address or data URI), "selected"}. `.select` gives
+    {"id", "selected"}, `.delete` {"id"}.
+    """
+    return modules.component("page/tray.js", elem_id, items=[])
+
+
 def lay_out() -> TrayWidgets:
     """The tray's widgets. The samples' thumbnails come when their fold is opened."""
-    tray = tray_component(elem_id="tray")
+    tray = tray_component()
     files = gr.UploadButton(
         "Add pictures", file_count="multiple", type="filepath", elem_id="add-files", size="sm", variant="primary"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.page.stage import curation_component
+from app.page import modules
 from app.page.wiring import answer, any_of
 from app.search.words import CURATION
 from app.server.access import Access
@@ -23,6 +23,15 @@ class CurationFold:
     path: gr.Textbox
     open: gr.Button
     shown: gr.HTML
+
+
+def curation_component(elem_id: str = "search-curation") -> gr.HTML:
+    """What a curation kept and dropped: counts, dropped images page by page, its report.
+
+    Props `curation`, `page` and `report` as below. `.select` gives {"kind", "page"} of what is to be shown, `.submit`
+    {} where the report is asked for.
+    """
+    return modules.component("search/curation.js", elem_id, curation={}, page={}, report="")
 
 
 def lay_out(access: Access) -> CurationFold:

@@ -5,8 +5,8 @@ from typing import Any
 
 import gradio as gr
 
+from app.page import modules
 from app.page.shared import FittedChoice
-from app.page.stage import query_component, results_component
 from app.search import curation
 from app.search.curation import CurationFold
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
@@ -63,6 +63,24 @@ class Search:
     file: gr.DownloadButton
     manage: Manage
     curation: CurationFold
+
+
+def query_component(elem_id: str = "search-query") -> gr.HTML:
+    """The selected pictures, each for, against or left out, as a whole or a part of it.
+
+    Prop `query` as `app.search.payloads.query_prop` says. `.submit` has the event data {"asked": [{picture, against,
+    box, point}, ...]}, boxes and points in shares of the picture's sides.
+    """
+    return modules.component("search/query.js", elem_id, query={})
+
+
+def results_component(elem_id: str = "search-results") -> gr.HTML:
+    """Results as a grid, lit where they match.
+
+    Prop `results` as `app.search.payloads.results_prop` says, `busy`. `.select` gives {"ids": [...]} of the marked
+    ones, `.submit` {"id"} of one that is wanted in the tray.
+    """
+    return modules.component("search/results.js", elem_id, results={}, busy=False)
 
 
 def lay_out(access: Access) -> Search:

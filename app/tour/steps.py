@@ -1,11 +1,9 @@
 """A tour for a class: six steps on the sample pictures, each a sentence to read, a thing to try, and where it is."""
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from app.page import modules
 from core.templates import html
-
-SCRIPT = Path(__file__).with_name("tour.js")
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,10 @@ STOPS = (
 def tour_script() -> str:
     """The tour as a script for the page's head; `window.dinoscope.tour()` opens it."""
     return html(
-        "<script>(() => { const STOPS = {{ stops | tojson }};\n{{ script | safe }} })();</script>",
+        """<script type="module">
+import { start } from "./{{ module }}";
+start({{ stops | tojson }});
+</script>""",
+        module=modules.address("tour/tour.js"),
         stops=[asdict(stop) for stop in STOPS],
-        script=SCRIPT.read_text("utf-8"),
     )

@@ -9,11 +9,15 @@ import gradio as gr
 import numpy as np
 import torch
 from PIL import Image
+from starlette.routing import Route
 
 from app.explore.payloads import view_prop
+from app.explore.tab import stage_component
 from app.explore.views import FOREGROUND, PCA
-from app.page import stage
+from app.explore.widgets import threshold_component
+from app.page import modules, stage
 from app.page.theme import variables
+from app.page.tray import tray_component
 from core.features import FeatureMap, plan_grid
 from tests.app.conftest import unused_port
 
@@ -66,11 +70,11 @@ def build_page() -> gr.Blocks:
     counts = np.bincount([1, 1, 2, 6, 7, 7], minlength=10).tolist()
     histogram = {"counts": counts, "edges": [i / 10 for i in range(11)], "threshold": 0.5, "otsu": 0.4, "invert": False}
     with gr.Blocks() as blocks:
-        tray = stage.tray_component()
+        tray = tray_component()
         upload = gr.UploadButton("Add pictures", file_count="multiple", elem_id="add-files")
         view = gr.Radio(["PCA", "Foreground", "Empty"], value="PCA", elem_id="view")
-        shown = stage.stage_component()
-        threshold = stage.threshold_component()
+        shown = stage_component()
+        threshold = threshold_component()
         log = gr.Textbox(elem_id="log")
         gr.Textbox(elem_id="notes")
 
@@ -99,16 +103,17 @@ def build_page() -> gr.Blocks:
 
 
 @contextmanager
-def launched(blocks: gr.Blocks) -> Iterator[str]:
-    """The address of a page of components, with the app's scripts and styles."""
+def launched(blocks: gr.Blocks, modules_route: Route | None = None) -> Iterator[str]:
+    """The address of a page of components, with the app's scripts and styles; their modules by another route, if given."""
     _, url, _ = blocks.launch(
         server_port=unused_port(),
         prevent_thread_lock=True,
         quiet=True,
         css=variables(),
-        css_paths=stage.styles(),
-        head=stage.page_head(),
+        css_paths=modules.styles(),
+        head=modules.script("page/page.js"),
         ssr_mode=False,
+        app_kwargs={"routes": [modules_route or modules.route()]},
     )
     yield url
     blocks.close(verbose=False)

@@ -8,9 +8,13 @@ import statistics
 
 from playwright.sync_api import sync_playwright
 
-from app.page.stage import APP
+from app.page import modules
 
-TIMES = """({ pictures, side, following }) => {
+TIMES = """async ({ pictures, side, following }) => {
+    const { answers } = await import("page/similarity.js");
+    const { paintHeat } = await import("page/layers.js");
+    const { palettePixels } = await import("page/palettes.js");
+    const { carriedPlaces } = await import("match/carry.js");
     const grids = new Map();
     for (let i = 0; i < pictures; i++) {
         const data = Int8Array.from({ length: side * side * 64 }, (_, k) => ((k * 2654435761) >>> 24) - 128);
@@ -27,7 +31,6 @@ TIMES = """({ pictures, side, following }) => {
         return performance.now() - start;
     });
 }"""
-SCRIPTS = ("page/palettes", "page/similarity", "page/layers", "match/carry")
 ASKED = (
     ("similarity in eight pictures of 37 × 37 patches", 8, 37, False),
     ("similarity in eight pictures of 74 × 74 patches", 8, 74, False),
@@ -42,7 +45,7 @@ def main() -> None:
         print(f"{'':<50}{'median':>10}{'slowest':>10}")
         for told, pictures, side, following in ASKED:
             page = browser.new_page()
-            page.add_script_tag(content="\n".join((APP / f"{name}.js").read_text("utf-8") for name in SCRIPTS))
+            page.set_content(modules.inlined("page/layers.js", "match/carry.js"))
             times = page.evaluate(TIMES, {"pictures": pictures, "side": side, "following": following})
             print(f"{told:<50}{statistics.median(times):>7.1f} ms{max(times):>7.1f} ms")
             page.close()

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from app.map import files
 from app.map.colours import coloured
 from app.map.payloads import about_points, colours_prop, places_prop
-from app.page import stage
+from app.map.tab import atlas_component
 from core.projection.components import project
 from tests.app.browsing import CHROMIUM, PHONE, opened
 from tests.app.component_page import launched
@@ -41,7 +41,7 @@ ANY_CARD = """
 def build_page() -> gr.Blocks:
     """The map with 300 points, a button that moves them, and a box that shows what was told."""
     with gr.Blocks() as blocks:
-        atlas = stage.atlas_component(lambda request: about_points(ATLAS, request["ids"]))
+        atlas = atlas_component(lambda request: about_points(ATLAS, request["ids"]))
         move = gr.Button("Move", elem_id="move")
         log = gr.Textbox(elem_id="log")
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from app.page import stage
+from app.match.tab import match_component
+from app.page import modules, stage
 from core.analysis.matching import transfer_point
 from core.features import FeatureMap
 from tests.app.browsing import PHONE, opened
@@ -31,7 +32,7 @@ def matches(show: str = "lines", smoothing: int = 1, reference: str = "p0") -> d
 def build_page() -> gr.Blocks:
     pictures = [stage.StagePicture(*parts, m.geometry) for *parts, m in zip(IDS, NAMES, IMAGES, MAPS, strict=True)]
     with gr.Blocks() as blocks:
-        shown = stage.match_component()
+        shown = match_component()
         choice = gr.Radio(["lines", "dots", "parts", "sharp", "turned", "single", "none"], elem_id="choice")
         log = gr.Textbox(elem_id="log")
 
@@ -246,11 +247,11 @@ def test_smoothed_cosines_equal_the_definition(browser):
     ]
     prop = stage.features_prop(["a", "b"], maps)
     page = browser.new_page()
-    page.add_script_tag(
-        content="\n".join((stage.APP / f"{name}.js").read_text() for name in ("page/similarity", "match/carry"))
-    )
+    page.set_content(modules.inlined("match/carry.js"))
     found = page.evaluate(
-        """prop => {
+        """async prop => {
+            const { decodeFeatures } = await import("page/similarity.js");
+            const { neighbourCosines } = await import("match/carry.js");
             const features = decodeFeatures(prop);
             return Array.from(neighbourCosines(features, features.grids.get("b"), { picture: "a", row: 0, col: 2 }, 1));
         }""",

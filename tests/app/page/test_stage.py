@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.explore.payloads import view_prop
 from app.explore.views import FOREGROUND, PCA
-from app.page.stage import DISPLAY_SIDE, StagePicture, features_prop, page_head, pictures_prop, stage_component
+from app.page.stage import DISPLAY_SIDE, StagePicture, features_prop, pictures_prop
 from core import RequestError
 from core.analysis.compact import ACCURACY, compact
 from core.features import FeatureMap, Geometry, plan_grid
@@ -128,12 +128,6 @@ def test_layers_arrive_as_they_are():
 def test_a_wrong_alignment_is_refused_by_name():
     with pytest.raises(RequestError, match=r"'left'.*'grid' or 'picture'"):
         view_prop(PCA, {}, aligned="left")
-
-
-def test_scripts_ask_no_other_host_and_never_make_html_of_text():
-    script = stage_component().js_on_load + page_head()
-    assert "innerHTML" not in script
-    assert [word for word in script.split() if "://" in word and "www.w3.org/2000/svg" not in word] == []
 
 
 def opened(uri: str) -> Image.Image:

@@ -1,5 +1,6 @@
 """The components in a real browser: what a pointer, a finger and a keyboard ask, and what is answered."""
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from app.page import stage
+from app.page import modules, stage
 from tests.app.browsing import PHONE, opened
 from tests.app.component_page import IDS, IMAGES, MAPS, NAMES, build_page, foreground_view, launched
 
@@ -269,3 +272,27 @@ def test_the_shade_is_remembered(page):
     page.reload()
     expect(page.locator(".dino-picture")).to_have_count(3)
     assert page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_what_is_told_before_the_modules_come_is_shown_when_they_do(browser):
+    route = modules.route()
+
+    async def late(request) -> Response:
+        await asyncio.sleep(1.5)
+        return await route.endpoint(request)
+
+    with launched(build_page(), Route(route.path, late)) as address, opened(browser, address) as page:
+        page.wait_for_selector("#stage", state="attached")
+        assert page.locator(".dino-stage").count() == 0
+        expect(page.locator(".dino-picture")).to_have_count(3)
+        expect(page.locator(".dino-tray li")).to_have_count(10)
+        expect(page.locator(".dino-text")).to_have_text("shade 10")
+
+
+def test_a_module_that_does_not_come_is_told(browser):
+    lost = Route(modules.route().path, lambda request: PlainTextResponse("", 404))
+    with (
+        launched(build_page(), lost) as address,
+        opened(browser, address, wanted="Failed to") as page,
+    ):
+        expect(page.locator("#stage")).to_have_text(modules.LOST)
