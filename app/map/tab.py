@@ -45,7 +45,7 @@ def atlas_component(about: Callable, elem_id: str = "atlas") -> gr.HTML:
         return about(request)
 
     asked.__name__ = "about"
-    props = {"places": {}, "colours": {}, "note": "", "empty": "", "inline": None}
+    props: dict[str, Any] = {"places": {}, "colours": {}, "note": "", "empty": "", "inline": None}
     return modules.component("map/map.js", elem_id, server_functions=[asked], **props)
 
 

@@ -37,12 +37,12 @@ def sources() -> dict[str, str]:
 
 @cache
 def version() -> str:
-    """What stands for the modules as they are now."""
+    """A name for the modules as they are now."""
     return hashlib.sha256(json.dumps(sources()).encode()).hexdigest()[:16]
 
 
 def address(name: str) -> str:
-    """Where a module is served, relative to the page."""
+    """The address of a module, relative to the page."""
     assert name in sources(), f"{name} is no module; there are {', '.join(sources())}"
     return f"modules/{version()}/{name}"
 
@@ -61,7 +61,7 @@ def reached(*names: str) -> list[str]:
 
 
 def component(name: str, elem_id: str, **props) -> gr.HTML:
-    """What a module mounts, once it is there, with the props as they are by then."""
+    """A component that a module mounts, once it is there, with the props as they are by then."""
     mount = (
         f'import(new URL("{address(name)}", document.baseURI)).then('
         "({ mount }) => mount({ element, props, trigger, watch, server }), "

@@ -26,7 +26,7 @@ class CurationFold:
 
 
 def curation_component(elem_id: str = "search-curation") -> gr.HTML:
-    """What a curation kept and dropped: counts, dropped images page by page, its report.
+    """Images that a curation kept and dropped: counts, dropped images page by page, its report.
 
     Props `curation`, `page` and `report` as below. `.select` gives {"kind", "page"} of what is to be shown, `.submit`
     {} where the report is asked for.

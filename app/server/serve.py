@@ -58,7 +58,9 @@ def plotly_route() -> Route:
     """`/plotly.min.js`: the script of the installed plotly, 5 MB, which a page asks for with its first figure."""
 
     def script(request) -> FileResponse:
-        path = Path(find_spec("plotly").origin).parent / "package_data" / "plotly.min.js"
+        installed = find_spec("plotly")
+        assert installed and installed.origin  # it is among the requirements
+        path = Path(installed.origin).parent / "package_data" / "plotly.min.js"
         return FileResponse(path, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     return Route("/plotly.min.js", script)
