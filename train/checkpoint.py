@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed.checkpoint as dcp
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -86,7 +86,7 @@ def whole(backbone: VisionTransformer) -> VisionTransformer | None:
         return None
     with torch.device("meta"):
         model = VisionTransformer(backbone.config)
-    model.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
+    model.load_state_dict({name: one.clone() for name, one in state.items() if isinstance(one, Tensor)}, assign=True)
     return model.eval().requires_grad_(False)
 
 
@@ -98,16 +98,15 @@ def last_step(run: Path) -> int:
 def load(run: Path, step: int, networks: nn.Module, optimisers: Sequence[torch.optim.Optimizer], extra: dict) -> None:
     """Put the checkpoint of `step` into what is given. CheckpointError where it does not fit."""
     weights, moments = get_state_dict(networks, optimisers)
-    state = {"networks": weights, "optimiser": moments, "extra": extra}
-    _read(run, step, state)
-    set_state_dict(networks, optimisers, model_state_dict=state["networks"], optim_state_dict=state["optimiser"])
+    _read(run, step, {"networks": weights, "optimiser": moments, "extra": extra})  # in place
+    set_state_dict(networks, optimisers, model_state_dict=weights, optim_state_dict=moments)
 
 
 def load_networks(run: Path, step: int, networks: nn.Module) -> None:
     """Put both networks of the checkpoint of `step` into what is given, which is not yet sharded."""
-    state = {"networks": get_model_state_dict(networks)}
-    _read(run, step, state)
-    set_model_state_dict(networks, state["networks"])
+    weights = get_model_state_dict(networks)
+    _read(run, step, {"networks": weights})  # in place
+    set_model_state_dict(networks, weights)
 
 
 def load_part(run: Path, step: int, module: nn.Module, within: str) -> None:

@@ -210,7 +210,7 @@ def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
 
 
 def _flat(config: Any, before: str = "") -> dict[str, Any]:
-    values = {}
+    values: dict[str, Any] = {}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
         if dataclasses.is_dataclass(value):

@@ -3,13 +3,20 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 import tyro
 
 from core import RequestError
 
-T = TypeVar("T")
+
+class _Part(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+T = TypeVar("T", bound=_Part)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +77,8 @@ class PhaseConfig:
     @classmethod
     def parse(cls, text: str) -> "PhaseConfig":
         """A phase from its word. RequestError names what is not understood, and what there is."""
-        kinds, values = get_type_hints(cls), {}
+        kinds = get_type_hints(cls)
+        values: dict[str, Any] = {}
         for part in text.split(","):
             name, _, value = part.partition("=")
             name = name.strip().replace("-", "_")
@@ -92,11 +100,11 @@ def _number_of(kind: Any, text: str) -> int | float | tuple[float, float]:
         if not text.isdecimal():
             raise ValueError("write a whole number")
         return int(text)
-    numbers = tuple(float(part) for part in text.split(":"))
+    numbers = [float(part) for part in text.split(":")]
     pair = kind not in (float, float | None)
     if len(numbers) != 1 + pair:
         raise ValueError("write two numbers, as in 0.3:1" if pair else "write one number")
-    return numbers if pair else numbers[0]
+    return (numbers[0], numbers[1]) if pair else numbers[0]
 
 
 PHASE_WORDS = tyro.constructors.PrimitiveConstructorSpec(

@@ -7,10 +7,10 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Protocol
 
 import torch
 import tyro
@@ -36,7 +36,42 @@ from train.run.step import Schedules
 
 log = logging.getLogger(__name__)
 
-RecipeName = Literal[tuple(recipes.RECIPES)]
+
+def one_of(names: Collection[str]) -> tyro.constructors.PrimitiveConstructorSpec[str]:
+    """The flag for a name from a list that only the running program knows, as tyro has it for a Literal."""
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(names) + "}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: value in names,
+        str_from_instance=lambda name: [name],
+        choices=tuple(names),
+    )
+
+
+RecipeName = Annotated[str, one_of(recipes.RECIPES)]
+
+
+class TrainingCommand(Protocol):
+    """A command line that starts a run: to pretrain, or to distill."""
+
+    @property
+    def data(self) -> tuple[Path, ...]: ...
+    @property
+    def out(self) -> Path: ...
+    @property
+    def labelled(self) -> tuple[Path, ...]: ...
+    @property
+    def recipe(self) -> str: ...
+    @property
+    def resume(self) -> bool: ...
+
+    @classmethod
+    def waiting(cls, config: RunConfig) -> "TrainingCommand":
+        """The defaults that a command line completes: the recipe's values, the rest to be given."""
+
+    def whole_config(self) -> RunConfig:
+        """The configuration of the run."""
 
 
 def pretrain(
@@ -157,7 +192,9 @@ def main(words: list[str]) -> int:
     return launch("python -m train.pretrain", Command, words, lambda config: config)
 
 
-def launch(program: str, kind: type[Command], words: list[str], adapted: Callable[[RunConfig], RunConfig]) -> int:
+def launch(
+    program: str, kind: type[TrainingCommand], words: list[str], adapted: Callable[[RunConfig], RunConfig]
+) -> int:
     """Read a command line of one `kind`, train as it says, and tell of mistakes in a sentence; the exit status.
 
     `adapted` makes of a recipe what the kind of training starts from; its values are the command line's defaults.

@@ -24,7 +24,7 @@ FEW_IMAGES = OptimConfig(
     drop_rate=0.0,
 )
 """For runs of minutes and an hour: a teacher that follows quickly and is sharp from the start; why, says `shipped`."""
-FEW_IMAGES_HEADS = {"train_magnitudes": False, "prototype_std": 0.02}
+FEW_IMAGES_HEADS = HeadConfig(train_magnitudes=False, prototype_std=0.02)
 """For the same runs: the prototypes that they were tuned with, of magnitude 1 as in DINO."""
 REFERENCE_BATCH_PER_GPU = 64
 """Images among which KoLeo compares in the reference's short setup: those of one of its GPUs."""
@@ -43,7 +43,7 @@ def tiny() -> RunConfig:
     """
     return RunConfig(
         model=ViTConfig(width=96, depth=4, heads=3, image_size=56, layer_scale=1.0),
-        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=1024, hidden=256, bottleneck=64, **FEW_IMAGES_HEADS),
+        heads=replace(FEW_IMAGES_HEADS, dino_prototypes=1024, ibot_prototypes=1024, hidden=256, bottleneck=64),
         augment=AugmentConfig(global_size=56, local_size=28, local_crops=0, blur=(1.0, 0.1, 0.5)),
         objective=ObjectiveConfig(ibot_weight=0.3),
         optim=replace(FEW_IMAGES, steps=400, batch=64, base_lr=0.012, warmup_steps=40, temperature_warmup_steps=400),
@@ -67,7 +67,7 @@ def shipped() -> RunConfig:
     """
     return RunConfig(
         model=ViTConfig(width=192, depth=4, heads=3, image_size=56, layer_scale=1.0),
-        heads=HeadConfig(dino_prototypes=1024, ibot_prototypes=512, hidden=512, bottleneck=64, **FEW_IMAGES_HEADS),
+        heads=replace(FEW_IMAGES_HEADS, dino_prototypes=1024, ibot_prototypes=512, hidden=512, bottleneck=64),
         augment=AugmentConfig(
             global_size=56, global_scale=(0.3, 1.0), local_size=28, local_crops=0, blur=(0.5, 0.1, 0.25)
         ),

@@ -15,7 +15,7 @@ from core import DinoError, RequestError, load_image, load_model
 from core.pictures.gallery import samples
 from core.pictures.listing import find_pictures
 from core.records.moment import look, with_steady_colours
-from core.records.runs import snapshots, stored_config
+from core.records.runs import snapshots
 from core.records.scores import curves
 from core.records.timeline import Shown, Timeline, losses_of, save_timeline, shown
 from train.evaluate.emergence import ScaleConfig
@@ -74,7 +74,7 @@ def make_timeline(command: Command) -> Timeline:
         scale = ScaleConfig(command.scale_images, command.scale_size, workers=command.workers)
         log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     chosen = _given(command.images) if command.images else _usual()
-    patch = stored_config(next(iter(found.values()))).patch
+    patch = load_model(next(iter(found.values()))).config.patch
     pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
     dims = fitting_dims(pictures, len(found), command.megabytes)
     moments = [

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.errors import RequestError
+from core.errors import ModelError, RequestError
 from core.model.attention import Packing, attention_weights, draw_subset
 from core.model.config import ViTConfig
 from core.model.layers import Block, PatchEmbed
@@ -94,6 +94,12 @@ class VisionTransformer(nn.Module):
         the patch is hidden behind the mask token. Raises RequestError on other shapes.
         """
         return self.forward_packed([pixels], [masks])[0]
+
+    def loaded_from(self) -> ModelSource:
+        """Its source. ModelError for a model that was made in memory."""
+        if self.source is None:
+            raise ModelError("This model was made in memory and has no source; save it, and load that.")
+        return self.source
 
     def forward_packed(
         self,

@@ -1,12 +1,14 @@
 """The timeline of a run that was trained here: every snapshot looked at and scored, once."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from core.pictures.gallery import samples
-from core.records.runs import scores, scores_path, snapshots
+from core.records.runs import SNAPSHOTS, scores, scores_path, snapshot_path, snapshots
 from core.records.timeline import load_timeline
 from tests.train.small_run import CONFIG
 from train.pretrain import pretrain
@@ -49,6 +51,17 @@ def test_without_scores_it_takes_the_usual_pictures(run, tmp_path):
     timeline = load_timeline(out)
     assert timeline.title == "Class 7" and timeline.curves == ()
     assert [one.name for one in timeline.pictures][-2:] == ["A rendered cat, sketch", "A rendered giraffe"]
+
+
+def test_snapshots_that_do_not_say_their_shape_are_taken_too(run, tmp_path):
+    (tmp_path / SNAPSHOTS).mkdir()
+    for step in (1, 2):
+        name = snapshot_path(Path(), step)
+        save_file(load_file(run / name), tmp_path / name)
+    out = tmp_path / "t.safetensors"
+    words = ["--scale-images", "0", "--size", "112", "--images", str(samples()[0].path)]
+    assert main([str(tmp_path), "--out", str(out), *words]) == 0
+    assert [moment.step for moment in load_timeline(out).moments] == [1, 2]
 
 
 def test_as_many_dimensions_as_fit():

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 import tyro
@@ -34,13 +34,13 @@ from train.ablate.scores import Asked, scores
 from train.config import RunConfig, from_json
 from train.data.sources import open_source
 from train.evaluate.results import write_results
-from train.pretrain import RecipeName, pretrain, recipe_name
+from train.pretrain import RecipeName, one_of, pretrain, recipe_name
 from train.run.memory import keep_freed_memory
 from train.run.setup import completed
 
 log = logging.getLogger(__name__)
 
-GridName = Literal[(*GRIDS, "data", "distillation", "scaling")]
+GridName = Annotated[str, one_of((*GRIDS, "data", "distillation", "scaling"))]
 SCORES = "scores.json"
 
 
@@ -125,8 +125,8 @@ def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], 
         raise RequestError(f"{run} was asked to stop; the same command goes on.")
     model = load_model(run)
     found = scores(model, command.asked, config.augment.global_size, run / "features")
-    write_results(path, {"asked": asked, "scores": found, "parameters": model.source.parameters})
-    return found, model.source.parameters
+    write_results(path, {"asked": asked, "scores": found, "parameters": model.loaded_from().parameters})
+    return found, model.loaded_from().parameters
 
 
 def _write(command: Command, rows: Sequence[Row]) -> None:
@@ -156,7 +156,7 @@ def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
     table = [["", *names]]
     table += [[row.cell.name, *(f"{row.mean(name):.3f} ±{row.deviation(name):.3f}" for name in names)] for row in rows]
     if len(names) > len(rows):
-        table = list(zip(*table, strict=True))
+        table = [list(column) for column in zip(*table, strict=True)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(

@@ -53,8 +53,20 @@ class Row:
 Change = Callable[[RunConfig], RunConfig]
 
 
-def _objective(**values: object) -> Change:
-    return lambda config: replace(config, objective=replace(config.objective, **values))
+def _without_koleo(config: RunConfig) -> RunConfig:
+    return replace(config, objective=replace(config.objective, koleo_weight=0.0))
+
+
+def _without_ibot(config: RunConfig) -> RunConfig:
+    return replace(config, objective=replace(config.objective, ibot_weight=0.0))
+
+
+def _softmax(config: RunConfig) -> RunConfig:
+    return replace(config, objective=replace(config.objective, centring="softmax"))
+
+
+def _sinkhorn(config: RunConfig) -> RunConfig:
+    return replace(config, objective=replace(config.objective, centring="sinkhorn"))
 
 
 def _tied(config: RunConfig) -> RunConfig:
@@ -70,18 +82,18 @@ def _same(config: RunConfig) -> RunConfig:
 
 
 GRIDS: dict[str, tuple[tuple[str, Change], ...]] = {
-    "koleo": (("without KoLeo", _objective(koleo_weight=0.0)), ("with KoLeo", _same)),
-    "ibot": (("without iBOT", _objective(ibot_weight=0.0)), ("with iBOT", _same)),
+    "koleo": (("without KoLeo", _without_koleo), ("with KoLeo", _same)),
+    "ibot": (("without iBOT", _without_ibot), ("with iBOT", _same)),
     "heads": (("tied heads", _tied), ("untied heads", _untied)),
     "centring": (
-        ("softmax centring", _objective(centring="softmax")),
-        ("Sinkhorn-Knopp", _objective(centring="sinkhorn")),
+        ("softmax centring", _softmax),
+        ("Sinkhorn-Knopp", _sinkhorn),
     ),
     "components": (
-        ("DINO and iBOT", lambda config: _tied(_objective(koleo_weight=0.0, centring="softmax")(config))),
-        ("+ KoLeo", lambda config: _tied(_objective(centring="softmax")(config))),
-        ("+ Sinkhorn-Knopp", lambda config: _tied(_objective(centring="sinkhorn")(config))),
-        ("+ untied heads", lambda config: _untied(_objective(centring="sinkhorn")(config))),
+        ("DINO and iBOT", lambda config: _tied(_softmax(_without_koleo(config)))),
+        ("+ KoLeo", lambda config: _tied(_softmax(config))),
+        ("+ Sinkhorn-Knopp", lambda config: _tied(_sinkhorn(config))),
+        ("+ untied heads", lambda config: _untied(_sinkhorn(config))),
     ),
 }
 """Names and changes of a recipe; in `components` each row has what the rows above it have."""

@@ -43,7 +43,8 @@ class Asked:
 def scores(model: VisionTransformer, asked: Asked, size: int, features: Path) -> dict[str, float]:
     """Figures by name, shares in 0..1 but for errors; the same names for every model."""
     world = World(0, 1, model.pos_embed.device)
-    size, found = asked.size or size, {}
+    size = asked.size or size
+    found: dict[str, float] = {}
     if asked.labelled:
         found |= _labelled(model, asked.labelled, asked.per_class, size, features, world)
     if asked.segmentation:

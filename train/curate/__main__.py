@@ -4,7 +4,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import tyro
 
@@ -168,7 +168,19 @@ class Curate:
         return steps[-1].run(world)
 
 
-STEPS = {one.__name__.lower(): one for one in (Embed, Deduplicate, Cluster, Retrieve, Report, Pack)}
+class Step(Protocol):
+    """A step, or all of them."""
+
+    @property
+    def out(self) -> Path: ...
+
+    def run(self, world: World) -> str:
+        """Do it, and say in a line what came of it. Every rank calls it."""
+
+
+STEPS: dict[str, type[Step]] = {
+    one.__name__.lower(): one for one in (Embed, Deduplicate, Cluster, Retrieve, Report, Pack)
+}
 
 
 def _sets(given: Embed | Curate) -> dict[str, tuple[Path, ...]]:
@@ -179,20 +191,22 @@ def main(arguments: list[str]) -> int:
     """What `python -m train.curate` does with its command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     step = STEPS.get(arguments[0]) if arguments else None
+    kind: type[Step] = step or Curate
     program = f"python -m train.curate{f' {arguments[0]}' if step else ''}"
-    asked = tyro.cli(step or Curate, prog=program, args=arguments[1:] if step else arguments)
+    command = tyro.cli(kind, prog=program, args=arguments[1:] if step else arguments)
     try:
-        if getattr(asked, "memory", MEMORY) <= 0:
-            raise RequestError(f"memory is {asked.memory}; give some GiB, such as {MEMORY:g}.")
+        memory = getattr(command, "memory", MEMORY)
+        if memory <= 0:
+            raise RequestError(f"memory is {memory}; give some GiB, such as {MEMORY:g}.")
         world = dist.join()
-        line = asked.run(world)
+        line = command.run(world)
         if world.leads:
             print(line)
     except DinoError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, a folder that may not be written to
-        print(f"{program}: {error}. What is in {asked.out} is whole: put it right and run it again.", file=sys.stderr)
+        print(f"{program}: {error}. What is in {command.out} is whole: put it right and run it again.", file=sys.stderr)
         return 2
     finally:
         dist.leave()

@@ -183,7 +183,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """An .npz file, whole or not at all."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs would give each to `allow_pickle`, too
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -78,10 +78,10 @@ class Crops(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The crops of the image `index`, and those before it that could not be read."""
+    """The crops of the image at `place` in the source, and those before it that could not be read."""
 
     crops: Crops
-    index: int
+    place: int
     unreadable: list[Unreadable]
 
 
@@ -155,7 +155,7 @@ def collate(cuts: list[Cut] | DataError) -> CutBatch | DataError:
         crop_major([one.locals for one in crops]),
         plans([one.global_colours for one in crops]),
         plans([one.local_colours for one in crops]),
-        torch.tensor([cut.index for cut in cuts]),
+        torch.tensor([cut.place for cut in cuts]),
         [bad for cut in cuts for bad in cut.unreadable],
     )
 

@@ -101,11 +101,11 @@ def _colours(numbers: np.ndarray, config: AugmentConfig, blur: np.ndarray, solar
     jittered, brightness, contrast, saturation, hue, order, grey, blurred, sigma, solarised = numbers
     spreads = ((brightness, config.brightness), (contrast, config.contrast), (saturation, config.saturation))
     factors = [_between(number, max(0.0, 1 - spread), 1 + spread) for number, spread in spreads]
-    factors = np.stack([*factors, _between(hue, -config.hue, config.hue)], axis=1)
-    factors[jittered >= config.jitter] = 1.0, 1.0, 1.0, 0.0
+    changes = np.stack([*factors, _between(hue, -config.hue, config.hue)], axis=1)
+    changes[jittered >= config.jitter] = 1.0, 1.0, 1.0, 0.0
     sigma = np.where(blurred < blur, _between(sigma, *config.blur_sigma), 0.0)
     return ColourPlan(
-        torch.from_numpy(factors.astype(np.float32)),
+        torch.from_numpy(changes.astype(np.float32)),
         torch.from_numpy(ORDERS[(order * len(ORDERS)).astype(np.int64)]),
         torch.from_numpy(grey < config.grey),
         torch.from_numpy(sigma.astype(np.float32)),

@@ -125,7 +125,7 @@ class ShrunkImages(Dataset):
                 sizes.append((0, 0))
                 continue
             picture = shrink(whole, self.side)
-            sizes.append(picture.shape[:2])
+            sizes.append((picture.shape[0], picture.shape[1]))
             pixels.append(picture.to(dtype).flatten(0, 1))
         return Shrunk(torch.cat(pixels), torch.tensor(sizes).view(-1, 2), unreadable)
 
@@ -142,8 +142,8 @@ def shrink(pixels: np.ndarray, side: int) -> Tensor:
         small = F.interpolate(planes, size=(height, width), mode="bicubic", antialias=True)
         return small[0].permute(1, 2, 0).clamp(0, 1)
     image = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
-    small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return torch.from_numpy(np.array(small).reshape(height, width, channels))
+    resized = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return torch.from_numpy(np.array(resized).reshape(height, width, channels))
 
 
 def resident_batches(

@@ -41,10 +41,13 @@ class Encoded(NamedTuple):
 class Source(Protocol):
     """A sequence of encoded images."""
 
-    blocks: Sequence[range]
-    """Runs of indices that are read cheaply together; single indices where order does not matter."""
-    files: Sequence[Path]
-    """What the images are read from."""
+    @property
+    def blocks(self) -> Sequence[range]:
+        """Runs of indices that are read cheaply together; single indices where order does not matter."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All that the images are read from."""
 
     def __len__(self) -> int: ...
 
@@ -260,6 +263,7 @@ def open_source(path: str | Path, *more: str | Path, channels: int = 3) -> Sourc
 def _open_one(path: Path, suffixes: frozenset[str]) -> Source:
     if not path.exists():
         raise DataError(f"{path} does not exist; give a folder of images, a list file, .tar shards or .parquet files.")
+    source: Source
     if path.is_dir():
         source = _open_folder(path, suffixes)
     elif path.suffix == ".parquet":
@@ -278,7 +282,8 @@ def _open_one(path: Path, suffixes: frozenset[str]) -> Source:
 def _open_folder(path: Path, suffixes: frozenset[str]) -> Source:
     names = sorted((file.name for file in path.iterdir() if not file.name.startswith(".")), key=natural_key)
     parquet, shards = ([path / name for name in names if name.endswith(end)] for end in (".parquet", ".tar"))
-    parts = ([Parquet(parquet)] if parquet else []) + ([Tar(shards, suffixes)] if shards else [])
+    parts: list[Source] = [Parquet(parquet)] if parquet else []
+    parts += [Tar(shards, suffixes)] if shards else []
     if parts:
         return parts[0] if len(parts) == 1 else Joined(parts)
     return Files(path, _below(path, suffixes))
@@ -322,12 +327,9 @@ def _tar_members(shard: Path, suffixes: frozenset[str]) -> list[tuple[str, int, 
         with tarfile.open(shard, "r:") as archive:
             members = [member for member in archive if member.isfile()]
             labels = {
-                member.name.removesuffix(".cls"): archive.extractfile(member)
-                .read(64)
-                .decode("ascii", "replace")
-                .strip()
+                member.name.removesuffix(".cls"): file.read(64).decode("ascii", "replace").strip()
                 for member in members
-                if member.name.endswith(".cls")
+                if member.name.endswith(".cls") and (file := archive.extractfile(member))
             }
     except OSError as error:
         raise DataError(str(unreadable(shard, error))) from error

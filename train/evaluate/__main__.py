@@ -2,9 +2,6 @@
 
 import logging
 import sys
-from functools import reduce
-from operator import or_
-from typing import Annotated
 
 import tyro
 
@@ -17,8 +14,8 @@ def main(words: list[str]) -> int:
     """What `python -m train.evaluate` does with its command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        task = tyro.cli(
-            reduce(or_, (Annotated[task, tyro.conf.subcommand(task.name())] for task in tasks.TASKS)),
+        task = tyro.extras.subcommand_cli_from_dict(
+            {task.name(): task for task in tasks.TASKS},
             prog="python -m train.evaluate",
             description="What the frozen features of a model are worth. TASK --help explains each. Features are kept "
             "and shared between tasks; started by torchrun, all processes compute them.",

@@ -36,7 +36,7 @@ def short_name(model_name: str) -> str:
 
 def about(model: VisionTransformer) -> dict[str, str | int]:
     """Which model results are of."""
-    source = model.source
+    source = model.loaded_from()
     return {"name": source.name, "title": source.title, "sha256": source.sha256, "parameters": source.parameters}
 
 

@@ -53,7 +53,7 @@ class Task(ABC):
         found = self.measure(model, world)
         if found is None:
             return ""
-        write_results(out, {"task": self.name(), "model": about(model), "data": self.data} | found.results)
+        write_results(out, {"task": self.name(), "model": about(model), "data": self.data, **found.results})
         return f"{found.text}Written to {out}."
 
     @abstractmethod
@@ -119,4 +119,4 @@ class PictureTask(Task):
         width = max(len(told) for told, _ in found.rows)
         lines = [f"{told:{width}}  {one.value:.3f} ±{one.half:.3f}" for told, one in found.rows]
         lines += ["", "± is half of the interval that covers 95 % of resampled pictures. "]
-        return Findings({"settings": settings | {"size": size}, "rows": rows} | found.more, "\n".join(lines))
+        return Findings({"settings": settings | {"size": size}, "rows": rows, **found.more}, "\n".join(lines))

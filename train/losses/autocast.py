@@ -2,15 +2,16 @@
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-Function = TypeVar("Function", bound=Callable)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def outside_autocast(function: Function) -> Function:
+def outside_autocast(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """The function, run with autocast switched off for the device of its first tensor.
 
     Within autocast a matrix product of float32 tensors is computed in bfloat16 or float16: 8 bits for the nearest
@@ -18,7 +19,7 @@ def outside_autocast(function: Function) -> Function:
     """
 
     @functools.wraps(function)
-    def guarded(*arguments, **named):
+    def guarded(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         device = next(one.device for one in (*arguments, *named.values()) if isinstance(one, Tensor))
         with torch.autocast(device.type, enabled=False):
             return function(*arguments, **named)

@@ -84,6 +84,8 @@ class SoftmaxCentring(nn.Module):
     `centre` [1, K] float32 is part of a checkpoint. Source: Caron et al. 2021 (arXiv 2104.14294), section 3.1.
     """
 
+    centre: Tensor
+
     def __init__(self, prototypes: int, momentum: float = 0.9):
         super().__init__()
         self.register_buffer("centre", torch.zeros(1, prototypes))
@@ -108,6 +110,9 @@ class SinkhornQueue(nn.Module):
     logits are a DTensor, each rank holds its share of the images and puts the rows of these only into the balance.
     Source: Caron et al. 2020 (arXiv 2006.09882), section 3.1, who keep features and have today's prototypes score them.
     """
+
+    logits: Tensor
+    seen: Tensor
 
     def __init__(self, images: int, prototypes: int):
         super().__init__()

@@ -53,6 +53,7 @@ class Distillation(nn.Module):
     ):
         super().__init__()
         self.students = nn.ModuleDict(students)
+        self._pairs = dict(students)  # the same, whose types a ModuleDict forgets
         self.head_learner = Heads(teacher.backbone.config.width, heads) if teacher.heads is None else None
         if self.head_learner is not None:
             self.teacher_heads = copy.deepcopy(self.head_learner).requires_grad_(False)
@@ -74,9 +75,10 @@ class Distillation(nn.Module):
     ) -> list[Term]:
         """Every student's terms, those of the main one under plain names, then those of the teacher's heads."""
         seen = self._see(batch)
-        cls, by_grid = self._cls_targets(seen, temperature, objective), {}
+        cls = self._cls_targets(seen, temperature, objective)
+        by_grid: dict[int, Tensor] = {}
         found: list[Term] = []
-        for name, pair in self.students.items():
+        for name, pair in self._pairs.items():
             side = batch.global_crops.shape[-1] // pair.student.backbone.config.patch
             if side not in by_grid:
                 by_grid[side] = self._patch_targets(on_grid(seen.patches, side).flatten(0, 1), temperature, objective)
@@ -86,7 +88,7 @@ class Distillation(nn.Module):
             said = student_losses(pair.student, packed, mine, asked, targets, objective)
             found += said.terms("" if name == MAIN else f"{name}/")
         if self.head_learner is not None:
-            found += self._head_terms(seen, cls, temperature, objective, generator)
+            found += self._head_terms(self.head_learner, seen, cls, temperature, objective, generator)
         return found
 
     def _see(self, batch: Batch) -> Seen:
@@ -102,7 +104,8 @@ class Distillation(nn.Module):
 
     @property
     def _target_heads(self) -> Heads:
-        return self.teacher_heads if self.head_learner is not None else self._frozen[0].heads
+        own = self._frozen[0].heads
+        return self.teacher_heads if own is None else own
 
     @torch.no_grad()
     def _cls_targets(self, seen: Seen, temperature: float, objective: ObjectiveConfig) -> Tensor:
@@ -118,10 +121,15 @@ class Distillation(nn.Module):
         return balanced(logits, temperature, objective, self.patch_centring)
 
     def _head_terms(
-        self, seen: Seen, cls: Tensor, temperature: float, objective: ObjectiveConfig, generator: torch.Generator
+        self,
+        heads: Heads,
+        seen: Seen,
+        cls: Tensor,
+        temperature: float,
+        objective: ObjectiveConfig,
+        generator: torch.Generator,
     ) -> list[Term]:
         """What the heads on the teacher's features learn by: one crop says the other's target, a patch its own."""
-        heads = self.head_learner
         across = cls.flip(0).flatten(0, 1)
         dino = dino_cross_entropy(heads.dino_head(seen.cls)[None], across[None], objective.student_temperature)
         patches = seen.patches.flatten(0, 1)
@@ -143,7 +151,8 @@ class Distillation(nn.Module):
             move_towards(self.teacher_heads, self.head_learner, momentum)
 
     def trained(self) -> Iterator[tuple[str, nn.Module]]:
-        for name, pair in self.students.items():
+        """The sub-networks that learn, each of which has its gradient clipped by itself."""
+        for name, pair in self._pairs.items():
             for part, network in pair.trained():
                 yield part if name == MAIN else f"{name}/{part}", network
         if self.head_learner is not None:
@@ -151,19 +160,21 @@ class Distillation(nn.Module):
                 yield f"teacher_heads/{part}", head
 
     def pairs(self) -> list[StudentTeacher]:
-        return list(self.students.values())
+        """Every student and its EMA, the main one first."""
+        return list(self._pairs.values())
 
     def backbones(self) -> list[VisionTransformer]:
+        """All of them, the frozen one too: they are sharded and compiled."""
         return [*(one for pair in self.pairs() for one in pair.backbones()), self._frozen[0].backbone]
 
     def heads(self) -> list[PrototypeHead]:
         sets = [self._target_heads] if self.head_learner is None else [self.head_learner, self.teacher_heads]
-        own = [head for heads in sets for head in heads.children()]
+        own = [head for heads in sets for head in heads.members()]
         return [*(head for pair in self.pairs() for head in pair.heads()), *own]
 
     def exported(self) -> dict[Path, VisionTransformer]:
         """The students' EMAs, those beside the main one in folders of their names."""
-        return {Path() if name == MAIN else Path(name): pair.teacher.backbone for name, pair in self.students.items()}
+        return {Path() if name == MAIN else Path(name): pair.teacher.backbone for name, pair in self._pairs.items()}
 
 
 def _masks_on_grid(masks: Tensor, side: int) -> Tensor:

@@ -81,9 +81,10 @@ class PrototypeHead(nn.Module):
             nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, bottleneck)
         )
         self.last_layer = PrototypeLayer(bottleneck, prototypes, train_magnitudes, prototype_std)
-        for layer in self.mlp[::2]:
-            nn.init.trunc_normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor, exact: bool = False) -> Tensor:
         """Logits [.., K] of tokens [.., D], cosines times magnitudes, in the type that autocast asks for.

@@ -44,7 +44,7 @@ class Losses(NamedTuple):
     """In a phase that anchors the relations between patches."""
 
     def total(self) -> Tensor:
-        return sum(value for _, value in self.terms())
+        return torch.stack([value for _, value in self.terms()]).sum()
 
     def terms(self, before: str = "") -> list[Term]:
         return [Term(before + name, value) for name, value in self._asdict().items() if value is not None]
@@ -144,7 +144,8 @@ def student_tokens(
     student: Network, batch: Batch, drop_rate: float = 0.0, generator: torch.Generator | None = None
 ) -> list[Tokens]:
     """Tokens of the global crops under each draw's masks, and of the local ones where there are any, in one packed pass."""
-    crops, masks = [batch.global_crops.expand(batch.draws, -1, -1, -1, -1).flatten(0, 1)], [batch.masks]
+    crops = [batch.global_crops.expand(batch.draws, -1, -1, -1, -1).flatten(0, 1)]
+    masks: list[Tensor | None] = [batch.masks]
     if len(batch.local_crops):
         crops.append(batch.local_crops)
         masks.append(None)
@@ -182,12 +183,12 @@ def student_losses(
     ibot = ibot_cross_entropy(
         student.patch_head(packed[0].patches[asked]), targets.patches, weights, len(asked), config.student_temperature
     )
-    spread = sum(_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
+    first, second = (_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
     return Losses(
         config.dino_weight * dino_local,
         config.dino_weight * dino_global,
         config.ibot_weight * ibot,
-        config.koleo_weight * spread,
+        config.koleo_weight * (first + second),
     )
 
 

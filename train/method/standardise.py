@@ -15,6 +15,9 @@ class Standardiser(nn.Module):
     For features that do not change, so that what is remembered settles, however long ago it was seen.
     """
 
+    sums: Tensor
+    rows: Tensor
+
     def __init__(self, width: int):
         super().__init__()
         self.register_buffer("sums", torch.zeros(2, width, dtype=torch.float64))

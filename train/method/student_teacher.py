@@ -42,23 +42,18 @@ class StudentTeacher(nn.Module):
         drop_rate: float,
         generator: torch.Generator,
     ) -> list[Term]:
-        """What the student descends: the teacher, its EMA, sees what is hidden from it."""
+        """The weighted terms whose sum the student descends; the same names in every step.
+
+        The teacher sees what is hidden from the student. `temperature` is the teacher's, `drop_rate` that of the
+        student's branches, drawn from `generator`.
+        """
         targets = teacher_targets(self, batch, temperature, objective)
-        anchor = None if self.anchor is None else self._anchor_patches(batch.global_crops, objective.gram_scale)
+        anchor = None if self.anchor is None else _anchor_patches(self.anchor, batch.global_crops, objective.gram_scale)
         return losses(self, batch, targets, objective, drop_rate, generator, anchor).terms()
 
     def set_anchor(self) -> None:
         """Keep the teacher's backbone as it is now, for the Gram term."""
         self.anchor = copy.deepcopy(self.teacher.backbone)
-
-    @torch.no_grad()
-    def _anchor_patches(self, crops: Tensor, scale: int) -> Tensor:
-        """What the anchor says of each patch [2B, N, D], seeing the crops `scale` times as large and pooling."""
-        grid = crops.shape[-1] // self.anchor.config.patch
-        if scale > 1:
-            crops = F.interpolate(crops, scale_factor=scale, mode="bicubic")
-        fine = self.anchor(crops).patches.float().mT.unflatten(2, (grid * scale, grid * scale))
-        return F.avg_pool2d(fine, scale).flatten(2).mT
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
@@ -70,9 +65,11 @@ class StudentTeacher(nn.Module):
         return self.student.named_children()
 
     def pairs(self) -> list["StudentTeacher"]:
+        """Every student and its EMA: this one."""
         return [self]
 
     def backbones(self) -> list[VisionTransformer]:
+        """All of them, frozen ones too: they are sharded and compiled."""
         anchor = [] if self.anchor is None else [self.anchor]
         return [self.student.backbone, self.teacher.backbone, *anchor]
 
@@ -80,8 +77,18 @@ class StudentTeacher(nn.Module):
         return [head for network in (self.student, self.teacher) for head in network.heads]
 
     def exported(self) -> dict[Path, VisionTransformer]:
-        """The backbones a run leaves behind, by their folders within that of the run."""
+        """The backbones a run leaves behind, by their folders within that of the run; the first is the run's own."""
         return {Path(): self.teacher.backbone}
+
+
+@torch.no_grad()
+def _anchor_patches(anchor: VisionTransformer, crops: Tensor, scale: int) -> Tensor:
+    """Patches [2B, N, D] of the anchor, which sees the crops `scale` times as large and is pooled."""
+    grid = crops.shape[-1] // anchor.config.patch
+    if scale > 1:
+        crops = F.interpolate(crops, scale_factor=scale, mode="bicubic")
+    fine = anchor(crops).patches.float().mT.unflatten(2, (grid * scale, grid * scale))
+    return F.avg_pool2d(fine, scale).flatten(2).mT
 
 
 @torch.no_grad()

@@ -26,6 +26,10 @@ class Heads(nn.Module):
         """The head that reads patches."""
         return self.dino_head if self.ibot_head is None else self.ibot_head
 
+    def members(self) -> list[PrototypeHead]:
+        """All there are."""
+        return [head for head in (self.dino_head, self.ibot_head) if head is not None]
+
 
 class FrozenTeacher(NamedTuple):
     """A backbone without gradients; `heads` is None where they were not kept, as for all released models."""

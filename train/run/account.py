@@ -125,7 +125,7 @@ def write_account(run: Path, config: RunConfig, device: torch.device) -> Account
     """The account of a run that has ended, from its log, written into its folder and said in the log."""
     steps, images, operations = 0, 0, 0.0
     lines = read_metrics(run)
-    done = max((line["step"] for line in lines), default=0)
+    done = int(max((line["step"] for line in lines), default=0))
     for phase in phases(config):
         within = max(min(done, phase.last) - phase.first, 0)
         steps, images = steps + within, images + within * phase.config.optim.batch

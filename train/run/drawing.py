@@ -104,7 +104,8 @@ def contact_picture(originals: list[np.ndarray], maps: list[FeatureMap], colours
     picture = np.full((2 * tile + GAP, count * (tile + GAP) - GAP, 3), 255, dtype=np.uint8)
     for number, (original, one, feature_map) in enumerate(zip(originals, colours, maps, strict=True)):
         columns = slice(number * (tile + GAP), number * (tile + GAP) + tile)
-        picture[:tile, columns] = Image.fromarray(original).resize((tile, tile), Image.Resampling.LANCZOS)
+        small = Image.fromarray(original).resize((tile, tile), Image.Resampling.LANCZOS)
+        picture[:tile, columns] = np.asarray(small)
         smooth = onto_picture(one, feature_map.geometry, tile, tile)
         picture[tile + GAP :, columns] = np.round(smooth * 255).clip(0, 255)
     return picture

@@ -146,7 +146,7 @@ class Loop:
         if self._snapshots(done):
             for folder, model in means.items():
                 save_backbone(model, snapshot_path(self.out / folder, done), {"step": str(done)}, torch.float16)
-        if means:
+        if means and self.monitor is not None and self.log is not None:
             with inference(means[Path()].to(self.world.device)) as seeing:
                 self.monitor.pictures(seeing, done, self.out)
                 self.log.write(done, self.monitor.scores(seeing))

@@ -56,4 +56,4 @@ def require_finite(networks: nn.Module) -> None:
 
 def _local(tensor: Tensor) -> Tensor:
     """This rank's part of it."""
-    return tensor.detach().to_local() if isinstance(tensor, DTensor) else tensor.detach()
+    return (tensor.to_local() if isinstance(tensor, DTensor) else tensor).detach()

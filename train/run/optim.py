@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from core import VisionTransformer
 from core.model.precision import has_fast_bfloat16
 from train.config import OptimConfig
 
@@ -74,7 +75,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure=None):  # as torch writes its own, which its overloads admit
         """One step; torch's checkpoints call it with a `closure` of None, to have momenta to load into."""
         for group in self.param_groups:
             for parameter in (one for one in group["params"] if one.grad is not None):
@@ -120,8 +121,8 @@ def parameter_groups(
     """
     groups: dict[tuple[Multipliers, bool], list[nn.Parameter]] = defaultdict(list)
     for network in networks:
-        backbone = hasattr(network, "blocks")
-        depth = len(network.blocks) if backbone else 0
+        backbone = isinstance(network, VisionTransformer)
+        depth = len(network.blocks) if isinstance(network, VisionTransformer) else 0
         for name, parameter in network.named_parameters():
             if parameter.requires_grad and wanted(name):
                 groups[multipliers(name, depth, layer_decay, patch_embed_lr), backbone].append(parameter)

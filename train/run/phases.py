@@ -96,8 +96,8 @@ def reshape_backbone(backbone: VisionTransformer, patch: int, image_size: int) -
         old = backbone.patch_embed.proj
         backbone.patch_embed = type(backbone.patch_embed)(shaped).to(old.weight)
         backbone.patch_embed.requires_grad_(old.weight.requires_grad)
-        backbone.patch_embed.proj.weight.copy_(resampled_patches(old.weight, patch))
-        backbone.patch_embed.proj.bias.copy_(old.bias)
+        kernels = {"weight": resampled_patches(old.weight, patch)}
+        backbone.patch_embed.proj.load_state_dict(old.state_dict() | kernels)
     backbone.config = shaped
 
 

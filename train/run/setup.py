@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -45,15 +46,19 @@ def completed(config: RunConfig, device: torch.device) -> RunConfig:
     teacher = frozen_teacher(config.distillation.teacher)
     found = replace(
         config.distillation,
-        sha256=teacher.backbone.source.sha256,
+        sha256=teacher.backbone.loaded_from().sha256,
         model=teacher.backbone.config,
         own_heads=teacher.heads is not None,
     )
     heads = config.heads
     if teacher.head_config is not None:
         theirs = teacher.head_config
-        counts = {"dino_prototypes": theirs.dino_prototypes, "ibot_prototypes": theirs.ibot_prototypes}
-        heads = replace(heads, tied=theirs.tied, **counts)
+        heads = replace(
+            heads,
+            tied=theirs.tied,
+            dino_prototypes=theirs.dino_prototypes,
+            ibot_prototypes=theirs.ibot_prototypes,
+        )
     for name in found.also:
         replace(config, model=recipes.recipe(name).model)  # refuses a patch that the crops are no multiple of
     _refuse_other_pictures(config, found.model, found.also)
@@ -71,8 +76,8 @@ def completed(config: RunConfig, device: torch.device) -> RunConfig:
     return replace(config, heads=heads, distillation=found)
 
 
-def _best_precision(device: torch.device) -> str:
-    precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
+def _best_precision(device: torch.device) -> Literal["float32", "bfloat16"]:
+    precision: Literal["float32", "bfloat16"] = "bfloat16" if has_fast_bfloat16(device) else "float32"
     log.info("Computing in %s, which is the faster on this %s (compute.precision)", precision, device.type.upper())
     return precision
 
@@ -147,10 +152,11 @@ def _built(model: ViTConfig, phase: Phase, config: RunConfig, out: Path, world: 
 def _same_teacher(config: RunConfig) -> FrozenTeacher:
     """The teacher the run was started with. RequestError where its name now means another."""
     named, found = config.distillation, frozen_teacher(config.distillation.teacher)
-    if found.backbone.source.sha256 != named.sha256 or (found.heads is not None) != named.own_heads:
+    sha256 = found.backbone.loaded_from().sha256
+    if sha256 != named.sha256 or (found.heads is not None) != named.own_heads:
         raise RequestError(
             f"The teacher {named.teacher} is not what it was when this run started (weights "
-            f"{found.backbone.source.sha256[:12]}, then {named.sha256[:12]}); put it back, or start a new run."
+            f"{sha256[:12]}, then {named.sha256[:12]}); put it back, or start a new run."
         )
     return found
 

@@ -5,6 +5,7 @@ compilation second, block by block, so that one compiled block serves all; FSDP2
 """
 
 import torch
+from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
@@ -40,7 +41,8 @@ def prepare(networks: Learning, config: ComputeConfig, world: World) -> Learning
 
 def reshard(networks: Learning) -> None:
     """Let go of what FSDP still holds gathered after a pass, so that all parameters are shards again."""
-    for part in (networks, *networks.backbones(), *networks.heads()):
+    parts: list[nn.Module] = [networks, *networks.backbones(), *networks.heads()]
+    for part in parts:
         for module in part.modules():
             if isinstance(module, FSDPModule):
                 module.reshard()

@@ -105,12 +105,13 @@ def update(
             bad = [name for name, value in part if not value.isfinite()] or ["a term on another rank"]
             _leave_out(networks, buffers, bad, batch, step, config, run)
             return Report(dict.fromkeys(names, math.nan), {}, rates, True, without_neighbour)
-        scaler.scale(sum(term.value for term in part) / config.compute.accumulate).backward()
+        loss = torch.stack([term.value for term in part]).sum()
+        scaler.scale(loss / config.compute.accumulate).backward()
         sums.append(values / config.compute.accumulate)
     for optimiser in optimisers:
         scaler.unscale_(optimiser)
     norms = _clip_gradients(networks, config.optim.clip)
-    means = dict(zip(names, average(sum(sums)).tolist(), strict=True))
+    means = dict(zip(names, average(torch.stack(sums).sum(dim=0)).tolist(), strict=True))
     bad = [f"the gradient of {name}" for name, norm in norms.items() if not math.isfinite(norm)]
     if bad:
         overflows = scaler.is_enabled() and scaler.get_scale() > 1
@@ -138,7 +139,10 @@ def _clip_gradients(networks: Learning, most: float) -> dict[str, float]:
     """The gradient norm over all ranks of each sub-network, clipped to `most` where all of them are finite."""
     parameters = {name: [one for one in network.parameters() if one.grad is not None]
                   for name, network in networks.trained()}  # fmt: skip
-    norms = {name: torch.nn.utils.get_total_norm([one.grad for one in group]) for name, group in parameters.items()}
+    norms = {
+        name: torch.nn.utils.get_total_norm([one.grad for one in group if one.grad is not None])
+        for name, group in parameters.items()
+    }
     whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms.values()]
     found = dict(zip(norms, torch.stack(whole).tolist(), strict=True))
     if all(map(math.isfinite, found.values())):

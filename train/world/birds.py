@@ -72,7 +72,8 @@ def _song_colours(rng: Generator) -> Feathers:
         ("#8a7560", "#e9dfcd", "#7a5f48", "#8d6f50", "#5a4634", "#6a5a4a"),
         ("#4f9f8a", "#e9e3d0", "#3c8a9c", "#3f8f84", "#2c5f6a", "#3a3a3a"),
     ])  # fmt: skip
-    return Feathers(*(vary(rng, c, 0.06) for c in (back, breast, head, wing, tip, beak)), vary(rng, "#8a6a54"))
+    colours = [vary(rng, c, 0.06) for c in (back, breast, head, wing, tip, beak)]
+    return Feathers(*[*colours, vary(rng, "#8a6a54")])
 
 
 def duck(b: Builder, rng: Generator) -> None:

@@ -20,8 +20,8 @@ class Coat:
     muzzle: np.ndarray
     tail: np.ndarray
     ear: np.ndarray
-    nose: np.ndarray
-    iris: object = "#7a4a1e"
+    nose: np.ndarray | str
+    iris: np.ndarray | str = "#7a4a1e"
     pupil: float = 0.6
     slit: bool = False
     wide: float = 0.95
@@ -165,7 +165,7 @@ def dog_coat(rng: Generator) -> Coat:
 def horse_coat(rng: Generator) -> Coat:
     """Bay, chestnut, black, grey, palomino, dappled, pinto."""
     kind = choose(rng, ["bay", "chestnut", "black", "grey", "palomino", "dapple", "pinto", "bay"])
-    base = {
+    body_hex = {
         "bay": "#6e3f22",
         "chestnut": "#95502a",
         "black": "#231e1d",
@@ -174,8 +174,8 @@ def horse_coat(rng: Generator) -> Coat:
         "dapple": "#8f9299",
         "pinto": "#f0e9dd",
     }[kind]
-    base = vary(rng, base, 0.06)
-    hair = {
+    base = vary(rng, body_hex, 0.06)
+    hair_hex = {
         "bay": "#1b1514",
         "chestnut": "#7e421f",
         "black": "#151212",
@@ -184,7 +184,7 @@ def horse_coat(rng: Generator) -> Coat:
         "dapple": "#d9d9d9",
         "pinto": "#3a2a22",
     }[kind]
-    hair = vary(rng, hair, 0.05)
+    hair = vary(rng, hair_hex, 0.05)
     sheen = {"mottle": 0.1, "mottle_scale": 6.0, "bump": 0.03, "shine": 0.14, "sharp": 10.0}
     if kind == "pinto":
         body = _fur(

@@ -100,7 +100,8 @@ def _companions(
     right = np.array([-math.sin(azimuth), 0.0, math.cos(azimuth)])
     back = -np.array([math.cos(azimuth), 0.0, math.sin(azimuth)])
     first = joined.shapes()
-    names, side = [], float(rng.choice([-1, 1]))
+    names: list[str] = []
+    side = float(rng.choice([-1, 1]))
     deep = _half_width(first, back)
     for _ in range(1 if rng.random() < 0.8 else 2):
         name = category if rng.random() < 0.6 else str(rng.choice(CATALOGUE[category].friends or (category,)))

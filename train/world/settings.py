@@ -83,26 +83,23 @@ def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: 
         return _under_water(setting, ground, colours, extent, kind, rng)
     zenith, horizon, sun_colour, strength = choose(rng, SKIES[:4] if setting == "snow" else SKIES)
     ahead = math.atan2(view.axes[2][2], view.axes[2][0])
-    return at.Place(
+    found = at.Place(
         setting, ground, vary(rng, colours[0], 0.07), vary(rng, colours[1], 0.07), kind.grain * rng.uniform(0.8, 1.3),
         at.OPEN_SKY, vary(rng, zenith, 0.05), vary(rng, horizon, 0.03), float(rng.choice([0.1, 0.4, 0.6, 0.8])), hills,
         vary(rng, choose(rng, hill_colours), 0.07), height * rng.uniform(0.6, 1.3), np.zeros(3), 0.0, 0, np.zeros(3), np.zeros(3),
-        rng.uniform(0.0, 0.02) / extent, _sun(ahead, rng, strength < 2.55), vary(rng, sun_colour, 0.02), strength, rng.uniform(0, 100), **_road(setting, heading, kind, rng),
+        rng.uniform(0.0, 0.02) / extent, _sun(ahead, rng, strength < 2.55), vary(rng, sun_colour, 0.02), strength, rng.uniform(0, 100),
     )  # fmt: skip
+    return _with_road(found, heading, kind, rng)
 
 
-def _road(setting: str, heading: float, kind, rng: np.random.Generator) -> dict[str, object]:
-    """Fields of a Place for a road that runs where the object looks."""
-    if setting not in ("street", "road"):
-        return {}
-    paved = setting == "street"
+def _with_road(place: at.Place, heading: float, kind, rng: np.random.Generator) -> at.Place:
+    """The place, with a road where the object looks if there is one."""
+    if place.name not in ("street", "road"):
+        return place
+    paved = place.name == "street"
     verge = vary(rng, "#a39e98" if paved else choose(rng, ["#6f8f4c", "#8a9a54", "#a8985f"]), 0.06)
-    return {
-        "road": -heading,
-        "lane": 1.25 * kind.grain * (1.0 if kind.grain < 4.5 else 2.0),
-        "verge": verge,
-        "paved": paved,
-    }
+    lane = 1.25 * kind.grain * (1.0 if kind.grain < 4.5 else 2.0)
+    return place._replace(road=-heading, lane=lane, verge=verge, paved=paved)
 
 
 def _under_water(setting: str, ground: int, colours, extent: float, kind, rng: np.random.Generator) -> at.Place:

@@ -5,6 +5,7 @@ into the arrays that `trace` and `paint` read.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,13 +34,13 @@ class Shapes(NamedTuple):
     ints: np.ndarray
 
 
-def axes_from(forward: np.ndarray, up: np.ndarray) -> np.ndarray:
+def axes_from(forward: np.ndarray, up: np.ndarray | Sequence[float]) -> np.ndarray:
     """Right-handed axes (rows x, y, z) with x along `forward` and y as near to `up` as can be."""
     x = _unit(*(float(v) for v in forward))
-    up = tuple(float(v) for v in up)
-    if abs(sum(a * b for a, b in zip(x, up, strict=True))) > 0.999 * math.hypot(*up):
-        up = (0.0, 0.0, 1.0) if abs(x[2]) < 0.9 else (1.0, 0.0, 0.0)
-    z = _unit(*_cross(x, up))
+    above = [float(v) for v in up]
+    if abs(sum(a * b for a, b in zip(x, above, strict=True))) > 0.999 * math.hypot(*above):
+        above = [0.0, 0.0, 1.0] if abs(x[2]) < 0.9 else [1.0, 0.0, 0.0]
+    z = _unit(*_cross(x, above))
     return np.array([x, _cross(z, x), z])
 
 
@@ -203,7 +204,7 @@ class Builder:
         ints = np.array([(k, p, instance, m + first_material, g + first_group) for k, p, m, g in self.ints], np.int64)
         for kind, lengths in _LENGTHS.items():
             rows = np.flatnonzero(ints[:, 0] == kind)
-            floats[np.ix_(rows, lengths)] *= scale
+            floats[rows[:, None], lengths] *= scale
         floats[ints[:, 0] == PLATE, 20] /= scale
         marks = [
             mark._replace(position=mark.position * scale @ axes + place, depth=mark.depth * scale)

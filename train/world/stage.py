@@ -117,8 +117,8 @@ class Stage:
         colour, albedo, tone = np.zeros((n, 3)), np.zeros((n, 3)), np.ones((n, 2))
         on, off = np.flatnonzero(hit.shapes[:, 0] >= 0), np.flatnonzero(hit.shapes[:, 0] < 0)
         origin = self.scene.camera.place
-        things = self._things(origin, *(of.take(on, axis=0) for of in (hit.rays, hit.shapes, hit.surface)), look)
-        behind = self._background(*(of.take(off, axis=0) for of in (xy, hit.rays, hit.distance, hit.behind)), look)
+        things = self._things(look, origin, *(of.take(on, axis=0) for of in (hit.rays, hit.shapes, hit.surface)))
+        behind = self._background(look, *(of.take(off, axis=0) for of in (xy, hit.rays, hit.distance, hit.behind)))
         for into, front, back in zip((colour, albedo, tone), things, behind, strict=True):
             _put_rows(into, on, front)
             _put_rows(into, off, back)
@@ -127,7 +127,7 @@ class Stage:
             colour = backdrop.mix(colour, backdrop.linear(place.horizon), veil)
         return Layer(colour, albedo, tone)
 
-    def _things(self, origin, rays, hits, surface, look: Look) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _things(self, look: Look, origin, rays, hits, surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from train.world import light, paint
 
         n, scene = len(rays), self.scene
@@ -147,7 +147,7 @@ class Stage:
             points, rays, normals, albedo, gloss, openness, sun, *colours, self.sun_map, self.sun_row, soft, lit, tone
         )
 
-    def _background(self, xy, rays, distance, kind, look: Look) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _background(self, look: Look, xy, rays, distance, kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from train.world import light, pixels
 
         origin = self.scene.camera.place
@@ -177,13 +177,14 @@ class Stage:
         mirrored[:, 1] = np.abs(mirrored[:, 1]) + 1e-3
         mirrored /= np.sqrt(np.einsum("ij,ij->i", mirrored, mirrored))[:, None]
         colour = backdrop.sky_colour(look.place, mirrored)
+        assert self.mirrored is not None, "there is water"
         row, listing = self.mirrored
         bent = xy + normals[:, [0, 2]] * np.array([14.0, 26.0]) * self.scene.camera.size / 224
         flat, hits, surface = _room_for(len(xy))
         trace.trace(bent, *self.shapes, row, listing, self.cols, True, flat, hits, surface)
         origin = self.scene.camera.place * np.array([1, -1, 1])
         on = np.flatnonzero((hits[:, 0] >= 0) & (origin[1] + flat[:, 1] * surface[:, 0] > 0))
-        colour[on], _, _ = self._things(origin, *(of.take(on, axis=0) for of in (flat, hits, surface)), look)
+        colour[on], _, _ = self._things(look, origin, *(of.take(on, axis=0) for of in (flat, hits, surface)))
         fresnel = (0.06 + 0.9 * (1 - np.clip(-dots, 0, 1)) ** 3.2)[:, None]
         half = look.place.sun - rays
         glint = np.einsum("ij,ij->i", half, normals) / np.sqrt(np.einsum("ij,ij->i", half, half))

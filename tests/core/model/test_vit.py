@@ -24,6 +24,12 @@ def plain():
     return data.model("vit_plain"), data.load("vit_plain")
 
 
+def test_a_model_made_in_memory_has_no_source():
+    with pytest.raises(core.ModelError, match="made in memory"):
+        core.VisionTransformer(core.ViTConfig(width=12, depth=1, heads=2)).loaded_from()
+    assert core.load_model("untrained").loaded_from().name == "untrained"
+
+
 def assert_tokens(tokens, truth, prefix):
     torch.testing.assert_close(tokens.cls, truth[f"{prefix}cls"], **EXACT)
     torch.testing.assert_close(tokens.patches, truth[f"{prefix}patch"], **EXACT)

@@ -69,4 +69,4 @@ def curves(first: Sequence[int], second: Sequence[int]) -> Curves:
             for side in (0, 1)
         ]
         lines.append(" ".join(steps))
-    return Curves(*lines, [f"fullest, {most:.1%} of the images at the top", "emptiest"])
+    return Curves(lines[0], lines[1], [f"fullest, {most:.1%} of the images at the top", "emptiest"])

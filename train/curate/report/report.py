@@ -130,7 +130,7 @@ def _duplicates(known: Curation) -> dict:
         "threshold": found["threshold"],
         "components": found["components"],
         "largest": found["largest"],
-        "doubt": deduplicate.doubt(found),
+        "doubt": deduplicate.doubt(found["largest"], found["images"], found["threshold"]),
         "nearest": histogram(found["nearest"], found["threshold"]),
         "tried": [(f"{one['threshold']:.2f}", one["copies"], one["largest"]) for one in found["tried"]],
         "here": [one["threshold"] for one in found["tried"]].index(found["threshold"]),
@@ -151,14 +151,19 @@ def _clusters(known: Curation) -> dict | None:
         for words, one in (
             ("pool", known.clustered["before"]),
             ("without near-duplicates", known.clustered["after_deduplication"]),
-            ("retrieved", (known.retrieved or {}).get("after")),
+            ("retrieved", known.retrieved.get("after") if known.retrieved else None),
         )
         if one
     ]
     curated = open_embeddings(known.root, "curated")
     theirs = labels_of(known.root, curated, "curated") if curated is not None else np.empty(0, np.int64)
     groups = examples.clusters(known.root, known.pool, labels, taken, theirs, clusters)
-    return {"count": clusters, "curves": curves(before, after), "rows": rows, "groups": known.groups(groups)}
+    return {
+        "count": clusters,
+        "curves": curves(before.tolist(), after.tolist()),
+        "rows": rows,
+        "groups": known.groups(groups),
+    }
 
 
 def _retrieval(known: Curation) -> dict | None:

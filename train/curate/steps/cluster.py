@@ -168,7 +168,7 @@ def _divide(
     dist.wait()
     if world.leads:
         kept = np.flatnonzero(shares)  # a group without images has no clusters, and must not be anybody's nearest
-        fine = np.concatenate([read_arrays(parts.path(group))["fine"] for group in kept])
+        fine = np.concatenate([read_arrays(parts.path(int(group)))["fine"] for group in kept])
         starts = np.cumsum([0, *shares[kept]])
         write_arrays(folder / CENTRES, fine=fine, coarse=coarse[kept], starts=starts)
 
@@ -190,9 +190,8 @@ def apportion(counts: np.ndarray, total: int) -> np.ndarray:
 def _label(root: Path, name: str, images: Embeddings, world: World) -> None:
     """Write the cluster and the cosine of every readable image of a set."""
     found = read_arrays(root / "clusters" / CENTRES)
-    fine, coarse = (
-        torch.from_numpy(found[one]).to(world.device) if one in found else None for one in ("fine", "coarse")
-    )
+    fine = torch.from_numpy(found["fine"]).to(world.device)
+    coarse = torch.from_numpy(found["coarse"]).to(world.device) if "coarse" in found else None
     centres = Centres(fine, coarse, found["starts"].tolist() if coarse is not None else [])
     parts, block = _parts(root, name, images), kmeans.block_rows(len(fine))
     for number in parts.missing(world):

@@ -6,7 +6,6 @@ references join the components, but their own edges are counted only directly, n
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -73,8 +72,6 @@ def deduplicate(root: Path, config: DeduplicateConfig, memory: float, world: Wor
     key = key_of(asdict(config), [found.record.key for found in searches.values()])
     if not is_finished(root, "deduplicate", key, [root / TABLE], world) and world.leads:
         found = _decide(root, pool, searches, config)
-        if note := doubt(found):
-            log.warning(note)
         write_record(root, "deduplicate", key, found)
     dist.wait()
     return required_record(root, "deduplicate")
@@ -127,13 +124,16 @@ def _decide(root: Path, pool: Embeddings, searches: dict[str, Found], config: De
     write_table(root / TABLE, pa.table(table))
     sizes = np.bincount(roots[readable], minlength=len(pool))
     sizes = sizes[sizes > 0]
+    largest = int(sizes.max(initial=0))
+    if note := doubt(largest, len(pool), config.threshold):
+        log.warning(note)
     return {
         "threshold": config.threshold,
         "evaluation_threshold": config.evaluation_threshold,
         "images": len(pool),
         "fates": dict(zip(FATES, counts.tolist(), strict=True)),
         "components": int((sizes > 1).sum()),
-        "largest": int(sizes.max(initial=0)),
+        "largest": largest,
         "sizes": {str(size): int(count) for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)},
         "tried": _tried(searches["pool"].parts, len(pool), config),
         "nearest": _histogram(searches["pool"].parts, len(pool)),
@@ -231,9 +231,8 @@ def _histogram(parts: Parts, rows: int) -> list[int]:
     return np.histogram(nearest[nearest > 0].clip(max=1), bins=BINS, range=(0, 1))[0].tolist()
 
 
-def doubt(found: Mapping[str, object]) -> str:
-    """A sentence where the record of this step looks as if its threshold did not suit the features; or nothing."""
-    largest, images, threshold = found["largest"], found["images"], found["threshold"]
+def doubt(largest: int, images: int, threshold: float) -> str:
+    """A sentence where the largest group looks as if the threshold did not suit the features; or nothing."""
     if largest <= max(CHAINED * images, LEAST_CHAINED):
         return ""
     return (

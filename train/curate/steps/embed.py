@@ -23,9 +23,9 @@ from train.curate.embeddings import (
     SETS,
     ImageRow,
     VectorFile,
-    open_embeddings,
     part_size,
     parts_of,
+    required_embeddings,
     set_folder,
     set_settings,
     write_part,
@@ -80,8 +80,8 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
     model = load_model(config.model, str(world.device))
     plan_grid(1, 1, config.size, model.config.patch)
     made = {
-        "model": model.source.name,
-        "weights": model.source.sha256,
+        "model": model.loaded_from().name,
+        "weights": model.loaded_from().sha256,
         "size": config.size,
         "precision": config.precision,
     }
@@ -203,10 +203,11 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
     """What could not be read, one image a line, and a sentence in the log."""
     lines = []
     for name in names:
-        embeddings = open_embeddings(root, name)
+        embeddings = required_embeddings(root, name)
         unreadable = np.setdiff1d(np.arange(len(embeddings)), embeddings.readable)
         lines += [
-            f"{name}\t{on_a_line(row.name)}\t{' '.join(row.problem.split())}" for row in embeddings.rows(unreadable)
+            f"{name}\t{on_a_line(row.name)}\t{' '.join((row.problem or '').split())}"
+            for row in embeddings.rows(unreadable)
         ]
     text = "".join(f"{line}\n" for line in lines)
     write_whole(root / "embeddings" / UNREADABLE, text.encode("utf-8", "backslashreplace"))
@@ -215,7 +216,7 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
 
 
 def _require_readable(root: Path, name: str) -> None:
-    embeddings = open_embeddings(root, name)
+    embeddings = required_embeddings(root, name)
     if not len(embeddings.readable):
         (first,) = embeddings.rows(np.zeros(1))
         raise DataError(

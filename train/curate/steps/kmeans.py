@@ -44,9 +44,9 @@ class _State(NamedTuple):
 
     centres: Tensor
     """[K, D] float32, unit length."""
-    totals: Tensor | None = None
-    """[K, D] float64: the vectors of each centre, summed with the weights of their batches; None before the first."""
-    counts: Tensor | None = None
+    totals: Tensor
+    """[K, D] float64: the vectors of each centre, summed with the weights of their batches; 0 before the first."""
+    counts: Tensor
     """[K] float64: the sum of those weights."""
     step: int = 0
     gain: float = -1.0
@@ -132,7 +132,7 @@ def first_centres(sample: Tensor, clusters: int, generator: np.random.Generator)
     from scipy.cluster.hierarchy import fcluster, linkage
 
     vectors, rows = sample.cpu().numpy(), np.arange(len(sample))
-    now = _State(F.normalize(spread(sample, 2 * clusters, generator), dim=1))
+    now = _fresh(F.normalize(spread(sample, 2 * clusters, generator), dim=1))
     parts = np.array_split(rows, parts_of(len(rows), block_rows(2 * clusters)))
     for _ in range(SETTLING):
         now = _step(vectors, parts, now, 0.0, World(0, 1, sample.device))
@@ -148,7 +148,12 @@ def _start(vectors: np.ndarray, rows: np.ndarray, clusters: int, seed: int, worl
     wanted = int(np.clip(SEEDS_FROM * clusters, LEAST_SEEDS_FROM, MOST_SEEDS_FROM))
     sample = gather(vectors, sample_rows(rows, wanted, seed)).to(world.device)
     centres = first_centres(sample, clusters, np.random.default_rng([seed, 1]))
-    return _State(dist.from_first(centres) if world.size > 1 else centres)  # a group of clusters is fitted alone
+    return _fresh(dist.from_first(centres) if world.size > 1 else centres)  # a group of clusters is fitted alone
+
+
+def _fresh(centres: Tensor) -> _State:
+    totals = torch.zeros_like(centres, dtype=torch.float64)
+    return _State(centres, totals, totals.new_zeros(len(totals)))
 
 
 def _drawn(blocks: int, drawn: int, seed: int, step: int) -> np.ndarray:
@@ -170,8 +175,7 @@ def _step(vectors: np.ndarray, parts: list[np.ndarray], now: _State, kept: float
         for one in (sums, counts, gained):
             dist.total(one)
     gain = float(gained) / FIXED / float(counts.sum())
-    if now.totals is not None:
-        sums, counts = kept * now.totals + sums, kept * now.counts + counts
+    sums, counts = kept * now.totals + sums, kept * now.counts + counts
     _split_largest(sums, counts)
     return _State(F.normalize(sums, dim=1).float(), sums, counts, now.step + 1, gain)
 

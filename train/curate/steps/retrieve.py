@@ -59,7 +59,8 @@ def retrieve(root: Path, config: RetrieveConfig, memory: float, world: World) ->
     deduplicated, rows = required_record(root, "deduplicate").key, surviving(root)
     grouped = required_record(root, "cluster") if config.by == "clusters" else read_record(root, "cluster")
     key = key_of(asdict(config), deduplicated, grouped and grouped.key)
-    table, record = None, {"by": config.by, "left": len(rows)}
+    table = None
+    record: dict[str, object] = {"by": config.by, "left": len(rows)}
     if config.by == "query" and len(rows):
         asked = Asked(curated, curated.readable, pool, rows, max(config.k, SEARCHED), -1.0, RECALL)
         found = neighbours(root, "retrieval", asked, deduplicated, memory, world)

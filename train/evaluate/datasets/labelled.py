@@ -61,13 +61,14 @@ def labelled_sample(
     if most_images is not None:
         per_class = min(per_class, max(2, most_images // len(classes)))
     train, test = [], []
-    for label, name in enumerate(classes):
+    for number, name in enumerate(classes):
         drawn = generator.permutation(by_label[name])[:per_class].tolist()
         asked = min(max(round(test_share * len(drawn)), 1), len(drawn) - 1)
-        test += [(index, label) for index in drawn[:asked]]
-        train += [(index, label) for index in drawn[asked:]]
-    columns = [column for part in (train, test) for column in torch.tensor(sorted(part)).unbind(dim=1)]
-    return LabelledSample(tuple(classes), *columns, left_out)
+        test += [(index, number) for index in drawn[:asked]]
+        train += [(index, number) for index in drawn[asked:]]
+    train_places, train_labels = torch.tensor(sorted(train)).unbind(dim=1)
+    test_places, test_labels = torch.tensor(sorted(test)).unbind(dim=1)
+    return LabelledSample(tuple(classes), train_places, train_labels, test_places, test_labels, left_out)
 
 
 def _too_few_labels(images: int, labels: int, usable: int) -> str:

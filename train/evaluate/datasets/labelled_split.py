@@ -79,14 +79,14 @@ def labelled_split(
     if parts is None:
         source = open_source(*data, channels=channels)
         sample = labelled_sample(source, config.per_class or len(source) + 2, generator, config.test_share)
-        drawn = (sample.train, sample.train_labels), (sample.test, sample.test_labels)
+        drawn = [(sample.train, sample.train_labels), (sample.test, sample.test_labels)]
         parts, classes = Published(source, source), sample.names
     else:
         classes, drawn = _given(parts, config.per_class, generator)
-    sides = [_side(model, source, *chosen, config, world) for source, chosen in zip(parts, drawn, strict=True)]
-    if len(sides[0].labels) < 2:
+    train, test = (_side(model, source, *chosen, config, world) for source, chosen in zip(parts, drawn, strict=True))
+    if len(train.labels) < 2:
         raise DataError("Only one of the images to learn from could be read; give more pictures that open.")
-    return Split(*sides, classes)
+    return Split(train, test, classes)
 
 
 def _given(

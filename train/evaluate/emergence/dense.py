@@ -106,8 +106,8 @@ def _rows(flat: Tensor, usable: Tensor, pictures: list[int]) -> tuple[Tensor, tu
     """The usable patches of some pictures [m, D], and where they are: picture and patch, [m] each."""
     chosen = torch.zeros_like(usable)
     chosen[pictures] = usable[pictures]
-    places = chosen.nonzero(as_tuple=True)
-    return flat[places], places
+    pictures_of, patches_of = chosen.nonzero(as_tuple=True)
+    return flat[pictures_of, patches_of], (pictures_of, patches_of)
 
 
 def confusions(images: Tensor, truth: Tensor, said: Tensor, count: int, classes: int) -> np.ndarray:

@@ -86,7 +86,7 @@ def patch_centres(grid: int, size: int) -> Tensor:
     return torch.stack([columns, rows], dim=2).flatten(0, 1)
 
 
-def features_at(patches: Tensor, points: Tensor, size: int) -> Tensor:
+def features_at(patches: Tensor, points: Tensor, size: float) -> Tensor:
     """Features [k, D] of a map [h, w, D] at positions [k, 2] (x, y) in pixels, bilinear between patch centres."""
     places = (points * 2 / size - 1).view(1, 1, -1, 2)
     sampled = F.grid_sample(patches.permute(2, 0, 1)[None], places, padding_mode="border", align_corners=False)

@@ -1,6 +1,7 @@
 """What a measure is, and what comes of taking it."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from train.evaluate.bootstrap import Estimate
@@ -20,7 +21,8 @@ class Measure(NamedTuple):
     """Whether more is better."""
 
 
-class Measured(NamedTuple):
+@dataclass(frozen=True)
+class Measured:
     """What a measure gave for the features of one model."""
 
     measure: Measure

@@ -59,7 +59,8 @@ def measure_objects(
 
 def _overlaps(patches: Tensor, truth: np.ndarray, size: int) -> tuple[float, float]:
     """IoU of the side that is said to be the object, and of the other one."""
-    geometry = Geometry(size, size, *truth.shape, max(size // len(truth), 1))
+    rows, columns = truth.shape
+    geometry = Geometry(size, size, rows, columns, max(size // rows, 1))
     scores = foreground(FeatureMap(patches.contiguous(), patches.mean(dim=(0, 1)), geometry))
     found = (scores[0] > scores.threshold).numpy()
     return iou(found, truth), iou(~found, truth)

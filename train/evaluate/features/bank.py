@@ -67,7 +67,7 @@ def feature_bank(
     if folder is None:
         parts = [_chunk(model, source, chunk, size, precision) for chunk in indices.split(CHUNK)]
         return _joined(parts, len(indices))
-    place = folder / f"{model.source.sha256[:16]}-{size}px-{precision}" / _named(source, indices)
+    place = folder / f"{model.loaded_from().sha256[:16]}-{size}px-{precision}" / _named(source, indices)
     world = world or dist.World(0, 1, model.pos_embed.device)
     paths = kept_chunks(
         place, indices.split(CHUNK), lambda chunk: _chunk(model, source, chunk, size, precision)._asdict(), world

@@ -37,7 +37,7 @@ class Pooled(NamedTuple):
     mean_patch: Tensor
 
 
-def centre_crops(source: Source, indices: Sequence[int] | Tensor, size: int, channels: int = 3) -> CentreCrops:
+def centre_crops(source: Source, indices: np.ndarray | Tensor, size: int, channels: int = 3) -> CentreCrops:
     """The largest square in the middle of each picture, at `size` pixels a side, bicubic with antialiasing.
 
     What cannot be read is logged and left out.

@@ -45,7 +45,8 @@ def token_maps(
     """
     if not 1 <= blocks <= model.config.depth:
         raise RequestError(f"blocks is {blocks}; this model has {model.config.depth}.")
-    waiting, patches = [], 0
+    waiting: list[tuple[Tensor, Geometry]] = []
+    patches = 0
     for image in images:
         pixels, geometry = preprocess(image, size, model.config.patch)
         more = geometry.rows * geometry.columns
@@ -93,7 +94,9 @@ class KeptMaps:
         digest = hashlib.sha256()
         for path in paths:
             digest.update(f"{path.resolve()}\0{path.stat().st_mtime_ns if path.exists() else 0}\0".encode())
-        place = folder / f"{model.source.sha256[:16]}-{size}px-{blocks}blocks-{precision}" / digest.hexdigest()[:16]
+        place = (
+            folder / f"{model.loaded_from().sha256[:16]}-{size}px-{blocks}blocks-{precision}" / digest.hexdigest()[:16]
+        )
 
         def compute(chunk: Tensor) -> dict[str, Tensor]:
             images = (load_image(paths[index]) for index in chunk.tolist())
@@ -115,5 +118,6 @@ class KeptMaps:
     def __getitem__(self, index: int) -> TokenMap:
         with safe_open(self._files[index // CHUNK], "pt") as file:
             patches, cls, sides = (file.get_tensor(f"{index}.{name}") for name in ("patches", "cls", "sides"))
-        geometry = plan_grid(*sides.tolist(), self.size, self.patch)
+        height, width = sides.tolist()
+        geometry = plan_grid(height, width, self.size, self.patch)
         return TokenMap(patches.float(), cls.float(), geometry)

@@ -62,11 +62,11 @@ def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str
     labels, scored = split.test.labels.numpy(), []
     counts = np.bincount(labels, minlength=len(split.classes))
     for hits in found:
-        tops = [of_mean(column, np.random.default_rng([seed, 4])) for column in (hits.top1, hits.top5)]
+        top1, top5 = (of_mean(column, np.random.default_rng([seed, 4])) for column in (hits.top1, hits.top5))
         sums = np.bincount(labels, hits.top1, minlength=len(split.classes))
         per_class = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0).tolist()
         apart = by_group(hits.top1, groups, np.random.default_rng([seed, 5])) if groups else []
-        scored.append(Scored(hits.how, *tops, per_class, apart))
+        scored.append(Scored(hits.how, top1, top5, per_class, apart))
     return Outcome(scored, split.classes, len(split.train.labels), len(labels))
 
 

@@ -47,7 +47,7 @@ class DenseHead(NamedTuple):
         return _normalised(x, self.mean, self.deviation) @ self.weights + self.bias
 
     def on_cpu(self) -> "DenseHead":
-        return DenseHead(*(part.cpu() for part in self[:4]), self.rate)
+        return DenseHead(self.mean.cpu(), self.deviation.cpu(), self.weights.cpu(), self.bias.cpu(), self.rate)
 
 
 Draw = Callable[[int], Rows]
@@ -119,7 +119,7 @@ def train_heads(
             rows = draw(step)
             said = _normalised(rows.x, mean, deviation) @ torch.cat(layers, dim=1) + torch.cat(biases)
             optimiser.zero_grad(set_to_none=True)
-            sum(loss(part, rows.truth) for part in said.split(outputs, dim=1)).backward()
+            torch.stack([loss(part, rows.truth) for part in said.split(outputs, dim=1)]).sum().backward()
             optimiser.step()
             falling.step()
     return [

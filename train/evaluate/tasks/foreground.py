@@ -47,8 +47,8 @@ class Foreground(PictureTask):
         if not rows:
             raise DataError(f"{self.data} knows of no object in any picture.")
         chance = {"iou": found.everything_iou, "corloc": found.everything_corloc}
-        counts = {"masks": found.masks, "boxed": found.boxed}
-        return Estimates(rows, {"everything_is_object": chance} | counts)
+        more = {"everything_is_object": chance, "masks": found.masks, "boxed": found.boxed}
+        return Estimates(rows, more)
 
 
 class Found(NamedTuple):

@@ -71,9 +71,9 @@ class Retrieval(PictureTask):
 
     def _labelled(self, model: VisionTransformer, size: int, world: World) -> list[Ranking]:
         source = open_source(*self.data, channels=model.config.channels)
-        names = [source.label(place) for place in range(len(source))]
-        usable = torch.tensor([place for place, name in enumerate(names) if name is not None], dtype=torch.int64)
-        if len({names[place] for place in usable}) < 2:
+        names = {place: name for place in range(len(source)) if (name := source.label(place)) is not None}
+        usable = torch.tensor(list(names), dtype=torch.int64)
+        if len(set(names.values())) < 2:
             raise DataError(
                 f"{self.data[0]} has fewer than two labels; give class folders, or landmarks with their gnd file."
             )

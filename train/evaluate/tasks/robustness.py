@@ -84,8 +84,8 @@ def _side(
     config: LabelledConfig,
     world: World,
 ) -> Side:
-    labels = [source.label(place) for place in range(len(source))]
-    if any(label is None for label in labels):
+    labels = [label for place in range(len(source)) if (label := source.label(place)) is not None]
+    if len(labels) < len(source):
         raise DataError("Some images of a set lie in no class folder; give folders of class folders.")
     places = class_places(sorted(set(labels)), classes, mapping)
     indices, numbers = torch.arange(len(labels)), torch.tensor([places[label] for label in labels])

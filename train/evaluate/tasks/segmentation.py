@@ -134,7 +134,7 @@ def measure_segmentation(
 
     def error(head: DenseHead, held: np.ndarray) -> float:
         tables = [confusion(dataset.truth(dataset.train[one]), said_labels(maps[one], head), classes) for one in held]
-        return -_mean(overlaps(sum(tables)))
+        return -_mean(overlaps(np.sum(tables, axis=0)))
 
     device = model.pos_embed.device
     head = chosen_head(look, len(maps), classes, soft_cross_entropy, error, rates, steps, generator, device)
@@ -189,9 +189,8 @@ def picture_labels(model: VisionTransformer, image: Image.Image, head: DenseHead
             model, [image], _scaled(viewing, viewing.scales[0], model), viewing.blocks, viewing.precision
         )
         return said_labels(one, head)
-    total = None
+    total = torch.zeros(image.height, image.width, head.bias.shape[0])
     for box, one in _views(model, image, viewing):
-        total = torch.zeros(image.height, image.width, head.bias.shape[0]) if total is None else total
         left, top = box
         for rows, logits in pixel_strips(head(one.patches), one.geometry):
             place = slice(top + rows.start, top + rows.stop)

@@ -219,6 +219,16 @@ def test_landmarks_from_python_2_and_from_json(tmp_path):
     assert read_landmarks(tmp_path).queries[0].easy.tolist() == [1]
 
 
+def test_landmarks_whose_box_has_three_sides_are_refused(tmp_path):
+    for name in ("one", "two"):
+        picture(tmp_path / "jpg" / f"{name}.jpg")
+    (tmp_path / "gnd_x.json").write_text(
+        json.dumps(LANDMARKS | {"gnd": [LANDMARKS["gnd"][0] | {"easy": [1], "bbx": [0, 0, 4]}]})
+    )
+    with pytest.raises(DataError, match="is no ground truth"):
+        read_landmarks(tmp_path)
+
+
 class Trap:
     def __reduce__(self):
         return (open, ("trap", "w"))

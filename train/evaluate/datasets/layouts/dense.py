@@ -71,11 +71,13 @@ NYU_RANGE = (1e-3, 10.0)
 def segmentation_set(root: Path, seed: int = 0) -> DenseSet:
     """Pictures with masks. DataError where the folder has none of the forms above, or pictures lack their masks."""
     if (root / "annotations" / "training").is_dir():
-        parts = [_stems(root / "images" / part, root / "annotations" / part) for part in ("training", "validation")]
-        return DenseSet(*parts, _read_ade, classes=150)
+        train, test = (
+            _stems(root / "images" / part, root / "annotations" / part) for part in ("training", "validation")
+        )
+        return DenseSet(train, test, _read_ade, classes=150)
     for voc in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
         if (voc / "SegmentationClass").is_dir():
-            return DenseSet(*(_voc(voc, part) for part in ("train", "val")), read_labels, classes=21)
+            return DenseSet(_voc(voc, "train"), _voc(voc, "val"), read_labels, classes=21)
     return DenseSet(*_plain(root, "masks", seed), read_labels)
 
 
@@ -83,8 +85,8 @@ def depth_set(root: Path, seed: int = 0) -> DenseSet:
     """Pictures with depth. DataError as `segmentation_set`."""
     lists = [root / f"nyu_{part}.txt" for part in ("train", "test")]
     if all(path.is_file() for path in lists):
-        parts = [_listed(root, path) for path in lists]
-        return DenseSet(*parts, read_depth, crop=EIGEN_CROP, depth_range=NYU_RANGE)
+        train, test = (_listed(root, path) for path in lists)
+        return DenseSet(train, test, read_depth, crop=EIGEN_CROP, depth_range=NYU_RANGE)
     return DenseSet(*_plain(root, "depth", seed), read_depth)
 
 

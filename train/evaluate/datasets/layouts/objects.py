@@ -8,6 +8,7 @@ any/images/*.jpg  any/masks/*.png                       any label but 0 is an ob
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -42,13 +43,14 @@ def read_objects(root: Path) -> list[Objects]:
     ):
         if (voc / "Annotations").is_dir() and (voc / "JPEGImages").is_dir():
             return _voc(voc)
-    found = []
-    for picture in plain_pictures(root, "masks"):
-        path = picture.truth
-        found.append(
-            Objects(picture.image, lambda path=path: read_labels(path), lambda path=path: mask_boxes(read_labels(path)))
-        )
-    return found
+    return [
+        Objects(picture.image, partial(read_labels, picture.truth), partial(_boxes_in, picture.truth))
+        for picture in plain_pictures(root, "masks")
+    ]
+
+
+def _boxes_in(mask: Path) -> list[Box]:
+    return mask_boxes(read_labels(mask))
 
 
 def _voc(voc: Path) -> list[Objects]:
@@ -66,8 +68,8 @@ def _voc(voc: Path) -> list[Objects]:
         )
         if not image.is_file() or not boxes.is_file():
             raise DataError(f"{voc} lacks {image.name} or {boxes.name}, which trainval.txt names; unpack it whole.")
-        labels = (lambda mask=mask: read_labels(mask)) if mask.is_file() else None
-        found.append(Objects(image, labels, lambda boxes=boxes: read_boxes(boxes)))
+        labels = partial(read_labels, mask) if mask.is_file() else None
+        found.append(Objects(image, labels, partial(read_boxes, boxes)))
     return found
 
 
@@ -78,9 +80,11 @@ def read_boxes(path: Path) -> list[Box]:
         raise DataError(f"{path} declares entities; VOC's annotations do not. Do not trust it.")
     try:
         root = ElementTree.fromstring(text)
-        boxes = [one.find("bndbox") for one in root.findall("object")]
-        corners = [[float(box.find(name).text) for name in ("xmin", "ymin", "xmax", "ymax")] for box in boxes]
-    except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
+        corners = [
+            [float(one.findtext(f"bndbox/{name}", "")) for name in ("xmin", "ymin", "xmax", "ymax")]
+            for one in root.findall("object")
+        ]
+    except (ElementTree.ParseError, ValueError) as error:
         raise DataError(f"{path} is no VOC annotation ({error}); unpack the dataset anew.") from error
     return [(left - 1, top - 1, right, bottom) for left, top, right, bottom in corners]
 

@@ -89,7 +89,10 @@ def _tables(path: Path) -> dict:
 
 
 def _query(image: Path, one: dict) -> Query:
-    box = tuple(float(value) for value in one["bbx"]) if one.get("bbx") is not None else None
+    box = None
+    if one.get("bbx") is not None:
+        left, top, right, bottom = (float(value) for value in one["bbx"])
+        box = left, top, right, bottom
     return Query(image, box, *(np.asarray(one[name], dtype=np.int64).reshape(-1) for name in ("easy", "hard", "junk")))
 
 

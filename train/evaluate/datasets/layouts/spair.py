@@ -61,7 +61,7 @@ def _pair(path: Path, images: Path) -> Pair:
     source, target = (
         images / category / name if _inside(images / category / name, images) else images / name for name in names
     )
-    return Pair(source, target, *points, max(right - left, bottom - top), category)
+    return Pair(source, target, points[0], points[1], max(right - left, bottom - top), category)
 
 
 def _inside(path: Path, folder: Path) -> bool:
