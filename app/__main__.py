@@ -35,6 +35,14 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
     parser.add_argument(
+        "--trusted-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name under which a server of this machine may be asked too, as by a reverse proxy in front of it; "
+        "may be given several times",
+    )
+    parser.add_argument(
         "--max-upload-mb",
         type=float,
         default=25,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from app.compare.tab import TAB as COMPARE
 from app.emergence.tab import TAB as EMERGENCE
@@ -23,6 +24,7 @@ from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
 from app.server.agents import mend
 from app.server.engine import Engine
+from app.server.gate import Gate, password_check
 from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
 from app.server.session import Tray
 from app.server.trays import open_tray
@@ -60,18 +62,26 @@ def launch(
     host: str,
     port: int,
     *,
-    auth=None,
+    auth: tuple[str, str] | None = None,
+    trusted: Sequence[str] = (),
     max_upload_mb: float = 25,
     mcp: bool = False,
     wait: bool = True,
 ) -> str:
     """Serve the page, return its address; with `wait`, only when interrupted. `mcp`: serve the endpoints to agents, too."""
     port = free_port(host, port)
+
+    def logged_in(request: Request) -> bool:
+        kinds = ("access-token", "access-token-unsecure")
+        tokens = [request.cookies.get(f"{kind}-{blocks.app.cookie_id}") for kind in kinds]
+        return any(token in blocks.app.tokens for token in tokens if token)
+
+    gate = Middleware(Gate, loopback=is_loopback(host), trusted=trusted, logged_in=logged_in if auth else None)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     blocks.launch(
         server_name=host,
         server_port=port,
-        auth=auth,
+        auth=password_check(*auth) if auth else None,
         mcp_server=mcp,
         max_file_size=int(max_upload_mb * 2**20),
         theme=theme(),
@@ -86,7 +96,7 @@ def launch(
         enable_monitoring=False,
         quiet=True,
         prevent_thread_lock=True,
-        app_kwargs={"middleware": [Middleware(OwnHostOnly)], "routes": [plotly_route(), modules.route()]},
+        app_kwargs={"middleware": [gate, Middleware(OwnHostOnly)], "routes": [plotly_route(), modules.route()]},
     )
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1"}.get(host, host)
     url = f"http://{shown}:{port}"
@@ -104,7 +114,15 @@ def serve(options: Namespace, engine: Engine) -> None:
     """The app served as the command line asks."""
     access = Access(is_loopback(options.host), options.auth is not None, options.model)
     blocks = build(engine, access)
-    launch(blocks, options.host, options.port, auth=options.auth, max_upload_mb=options.max_upload_mb, mcp=options.mcp)
+    launch(
+        blocks,
+        options.host,
+        options.port,
+        auth=options.auth,
+        trusted=options.trusted_host,
+        max_upload_mb=options.max_upload_mb,
+        mcp=options.mcp,
+    )
 
 
 def _head() -> str:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from app.server.gate import STRANGER, came_through_proxy
 from core import BACKBONES, ModelError, RequestError
 
 NAMED = ("embedded", "untrained", *BACKBONES)
 """Names that lead to the same, known weights whoever asks."""
-_PROXIED = ("x-forwarded-for", "forwarded", "x-real-ip")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Access:
 
     def at_home(self, headers: dict[str, str] | None = None) -> bool:
         """Whether a request comes from this machine itself."""
-        return self.loopback and not any(header in (headers or {}) for header in _PROXIED)
+        names = headers or {}
+        return self.loopback and STRANGER not in names and not came_through_proxy(names)
 
     def check_writing(self, headers: dict[str, str] | None = None) -> None:
         """RequestError unless this visitor may change collections, which all visitors share."""
