@@ -81,7 +81,7 @@ def launch(
     blocks.launch(
         server_name=host,
         server_port=port,
-        auth=password_check(*auth) if auth else None,
+        auth=password_check(*auth) if auth else None,  # type: ignore[arg-type]  # Gradio awaits coroutines, too
         mcp_server=mcp,
         max_file_size=int(max_upload_mb * 2**20),
         theme=theme(),

@@ -1,4 +1,4 @@
-"""What lets a run continue, written so that a kill at any moment leaves the last complete one.
+"""Checkpoints, by which a run continues, written so that a kill at any moment leaves the last complete one.
 
     RUN/checkpoints/
     ├── step-00001000/      complete: nothing but a rename makes this name

@@ -1,4 +1,4 @@
-"""What a run is: frozen, complete, and written into its folder."""
+"""The configuration of a run: frozen, complete, and written into its folder."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What a later part of a run changes, and how that is written in one word."""
+"""Phases: what a later part of a run changes, and how that is written in one word."""
 
 import dataclasses
 import math

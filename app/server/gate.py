@@ -59,7 +59,8 @@ class Gate:
             return
         kept = [(name, value) for name, value in scope["headers"] if name.lower() != STRANGER.encode()]
         marks = [(STRANGER.encode(), b"1")] if self._is_stranger(scope, headers) else []
-        await self.app(scope | {"headers": kept + marks}, receive, send)
+        marked: Scope = {**scope, "headers": kept + marks}
+        await self.app(marked, receive, send)
 
     def _problem(self, headers: Headers) -> tuple[str, int] | None:
         """The refusal and its status for a request that names another host than this one; None for all others."""

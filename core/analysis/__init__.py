@@ -1,4 +1,4 @@
-"""What feature maps know: plain functions over `FeatureMap`s, small tensors on the CPU in and out.
+"""Analyses of feature maps: plain functions over `FeatureMap`s, small tensors on the CPU in and out.
 
 Letters as in `core`: h w patch grid, D width, N patches of all maps together, K components.
 """

@@ -1,4 +1,4 @@
-"""What one token attends to, per head, in one layer.
+"""Attention of one token, per head, in one layer.
 
 A heads, T tokens (cls, registers, patches), E width of a head, h w patch grid.
 """

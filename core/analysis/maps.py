@@ -1,4 +1,4 @@
-"""What all analyses ask of the feature maps they are given."""
+"""Checks that all analyses make of the feature maps they are given."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where each part of one picture is in another: patches that choose each other, checked and spread evenly.
+"""Matching of the parts of two pictures: patches that choose each other, checked and spread evenly.
 
 a, b two maps with grids h w and h' w'; N, N' their patches, D width, M matches.
 """

@@ -1,4 +1,4 @@
-"""What else looks like this to the model: cosine similarity of a query to every patch.
+"""Cosine similarity of a query to every patch.
 
 h w patch grid, D width.
 """

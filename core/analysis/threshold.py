@@ -1,4 +1,4 @@
-"""Where to cut a distribution in two."""
+"""Thresholds that cut a distribution in two."""
 
 from typing import NamedTuple
 

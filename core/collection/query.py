@@ -1,4 +1,4 @@
-"""What is asked of a collection: pictures, boxes, clicked parts, several of them, for and against.
+"""Queries to a collection: pictures, boxes, clicked parts, several of them, for and against.
 
 D width of the model.
 """

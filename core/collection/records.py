@@ -1,4 +1,4 @@
-"""What a collection knows of its pictures, in SQLite: the one place that decides what exists.
+"""Records of a collection's pictures, in SQLite: the one place that decides what exists.
 
     about    one row: what the collection is, and how much of the vector files counts
     images   one row a picture; an id is never used twice

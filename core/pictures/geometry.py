@@ -1,4 +1,4 @@
-"""Where the patches of a grid lie on a picture, and which patch lies under a pixel.
+"""Places of a grid's patches on a picture, and of a pixel in the grid.
 
 Positions on the picture are (x, y) in continuous pixels of the original (pixel i covers [i, i+1)); positions on
 the grid are (row, column).

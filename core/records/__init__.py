@@ -1,1 +1,1 @@
-"""What lies on disk between programs: run folders, scores, timelines, curations, files of features."""
+"""Files by which programs meet: run folders, scores, timelines, curations, files of features."""

@@ -1,4 +1,4 @@
-"""What of a curation can be looked at without its images: its report, and small pictures of what it dropped.
+"""The parts of a curation that can be looked at without its images: its report, and small pictures of what it dropped.
 
     DIR/
     ├── fates.parquet       what became of every image (`train.curate.steps.fates`)

@@ -1,4 +1,4 @@
-"""What a network at one step of its training makes of a few pictures, small enough to keep for every step.
+"""A network's maps of a few pictures at one step of its training, small enough to keep for every step.
 
 N patches of all pictures together, k kept dimensions.
 """

@@ -1,4 +1,4 @@
-"""What each part of the method is worth: a grid of runs with several seeds, and the table the paper prints.
+"""Ablations of the method: a grid of runs with several seeds, and the table the paper prints.
 
     python -m train.ablate --grid components --data PHOTOGRAPHS --labelled LABELLED --out DIR
     python -m train.ablate --grid distillation --teacher embedded --recipe shipped --emergence 600 --data … --out DIR

@@ -1,4 +1,4 @@
-"""What is drawn of a grid of runs, as one HTML file of Plotly figures that opens without a network."""
+"""Figures of a grid of runs, as one HTML file of Plotly's that opens without a network."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,4 +1,4 @@
-"""What is compared with what: named grids of runs that differ from a recipe in one thing, or in one more each.
+"""Named grids of runs that differ from a recipe in one thing, or in one more each.
 
 Oquab et al. 2023: the components one by one in table 1, the data in table 2, KoLeo and the loss on patches in table 3.
 """

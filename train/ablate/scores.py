@@ -1,4 +1,4 @@
-"""What a finished run is worth, in the few figures that tables of ablations have."""
+"""Scores of a finished run, the few that tables of ablations have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each step of curation can be told. Defaults are the paper's where it gives one."""
+"""Settings of each step of curation. Defaults are the paper's where it gives one."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How pictures become crops; `train.data.draws` draws them, `train.data.resize` cuts, `train.data.colour` colours.
+"""Augmentation, by which pictures become crops: `train.data.draws` draws them, `train.data.resize` cuts, `train.data.colour` colours.
 
 Source: Oquab et al. 2023, appendix; the reference's DataAugmentationDINO.
 """

@@ -1,4 +1,4 @@
-"""What a run could not read: listed once in the run folder, and too much of it ends the run."""
+"""Quarantine of what a run could not read: listed once in the run folder, and too much of it ends the run."""
 
 import logging
 import unicodedata

@@ -1,4 +1,4 @@
-"""Where images come from: a folder tree, a list file, tar shards or Parquet. Labels are never needed.
+"""Sources of images: a folder tree, a list file, tar shards or Parquet. Labels are never needed.
 
 Each source is a sequence of encoded images that can be read in any order, from any process, so that the order
 of a run is a matter of its seed alone. `blocks` says which neighbours are cheap to read together.

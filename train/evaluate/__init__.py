@@ -1,1 +1,1 @@
-"""What frozen features are worth: tasks on labelled images, on whole pictures and on a rendered world."""
+"""Evaluation of frozen features: tasks on labelled images, on whole pictures and on a rendered world."""

@@ -1,4 +1,4 @@
-"""How often the right label is among the first. n images, C classes."""
+"""Accuracy: how often the right label is among the first. n images, C classes."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""How far a figure might have come out elsewhere with other pictures: intervals by resampling them.
+"""Bootstrap intervals: how far a figure might have come out elsewhere, by resampling the pictures.
 
 n pictures (or queries), R resamples. Efron & Tibshirani 1993, percentile intervals.
 """

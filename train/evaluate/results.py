@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: a JSON file beside what it prints."""
+"""Results of an evaluation: a JSON file beside what it prints."""
 
 import json
 import os

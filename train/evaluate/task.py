@@ -81,7 +81,7 @@ class LabelledTask(Task):
             return None
         groups = read_groups(self.images.groups, split.test.names()) if self.images.groups else []
         outcome = classification.outcome(split, self.hits(split, world), self.images.seed, groups)
-        counts = {"classes": len(outcome.classes), "learnt": outcome.learnt, "asked": outcome.asked}
+        counts = {"classes": len(outcome.classes), "train": outcome.train, "test": outcome.test}
         results = {"images": asdict(self.images) | counts, "rows": classification.as_json(outcome)}
         return Findings(results, f"{classification.as_text(outcome)}\n\n")
 

@@ -1,4 +1,4 @@
-"""Where a loss is computed: in the precision of its tensors, whatever autocast surrounds the call."""
+"""Losses kept out of autocast: computed in the precision of their tensors, whatever surrounds the call."""
 
 import functools
 from collections.abc import Callable

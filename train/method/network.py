@@ -1,4 +1,4 @@
-"""What is trained: a backbone with the two heads that turn its tokens into prototype logits."""
+"""The network that is trained: a backbone with the two heads that turn its tokens into prototype logits."""
 
 from torch import nn
 

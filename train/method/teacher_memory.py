@@ -1,4 +1,4 @@
-"""What a frozen teacher said of crops that every epoch repeats, kept on the disk so that it is computed once.
+"""Outputs of a frozen teacher for crops that every epoch repeats, kept on the disk so that it is computed once.
 
     RUN/teacher/224px-seed0/
     ├── cls.npy        float16 [images, 2, D]

@@ -1,4 +1,4 @@
-"""What a run has cost: arithmetic, time, energy, carbon; as Oquab et al. 2023 report it in section 8.
+"""The account of a run's cost: arithmetic, time, energy, carbon; as Oquab et al. 2023 report it in section 8.
 
 Arithmetic is counted from the shapes (a multiplication and an addition are two operations); norms, activations
 and the losses, some percents, are not. Time is what the log says, before and after every resumption.

@@ -1,4 +1,4 @@
-"""What experience says of a configuration before it is run: sentences for the log, never a refusal."""
+"""Advice on a configuration before it is run: sentences for the log, never a refusal."""
 
 from train.config import OptimConfig, RunConfig
 from train.run.phases import phases

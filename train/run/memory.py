@@ -1,4 +1,4 @@
-"""How the C library's allocator treats a training step's large tensors."""
+"""The C library's allocator, set for a training step's large tensors."""
 
 import ctypes
 import logging

@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on: a progress bar, the log the app reads (`core.records.runs`), TensorBoard."""
+"""Metrics of a run while it goes on: a progress bar, the log the app reads (`core.records.runs`), TensorBoard."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a running pretraining is looked at: what the teacher sees of the same pictures at every step, and its scores.
+"""The monitor of a running pretraining: what the teacher sees of the same pictures at every step, and its scores.
 
 Pictures and samples are drawn the same way whatever the run's seed, so that steps and runs can be compared.
 n pictures, C channels, S side of a crop in pixels, D width.

@@ -1,4 +1,4 @@
-"""What is not finite in a run: named, kept to be looked at, and never saved as weights."""
+"""Values that are not finite in a run: named, kept to be looked at, and never saved as weights."""
 
 from collections.abc import Sequence
 from pathlib import Path

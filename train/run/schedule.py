@@ -1,4 +1,4 @@
-"""How a quantity changes over the steps of a run."""
+"""The schedule of a quantity over the steps of a run."""
 
 import math
 from dataclasses import dataclass

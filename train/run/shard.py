@@ -1,4 +1,4 @@
-"""What a distributed run does to the networks, in this order: recompute, compile, shard.
+"""The networks prepared for a distributed run, in this order: recompute, compile, shard.
 
 The model knows nothing of it. Activation checkpointing goes first, so that compilation sees the recomputation;
 compilation second, block by block, so that one compiled block serves all; FSDP2 last, around what is left.

@@ -1,4 +1,4 @@
-"""What lies behind and below: sky, clouds, hills, floors, walls, water, seen along rays."""
+"""Backdrops: sky, clouds, hills, floors, walls, water, seen along rays."""
 
 from typing import NamedTuple
 

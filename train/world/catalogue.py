@@ -1,4 +1,4 @@
-"""What there is: for every category how it is built, where it is found and how it is looked at."""
+"""The catalogue: for every category how it is built, where it is found and how it is looked at."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What four-legged animals wear: breeds and colourings, each drawn anew."""
+"""Coats of four-legged animals: breeds and colourings, each drawn anew."""
 
 from dataclasses import dataclass, replace
 

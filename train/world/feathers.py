@@ -1,4 +1,4 @@
-"""What birds share: plumage, wings folded or spread, legs with toes, eyes."""
+"""Parts that birds share: plumage, wings folded or spread, legs with toes, eyes."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where things are: meadows, streets, rooms, seas, each with its light and colours drawn anew."""
+"""Settings of scenes: meadows, streets, rooms, seas, each with its light and colours drawn anew."""
 
 import colorsys
 import math

@@ -1,4 +1,4 @@
-"""What samples of a picture show: trace, paint, light; further samples where an edge runs through a pixel."""
+"""Samples of a picture: trace, paint, light; further samples where an edge runs through a pixel."""
 
 from collections.abc import Callable
 from typing import NamedTuple

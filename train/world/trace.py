@@ -1,4 +1,4 @@
-"""Where rays meet shapes: distance functions, tiles that know their shapes, sphere tracing. Compiled by numba.
+"""Ray tracing of shapes: distance functions, tiles that know their shapes, sphere tracing. Compiled by numba.
 
 Self-contained on purpose: numba keeps compiled kernels by the file they lie in, so a kernel that called into
 another file would outlive a change there. A shape is one row of floats (`shapes.Row` says which) and one of ints:

@@ -1,4 +1,4 @@
-"""What is known about a picture: objects, parts, depth, key points, camera; the same in every domain."""
+"""Truth about a picture: objects, parts, depth, key points, camera; the same in every domain."""
 
 from typing import NamedTuple
 

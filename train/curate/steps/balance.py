@@ -1,4 +1,4 @@
-"""How evenly images spread over clusters. n images, K clusters."""
+"""The balance of images over clusters. n images, K clusters."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""How many images are left after each step, and why the others went."""
+"""Counts of the images left after each step, and why the others went."""
 
 from core.records.curation import Step
 from train.curate.folder import Record

@@ -1,4 +1,4 @@
-"""What became of every image, in one table, and the list of those that are kept.
+"""The fate of every image in one table, and the list of those that are kept.
 
 Nothing is lost by it: vectors and neighbours stay, so that another threshold or another k is a matter of seconds.
 """

@@ -1,4 +1,4 @@
-"""What of the deduplicated pool resembles the curated images, and is taken (Oquab et al. 2023, A.3).
+"""Retrieval: images of the deduplicated pool that resemble the curated ones are taken (Oquab et al. 2023, A.3).
 
 By query, the k nearest of each curated image; by clusters, a sample of those that hold several curated images.
 """

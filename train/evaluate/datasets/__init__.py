@@ -1,1 +1,1 @@
-"""What tasks are asked on: labelled images and pictures with truth, as published or in plain folders."""
+"""Datasets of the tasks: labelled images and pictures with truth, as published or in plain folders."""

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class LabelledSample:
-    """Which images of a source are learnt from and which are asked about, none of them both."""
+    """The training and the test images of a source, none of them both."""
 
     names: tuple[str, ...]
     """Of the classes, sorted; labels are places in it."""

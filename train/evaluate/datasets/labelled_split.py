@@ -20,14 +20,14 @@ from train.evaluate.features.bank import Bank, feature_bank
 
 @dataclass(frozen=True)
 class LabelledConfig:
-    """Which labelled images are learnt from and asked about."""
+    """Which labelled images are for training and which for testing."""
 
     test: tuple[Path, ...] = ()
     """Images to ask about. Without them, `val` or `test` beside a folder `train`; without these, some of the data."""
     per_class: int = 0
     """Most images of each label, drawn at random; 0 for all. Images that are given to be asked about are all asked."""
     test_share: float = 0.25
-    """Share of each label's images that is asked about where none are given; the rest is learnt from."""
+    """Share of each label's images that is for testing where none are given; the rest is for training."""
     size: int = 224
     """Side in pixels of the square from the middle of each picture; a multiple of the model's patch."""
     precision: Precision = "auto"

@@ -1,4 +1,4 @@
-"""What is known about every pixel of a picture, as files tell it: labels in an index PNG, depth in PNG or NumPy.
+"""Truth about every pixel of a picture, as files have it: labels in an index PNG, depth in PNG or NumPy.
 
 H W pixels. Label −1 is what nobody is asked about; depth 0 is what was not measured.
 """

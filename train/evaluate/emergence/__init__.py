@@ -1,4 +1,4 @@
-"""How much of each property has emerged in a model's frozen features, on a small world whose truth is known.
+"""The emergence scale: how much of each property is in a model's frozen features, on a small world whose truth is known.
 
     columns = read_scale(load_model("embedded"), "embedded", ScaleConfig())
     print(as_text(columns))

@@ -1,4 +1,4 @@
-"""What a linear layer reads off a single patch: which part it shows, whether it is an object, how far away it is.
+"""Linear probes of a single patch: which part it shows, whether it is an object, how far away it is.
 
 n pictures, N patches each, D width, C labels, R resamples.
 """
@@ -20,11 +20,11 @@ from train.evaluate.probes.linear import linear_labels
 from train.world import PARTS
 
 LEAST_PATCHES = 50
-"""Parts on fewer patches than this, in training or in test, are neither learnt nor asked about."""
+"""Parts on fewer patches than this, in training or in test, are neither trained on nor tested."""
 LEFT_OUT = -1
 STEPS, BATCH = 750, 1024
 RATES, WEIGHT_DECAYS = (10.0, 30.0, 100.0, 300.0), (0.0, 1e-5)
-"""Higher and less than in `train.evaluate.probes.linear`: below, rare parts were not learnt in that many steps; beyond, the
+"""Higher and less than in `train.evaluate.probes.linear`: below, rare parts were not learned in that many steps; beyond, the
 untrained model's mIoU on held-out pictures rose no more."""
 
 _CHANCE = "labels at random, as often as in training"

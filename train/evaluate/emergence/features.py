@@ -79,7 +79,7 @@ def colour_encoder(grid: int) -> Encoder:
 
 
 def position_encoder(grid: int) -> Encoder:
-    """Where a patch is and nothing else: what a model reaches that has learnt how pictures are composed."""
+    """The place of a patch and nothing else: the score of a model that has learned how pictures are composed."""
     angles = math.pi / 2 * torch.arange(grid) / grid * torch.arange(1, HARMONICS + 1).unsqueeze(1)
     waves = torch.cat([angles.cos(), angles.sin()]).T  # [grid, 2 * HARMONICS]
     rows, columns = (waves.unsqueeze(axis).expand(grid, grid, -1) for axis in (1, 0))

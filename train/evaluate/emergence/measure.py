@@ -1,4 +1,4 @@
-"""What a measure is, and what comes of taking it."""
+"""Measures, and their results."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether objects stand out of the ground without anything having been learnt from labels.
+"""Whether objects stand out of the ground without anything having been learned from labels.
 
 h w patch grid, n pictures.
 """

@@ -12,8 +12,8 @@ BLOCK = 2**15
 
 
 @torch.no_grad()
-def ridge(x: Tensor, y: Tensor, groups: Tensor, asked: Tensor, generator: np.random.Generator) -> Tensor:
-    """What a linear layer says of the rows `asked` [m, D], float32 [m], learnt from x [n, D] and y [n] float.
+def ridge(x: Tensor, y: Tensor, groups: Tensor, test: Tensor, generator: np.random.Generator) -> Tensor:
+    """Predictions of a linear layer for the rows `test` [m, D], float32 [m], trained on x [n, D] and y [n] float.
 
     Each penalty is fitted to four fifths of the groups (`groups` [n] int64, such as the image a patch is of) and
     judged on the fifth that is held out; the best is fitted to all. Features are standardised by the mean and
@@ -41,12 +41,12 @@ def ridge(x: Tensor, y: Tensor, groups: Tensor, asked: Tensor, generator: np.ran
     def said(rows: Tensor, layers: Tensor) -> Tensor:
         return torch.cat([standardised(part) @ layers for part in rows.split(BLOCK)])
 
-    learnt, judged = sums(~held), sums(held)
-    layers = torch.stack([_solved(*learnt, penalty) for penalty in PENALTIES], dim=1)
+    train, held_out = sums(~held), sums(held)
+    layers = torch.stack([_solved(*train, penalty) for penalty in PENALTIES], dim=1)
     errors = (said(x[held], layers) - y[held].double().unsqueeze(1)).square().mean(dim=0)
     best = PENALTIES[int(errors.argmin())]
-    whole = _solved(learnt[0] + judged[0], learnt[1] + judged[1], best)
-    return said(asked, whole.unsqueeze(1))[:, 0].float()
+    whole = _solved(train[0] + held_out[0], train[1] + held_out[1], best)
+    return said(test, whole.unsqueeze(1))[:, 0].float()
 
 
 def _solved(gram: Tensor, moments: Tensor, penalty: float) -> Tensor:

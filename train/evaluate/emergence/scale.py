@@ -69,11 +69,11 @@ class Column(NamedTuple):
 
 
 class _Crops(NamedTuple):
-    """Labelled pictures uint8 [S, S, 3], those learnt from first; `labels` int64 [n]."""
+    """Labelled pictures uint8 [S, S, 3], the training ones first; `labels` int64 [n]."""
 
     images: list[np.ndarray]
     labels: torch.Tensor
-    learnt: int
+    train: int
 
 
 def read_scale(model: VisionTransformer, name: str, config: ScaleConfig, labelled: Sequence[Path] = ()) -> list[Column]:
@@ -149,8 +149,8 @@ def _measure_labelled(encode: Encoder, crops: _Crops, seed: int) -> list[Measure
     if cls is None:
         return []
     unit = F.normalize(cls, dim=1)
-    bank, asked = crops.labels.split([crops.learnt, len(crops.labels) - crops.learnt])
-    cosines = unit[crops.learnt :] @ unit[: crops.learnt].T
+    bank, asked = crops.labels.split([crops.train, len(crops.labels) - crops.train])
+    cosines = unit[crops.train :] @ unit[: crops.train].T
     (voted,) = knn_votes(cosines, bank, [min(NEIGHBOURS, len(bank))], TEMPERATURE, int(crops.labels.max()) + 1)
     hits = (ranks(voted, asked) < 1).double().numpy()
     chance = asked.bincount().max().item() / len(asked)

@@ -1,4 +1,4 @@
-"""What a model says of many images, computed once, by all processes, and kept for every task that asks.
+"""Features of many images, computed once, by all processes, and kept for every task that asks.
 
     FEATURES/3f2a…-224px/5b1c…/       the weights, the size; the images
     ├── chunk-00000.safetensors       `cls` [c, 4, D], `mean_patch` [c, D], `kept` [c]

@@ -1,6 +1,6 @@
-"""How well frozen features tell labelled images apart: nearest neighbours, linear layers, logistic regression.
+"""Classification by frozen features: nearest neighbours, linear layers, logistic regression.
 
-n images asked about, C classes.
+n test images, C classes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,8 +40,8 @@ class Outcome(NamedTuple):
 
     scored: list[Scored]
     classes: tuple[str, ...]
-    learnt: int
-    asked: int
+    train: int
+    test: int
 
 
 def hits_of(how: str, placed: Tensor) -> Hits:
@@ -73,7 +73,7 @@ def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str
 def as_text(result: Outcome) -> str:
     """The outcome for reading."""
     width = max(len(one.how) for one in result.scored)
-    lines = [f"{result.asked} images of {len(result.classes)} labels, {result.learnt} to learn from", ""]
+    lines = [f"{result.test} images of {len(result.classes)} labels, {result.train} to learn from", ""]
     lines.append(f"{'':{width}}  top-1          top-5")
     for one in result.scored:
         lines.append(f"{one.how:{width}}  {_told(one.top1)}   {_told(one.top5)}")

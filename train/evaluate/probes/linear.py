@@ -136,7 +136,7 @@ def linear_labels(
 
     As `linear_accuracy`, but the grid is judged by the mean IoU of the other labels, since 0, the background of a
     picture, may be most of it. `groups` [n] int64 says which training rows belong together, such as the patches of
-    one image: they are learnt from or held out as one, since neighbours know of each other.
+    one image: they are trained on or held out as one, since neighbours know of each other.
     """
     require_labelled(train_x, train_y, "training")
     with torch.autocast(train_x.device.type, enabled=False):

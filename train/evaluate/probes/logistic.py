@@ -28,7 +28,7 @@ class Logistic(NamedTuple):
 def logistic_logits(
     train_x: Tensor, train_y: Tensor, test_x: Tensor, classes: int, generator: np.random.Generator
 ) -> Logistic:
-    """Of test features [m, D], learnt from features [n, D] and labels [n] int64. Features are brought to length 1.
+    """Of test features [m, D], fitted to features [n, D] and labels [n] int64. Features are brought to length 1.
 
     A fifth of the images chooses C where every class has two images to learn from, and 1 is taken otherwise. Classes
     without an image to learn from get −infinity.

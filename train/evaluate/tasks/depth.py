@@ -1,4 +1,4 @@
-"""How far away a linear layer on patch and cls tokens says everything is.
+"""Linear depth probe on patch and cls tokens.
 
 Oquab et al. 2023, section 7.4, after Li et al. 2022 (BinsFormer): the range of depth in 256 equal bins, a share for
 each bin from a linear layer (its outputs rectified and divided by their sum), depth as their mean; the error is taken
@@ -65,7 +65,7 @@ class Depth(PictureTask):
         )
         rows = [(name, getattr(found.scores, name)) for name in DepthScores._fields]
         rows += [(f"{name}, median everywhere", getattr(found.blind, name)) for name in DepthScores._fields]
-        return Estimates(rows, {"rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)})
+        return Estimates(rows, {"rate": found.rate, "train": len(paths), "test": len(dataset.test)})
 
 
 class DepthScores(NamedTuple):
@@ -126,7 +126,7 @@ def measure_depth(
     steps: int = STEPS,
     rates: Sequence[float] = RATES,
 ) -> Measured:
-    """Of a linear layer learnt from `maps`, those of the training pictures, and asked about the test pictures, their longer
+    """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures, their longer
     side at `size` pixels."""
     known = [
         depth_on_patches(dataset.truth(one), maps[place])

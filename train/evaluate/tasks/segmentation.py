@@ -1,4 +1,4 @@
-"""What a linear layer on patches says of every pixel: mean intersection over union.
+"""Linear segmentation probe on patches: mean intersection over union.
 
 h w patch grid, H W pixels, C classes, m patches, n pictures.
 """
@@ -65,7 +65,7 @@ class Segmentation(PictureTask):
         generator = np.random.default_rng(self.seed)
         found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
-        more = {"per_class": found.per_class, "rate": found.rate, "learnt": len(paths), "asked": len(dataset.test)}
+        more = {"per_class": found.per_class, "rate": found.rate, "train": len(paths), "test": len(dataset.test)}
         return Estimates(rows, more)
 
 
@@ -119,7 +119,7 @@ def measure_segmentation(
     steps: int = STEPS,
     rates: Sequence[float] = RATES,
 ) -> Segmented:
-    """Of a linear layer learnt from `maps`, those of the training pictures, and asked about the test pictures."""
+    """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures."""
     known, highest = [], 0
     for place, one in enumerate(tqdm(dataset.train, desc="masks", unit="picture")):
         labels = dataset.truth(one)
