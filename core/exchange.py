@@ -30,7 +30,7 @@ from core.weights.load import load_model
 log = logging.getLogger(__name__)
 
 ONNX_BYTES = 2**31
-"""What one protobuf file can hold."""
+"""The size of the largest protobuf file."""
 TOLERANCE = 1e-3
 """Largest difference from torch, relative to the outputs' spread, with which an ONNX file is kept."""
 

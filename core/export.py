@@ -52,7 +52,7 @@ class Export:
     list: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A file that names one picture or folder a line, relative to its own folder; the same as @FILE."""
     features: Which = "both"
-    """What to write: the patches, the cls token, or both."""
+    """Features to write: the patches, the cls token, or both."""
     layer: int = -1
     """Block after which the features are taken, from 0, or from the end with -1 for the last."""
     size: int | None = None
@@ -63,9 +63,9 @@ class Export:
     dtype: Number = "float16"
     """Number format in the files; float16 keeps three digits in half the space."""
     alpha: Literal["white", "black"] = "white"
-    """What to put behind transparent parts."""
+    """Colour behind transparent parts."""
     precision: Precision = "auto"
-    """What to compute in; auto is bfloat16 where the processor is faster with it."""
+    """Precision of the computation; auto is bfloat16 where the processor is faster with it."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """cpu, cuda, mps; the fastest that is there by default."""
     threads: int = min(8, os.cpu_count() or 1)
@@ -73,7 +73,7 @@ class Export:
 
 
 class Store(Protocol):
-    """Where features go. Whatever was written stays valid at every moment, `kill -9` included."""
+    """A store of features. Whatever was written stays valid at every moment, `kill -9` included."""
 
     def pending(self, pictures: Sequence[Picture]) -> list[Picture]: ...
 
@@ -86,7 +86,7 @@ class Store(Protocol):
 
 @dataclass
 class Report:
-    """What came of an export."""
+    """The outcome of an export."""
 
     kept: int = 0
     """Pictures whose features were there already."""

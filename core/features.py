@@ -27,7 +27,7 @@ GPU and take 100 MB of activations for ViT-S."""
 
 @dataclass(frozen=True)
 class Origin:
-    """What made a feature map: compare before mixing maps, store beside anything derived from them."""
+    """The origin of a feature map: compare before mixing maps, store beside anything derived from them."""
 
     model: str = ""
     weights: str = ""
@@ -39,7 +39,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
-    """What a model says of one picture: encode once, ask often. All tensors are float32 on the CPU."""
+    """A model's features of one picture: encode once, query often. All tensors are float32 on the CPU."""
 
     patches: Tensor
     """[h, w, D], after the final norm."""
@@ -75,7 +75,7 @@ def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geome
 
 
 def _resample(image: Image.Image, geometry: Geometry) -> Image.Image:
-    """What the grid covers of the picture, at `geometry.patch` pixels a patch."""
+    """The part of the picture that the grid covers, at `geometry.patch` pixels a patch."""
     width, height = geometry.columns * geometry.patch, geometry.rows * geometry.patch
     left, top, right, bottom = geometry.covered
     if left < 0 or top < 0:

@@ -35,7 +35,7 @@ CONFIG = {
     "modeBarButtonsToRemove": ["sendChartToCloud"],
     "toImageButtonOptions": {"format": "svg"},
 }
-"""How Plotly shows a figure: one of its buttons saves the picture as SVG, none sends it to another host."""
+"""Plotly's settings for a figure: one of its buttons saves the picture as SVG, none sends it to another host."""
 
 
 def figure(title: str, x: str = "", y: str = "", **layout) -> go.Figure:
@@ -88,7 +88,7 @@ def explained_variance(shares: Sequence[float]) -> go.Figure:
 
 
 def histogram(title: str, values: Mapping[str, np.ndarray], marks: Mapping[str, float]) -> go.Figure:
-    """How many patches of each named picture have which value, all in the same BINS; `marks` are drawn as lines across.
+    """A histogram of the values of each named picture's patches, all in the same BINS; `marks` are drawn as lines across.
 
     `values`: by name of the picture, [h, w] each. Numbers of patches lie on a logarithmic axis, so that few are seen.
     """

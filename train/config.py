@@ -60,7 +60,7 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """How it is computed; the numbers it leads to are the same but for rounding."""
+    """The computation; the numbers it leads to are the same but for rounding."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto is bfloat16 where the device multiplies it in hardware, float32 elsewhere; a run keeps what it found."""
@@ -69,7 +69,7 @@ class ComputeConfig:
     checkpoint_activations: bool = False
     compile: bool = False
     shard: Literal["auto", "always"] = "auto"
-    """Where FSDP holds the networks: on several processes, or always, so that one computes just what many do."""
+    """Whether FSDP shards the networks: on several processes, or always, so that one computes just what many do."""
     workers: int = 8
     """Processes per rank that decode and crop; 0 does it between the steps."""
     resident: bool = False
@@ -82,7 +82,7 @@ class ComputeConfig:
 
 @dataclass(frozen=True)
 class LogConfig:
-    """How often, in steps, a run says and keeps something."""
+    """The intervals, in steps, at which a run logs and keeps something."""
 
     every: int = 10
     save_every: int = 1000
@@ -99,7 +99,7 @@ class LogConfig:
 
 @dataclass(frozen=True)
 class WatchConfig:
-    """How much is looked at. Scores cost `health` + `labelled` forward passes at the size of a global crop."""
+    """The samples that a run is monitored by. Scores cost `health` + `labelled` forward passes at the size of a global crop."""
 
     photographs: int = 4
     """Sample photographs that come with the packages, in each picture."""
@@ -138,7 +138,7 @@ class DistillationConfig:
 
 @dataclass(frozen=True)
 class AccountConfig:
-    """What the compute account at the end assumes (Oquab et al. 2023, section 8)."""
+    """Assumptions of the compute account at the end (Oquab et al. 2023, section 8)."""
 
     watts: float = 0.0
     """Of one device at work; 0 for the rated power of the cards that are known, and 8 W per processor core."""
@@ -159,7 +159,7 @@ class RunConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     phases: Annotated[tuple[PhaseConfig, ...], PHASE_WORDS] = ()
-    """What follows after the recipe's own steps, one after the other: `steps=10000,global_size=518` is the paper's."""
+    """Phases after the recipe's own steps, one after the other: `steps=10000,global_size=518` is the paper's."""
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     log: LogConfig = field(default_factory=LogConfig)
     watch: WatchConfig = field(default_factory=WatchConfig)
@@ -169,7 +169,7 @@ class RunConfig:
     start_patch: int = 0
     """Side of a patch that the model it goes on from is resampled to before the first step; 0 for its own."""
     images: int = 0
-    """How many of the images are learned from, spread over the source; 0 for all."""
+    """Number of images to train on, spread over the source; 0 for all."""
     distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
     seed: int = 0
 

@@ -52,7 +52,7 @@ class Command:
 
     @classmethod
     def waiting(cls, config: RunConfig) -> "Command":
-        """What a command line completes: the recipe's values, the rest to be given."""
+        """The defaults that a command line completes: the recipe's values, the rest to be given."""
         return cls(tyro.MISSING, tyro.MISSING, tyro.MISSING, config=config)
 
     def whole_config(self) -> RunConfig:
@@ -67,7 +67,7 @@ def for_distillation(recipe: RunConfig) -> RunConfig:
 
 
 def main(words: list[str]) -> int:
-    """What `python -m train.distill` does with its command line; the exit status."""
+    """Run `python -m train.distill` with a command line; the exit status."""
     return launch("python -m train.distill", Command, words, for_distillation)
 
 

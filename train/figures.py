@@ -39,7 +39,7 @@ def draw_run(run: Path, out: Path | None = None) -> Path:
 
 
 def main(words: list[str]) -> int:
-    """What `python -m train.figures` does with its command line; the exit status."""
+    """Run `python -m train.figures` with a command line; the exit status."""
     command = tyro.cli(Command, prog="python -m train.figures", args=words)
     try:
         print(f"Drawn into {draw_run(command.run, command.out)}.")

@@ -180,7 +180,7 @@ class Command:
 
     @classmethod
     def waiting(cls, config: RunConfig) -> "Command":
-        """What a command line completes: the recipe's values, the rest to be given."""
+        """The defaults that a command line completes: the recipe's values, the rest to be given."""
         return cls(tyro.MISSING, tyro.MISSING, config=config)
 
     def whole_config(self) -> RunConfig:
@@ -188,7 +188,7 @@ class Command:
 
 
 def main(words: list[str]) -> int:
-    """What `python -m train.pretrain` does with its command line; the exit status."""
+    """Run `python -m train.pretrain` with a command line; the exit status."""
     return launch("python -m train.pretrain", Command, words, lambda config: config)
 
 

@@ -53,11 +53,11 @@ class Command:
     images: tuple[str, ...] = ()
     """Files or folders to look at, instead of sample photographs and rendered scenes."""
     title: str = ""
-    """What the page calls the run; by default its folder's name."""
+    """Title of the run on the page; by default its folder's name."""
     size: int = 336
     """Longer side in pixels at which the pictures are looked at."""
     megabytes: float = 4.0
-    """How large the file may become: decides how many dimensions of the features are kept."""
+    """Size of the file at most: decides how many dimensions of the features are kept."""
     scale_images: int = 300
     """Rendered pictures that each snapshot is scored on; 0 for no scores, otherwise 60 or more."""
     scale_size: int = 224
@@ -66,7 +66,7 @@ class Command:
 
 
 def make_timeline(command: Command) -> Timeline:
-    """What the command writes. RequestError where the run has no snapshots, DinoError where one cannot be used."""
+    """The timeline that the command writes. RequestError where the run has no snapshots, DinoError where one cannot be used."""
     found = snapshots(command.run)
     if not found:
         raise RequestError(f"{command.run} holds no snapshots; train with --log.snapshots, or give another run folder.")
@@ -92,7 +92,7 @@ def make_timeline(command: Command) -> Timeline:
 
 
 def fitting_dims(pictures: Sequence[Shown], moments: int, megabytes: float) -> int:
-    """How many dimensions of the features fit beside the pictures (30 kB each), the colours and the scores."""
+    """The number of dimensions of the features that fit beside the pictures (30 kB each), the colours and the scores."""
     patches = sum(one.patches for one in pictures)
     room = megabytes * 1e6 - 30_000 * len(pictures) - 4 * patches * moments - 100_000
     fitting = int(room / (patches * moments))
@@ -129,7 +129,7 @@ def _given(images: Sequence[str]) -> list[Chosen]:
 
 
 def main(words: list[str]) -> int:
-    """What the command does with its command line; the exit status."""
+    """Run the command with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     command = tyro.cli(Command, args=words, prog="python -m train.timeline")
     try:

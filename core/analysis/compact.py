@@ -12,7 +12,7 @@ from torch import Tensor
 from core.features import FeatureMap
 
 ACCURACY = 0.02
-"""How far a cosine may be off, at the 95th percentile: one step of what a heat map can show."""
+"""The largest error of a cosine, at the 95th percentile: one step of what a heat map can show."""
 LARGEST_BYTES = 6 * 2**20
 """No further dimensions are added beyond this: eight pictures of 74×74 patches in 128 dimensions are 5.3 MiB."""
 SAMPLED = 512

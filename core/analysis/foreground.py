@@ -34,7 +34,7 @@ picture share would join them all."""
 CUT_PATCHES = 2500
 """Most patches that are cut at once, since the work is this number squared; finer grids are averaged down to it."""
 WEAK = 1e-5
-"""What joins the others, so that the graph holds together."""
+"""The weight that joins all others, so that the graph is connected."""
 CUT_ERROR = 1e-6
 """Relative error of the cut's eigenvalues: two thirds of the time full precision takes, for the same cut."""
 GUIDE_SIDE = 1024
@@ -62,7 +62,7 @@ def foreground(
     method: Method = DEFAULT,
     saliency: Sequence[Tensor] | None = None,
 ) -> Foreground:
-    """How much each patch belongs to an object rather than to the ground.
+    """A score for each patch: object, rather than background.
 
     "pca": the first principal component of all maps together (Oquab et al. 2023, section 7.4). "cut": for each
     map the second eigenvector of its normalised cut (Wang et al. 2022, TokenCut, arXiv 2202.11539). Neither

@@ -43,7 +43,7 @@ def as_list(maps: FeatureMap | Sequence[FeatureMap]) -> list[FeatureMap]:
 
 
 def same_space(origin: Origin) -> tuple[str, int]:
-    """What must agree for features to be comparable; the size of the picture, or the model's nickname, may differ."""
+    """The values that comparable features share; the size of the picture, or the model's nickname, may differ."""
     return origin.weights or origin.model, origin.layer
 
 

@@ -64,7 +64,7 @@ def match(
     smoothing: int = 1,
     foreground: Sequence[Tensor] | Literal["auto"] | None = None,
 ) -> Matches:
-    """What of a is where in b. The maps may differ in grid and picture size, not in model and layer.
+    """The patches of a with their matches in b. The maps may differ in grid and picture size, not in model and layer.
 
     A patch's match is the most similar patch of b. With `mutual` each must be the other's; `ratio`: its distance
     must be below that share of the distance to the best patch elsewhere in b (1 lets all but ties pass).
@@ -105,7 +105,7 @@ def match(
 def transfer_point(
     source: FeatureMap, targets: Sequence[FeatureMap], point: tuple[float, float], smoothing: int = 1
 ) -> list[Place]:
-    """Where the patch under (x, y) of the source is in each of the targets; RequestError outside the picture."""
+    """The match, in each of the targets, of the patch under (x, y) of the source; RequestError outside the picture."""
     _check(smoothing=smoothing)
     as_list([source, *targets])
     geometry = source.geometry
@@ -126,7 +126,7 @@ def transfer_point(
 def transfer_region(
     source: FeatureMap, targets: Sequence[FeatureMap], region: Tensor, smoothing: int = 1
 ) -> list[Tensor]:
-    """How much more each patch of a target resembles the region than the rest of the source: [h', w'] each.
+    """Each target patch's similarity to the region, less that to the rest of the source: [h', w'] each.
 
     The highest cosine with a patch of `region` [h, w] bool minus the highest with any other: above 0, its most
     similar patch lies inside. Raises RequestError where the region is empty or leaves nothing out.
@@ -182,7 +182,7 @@ def _check(density: float = 1.0, ratio: float = 1.0, smoothing: int = 0) -> None
 
 
 def _masks(maps: list[FeatureMap], foreground: Sequence[Tensor] | Literal["auto"] | None) -> list[Tensor]:
-    """Where matches may lie, [h, w] bool for each map."""
+    """The patches that may match, [h, w] bool for each map."""
     if foreground is None:
         return [torch.ones(one.grid, dtype=torch.bool) for one in maps]
     if isinstance(foreground, str):

@@ -23,7 +23,7 @@ OKABE_ITO = (
 
 
 LIGHTER = 0.9
-"""How far a place's colour goes towards white or black in all, half of it to either side."""
+"""The range in which a place's colour goes towards white or black, half of it to either side."""
 
 
 def colourise(

@@ -22,7 +22,7 @@ class Known(Protocol):
 
 
 class Store(Protocol):
-    """Where encoded pictures are kept."""
+    """A store of encoded pictures."""
 
     @property
     def records(self) -> Known: ...
@@ -33,7 +33,7 @@ class Store(Protocol):
 
 @dataclass
 class Added:
-    """What came of an addition."""
+    """The outcome of an addition."""
 
     ids: list[int] = field(default_factory=list)
     known: int = 0

@@ -111,7 +111,7 @@ class Collection:
         cancelled: Callable[[], bool] = lambda: False,
         limits: Limits = Limits(),
     ) -> Added:
-        """What became of every picture in `images`: one or a list of paths, bytes and PIL pictures.
+        """The outcome for every picture in `images`: one or a list of paths, bytes and PIL pictures.
 
         A path is a picture, a folder (searched all the way down), a zip, a tar or a compressed tar. A folder's name
         becomes the label of the pictures in it. Files that cannot be read are listed, never fatal; a file that is
@@ -164,7 +164,7 @@ class Collection:
         against: Sequence[Any] = (),
         weight: float = NEGATIVE_WEIGHT,
     ) -> Query:
-        """What `search` would ask, to be asked more than once."""
+        """The query that `search` would make, to be used more than once."""
         return Asking(self.origin, self.about.width, self.encoder).query(what, mode, box, point, against, weight)
 
     def remove(self, ids: int | Sequence[int]) -> int:
@@ -186,7 +186,7 @@ class Collection:
         return self.store.records.tags()
 
     def records(self, offset: int = 0, limit: int = -1, tag: str = "") -> list[Record]:
-        """What is known of the pictures, in the order they were added."""
+        """The records of the pictures, in the order they were added."""
         return self.store.records.page(offset, limit, tag)
 
     def thumbnail(self, identity: int) -> bytes:
@@ -214,7 +214,7 @@ class Collection:
         return near_duplicates(self.store.snapshot(), threshold, progress, cancelled)
 
     def method(self, mode: Mode = "cls") -> Method:
-        """How that mode is searched just now: exact, or by which index with which recall."""
+        """The current kind of search of that mode: exact, or an index with its recall."""
         return self.searcher.method(self.store.snapshot(), mode)
 
     def build_indexes(self) -> list[IndexFacts]:

@@ -42,7 +42,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What is kept of a picture: `cls`, `mean` [D] and `cells` [h, w, D], all of unit length, float32."""
+    """The vectors kept of a picture: `cls`, `mean` [D] and `cells` [h, w, D], all of unit length, float32."""
 
     name: str
     label: str
@@ -71,7 +71,7 @@ class Encoder:
 
     @cached_property
     def origin(self) -> Origin:
-        """What the vectors are comparable with. Models made in memory are told apart by a hash of their tensors."""
+        """The origin that comparable vectors share. Models made in memory are distinguished by a hash of their tensors."""
         source = self.model.source
         depth = self.model.config.depth
         weights = (source and source.sha256) or _digest(self.model)

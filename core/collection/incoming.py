@@ -27,12 +27,12 @@ from core.pictures.listing import SUFFIXES, find_pictures, natural_key
 
 LONGEST_NAME = 500
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
-"""What Python's readers raise for archives that are cut short or nonsense."""
+"""Errors of Python's readers for archives that are cut short or nonsense."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far an archive may unpack. Pictures are compressed already, so that honest ones hardly grow."""
+    """Limits of unpacking an archive. Pictures are compressed already, so that honest ones hardly grow."""
 
     member_bytes: int = 256 * 2**20
     ratio: float = 100.0
@@ -86,7 +86,7 @@ def arriving(sources: Sequence[Any], refused: list[str], limits: Limits = Limits
 
 
 def expected(sources: Sequence[Any]) -> int:
-    """How many pictures the sources hold, as far as can be told without reading them; 0 where one is a tar."""
+    """The number of pictures in the sources, as far as is known without reading them; 0 where one is a tar."""
     total = 0
     for source in sources:
         path = Path(source) if isinstance(source, str | os.PathLike) else None

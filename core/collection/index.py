@@ -38,7 +38,7 @@ ADDED_AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class IndexFacts:
-    """What an index is."""
+    """The description of an index."""
 
     kind: Kind
     space: Space
@@ -96,7 +96,7 @@ def build(root: Path, snapshot: Snapshot, space: Space, budget: int) -> IndexFac
 
 
 def facts_of(root: Path, generation: int, space: Space) -> IndexFacts | None:
-    """What is known of the index that counts; None where none was built for this generation."""
+    """The description of the current index; None where none was built for this generation."""
     try:
         return IndexFacts(**json.loads(_path(root, space, generation).with_suffix(".json").read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):

@@ -225,7 +225,7 @@ class QdrantCollection:
 
 
 class _Known:
-    """What an addition asks of the records."""
+    """The records as an addition needs them."""
 
     def __init__(self, collection: QdrantCollection):
         self.collection = collection

@@ -47,7 +47,7 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Asking:
-    """How a collection is asked: what made its vectors, how wide they are, and what encodes more (None: nothing)."""
+    """What queries need of a collection: the origin of its vectors, their width, and an encoder (None: no new pictures)."""
 
     origin: Origin
     width: int
@@ -62,7 +62,7 @@ class Asking:
         against: Sequence[Any] = (),
         weight: float = NEGATIVE_WEIGHT,
     ) -> Query:
-        """What `Collection.search` is asked with its arguments. RequestError for what cannot be asked."""
+        """The query that the arguments of `Collection.search` make. RequestError where they make none."""
         if isinstance(what, Query):
             return what
         mode = mode or ("cls" if box is None and point is None else "region")
@@ -99,17 +99,17 @@ def check_count(k: int) -> None:
 
 
 def as_sources(images: Any) -> Sequence[Any]:
-    """What `Collection.add` is given, as a list."""
+    """The images given to `Collection.add`, as a list."""
     return images if isinstance(images, list | tuple) else [images]
 
 
 def as_ids(ids: int | Sequence[int]) -> list[int]:
-    """What `Collection.remove` is given, as a list."""
+    """The ids given to `Collection.remove`, as a list."""
     return [ids] if isinstance(ids, int) else list(ids)
 
 
 def gone(identity: int) -> RequestError:
-    """What to raise where a picture is asked for that is not there."""
+    """The error for a picture that is not there."""
     return RequestError(f"There is no picture {identity} in this collection; it may have been removed.")
 
 

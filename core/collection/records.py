@@ -37,7 +37,7 @@ CREATE TABLE removed (id INTEGER PRIMARY KEY);
 
 @dataclass(frozen=True)
 class About:
-    """What a collection is, as of one moment."""
+    """The state of a collection at one moment."""
 
     version: int
     title: str

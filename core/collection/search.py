@@ -28,7 +28,7 @@ SPACES: dict[Mode, Space] = {"cls": "cls", "mean": "mean", "region": "cells"}
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a picture matches: `heat` [h, w] float32, the cosine of each cell with what was asked for."""
+    """The part of a picture that matches: `heat` [h, w] float32, the cosine of each cell with the query."""
 
     heat: np.ndarray
     box: tuple[float, float, float, float]
@@ -65,7 +65,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Method:
-    """How a mode is searched just now."""
+    """The current kind of search of a mode."""
 
     exact: int
     """Pictures or cells compared one by one."""
@@ -100,7 +100,7 @@ class Searcher:
         return merged(found, k)
 
     def place(self, snapshot: Snapshot, query: Query, row: int, record: Record) -> Place:
-        """Where a picture matches."""
+        """The part of a picture that matches."""
         heat = (snapshot.grid(row) @ snapshot.project(query.place)).numpy()
         return place_of(heat, record, snapshot.about.patch)
 

@@ -195,7 +195,7 @@ class Store:
 
 
 def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | None) -> About:
-    """What remains of the old rows, in a folder of their own; what its counts are."""
+    """Write the remaining rows into a folder of their own; the state with its counts."""
     folder.mkdir(parents=True)
     if basis is not None:
         append(folder, File("basis.f32", np.float32, basis.shape[1]), 0, basis.numpy())

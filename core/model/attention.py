@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Packing:
-    """How a flat token matrix is divided: `groups` of (samples, tokens in each), in row order."""
+    """The division of a flat token matrix: `groups` of (samples, tokens in each), in row order."""
 
     groups: tuple[tuple[int, int], ...]
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 Precision = Literal["auto", "float32", "bfloat16"]
 
 BFLOAT16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
-"""What processors with bfloat16 products call it: x86 twice, ARM."""
+"""Names of bfloat16 products among a processor's features: x86 twice, ARM."""
 PACKED_FOR_ROWS = 1024
 """Rows for which packed weights are laid out; other numbers work as well, a little slower."""
 
@@ -69,7 +69,7 @@ def _twin(model: VisionTransformer) -> VisionTransformer:
 
 
 def _version(parameter: Tensor) -> int:
-    """How often it was changed in place; tensors made in inference mode do not count."""
+    """The number of changes in place; tensors made in inference mode do not count."""
     return 0 if parameter.is_inference() else parameter._version
 
 
@@ -114,7 +114,7 @@ class _PackedLinear(nn.Module):
         self.bias = linear.bias
         self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), PACKED_FOR_ROWS)
         self.activation = "none"
-        """What is computed along with it: "none" or "gelu"."""
+        """The activation that is computed along with it: "none" or "gelu"."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, self.activation, [], "none")

@@ -21,7 +21,7 @@ from core.model.layers import Block, PatchEmbed
 
 
 class Tokens(NamedTuple):
-    """What the model says of a batch: `cls` [B, D], `registers` [B, R, D], `patches` [B, N, D] in row-major order."""
+    """The model's output for a batch: `cls` [B, D], `registers` [B, R, D], `patches` [B, N, D] in row-major order."""
 
     cls: Tensor
     registers: Tensor
@@ -30,10 +30,10 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model came from and whose work it is."""
+    """The origin of a model, and its authors."""
 
     name: str
-    """What `load_model` was asked for, or what it gave instead."""
+    """The name that `load_model` was given, or that of the model it gave instead."""
     title: str
     """For a reader: `DINOv2 ViT-S/14`."""
     where: str
@@ -45,7 +45,7 @@ class ModelSource:
     licence: str = "unknown"
     revision: str = ""
     note: str = ""
-    """What the person looking at its features should know, in a sentence."""
+    """A sentence for the person who looks at its features."""
 
 
 class VisionTransformer(nn.Module):
@@ -167,7 +167,7 @@ class VisionTransformer(nn.Module):
         return attention_weights(qkv, packing, torch.tensor(chosen, device=qkv.device))[0]
 
     def capture(self, pixels: Tensor, layer: int = -1) -> tuple[Tensor, Packing]:
-        """What attention works with in one block: queries, keys and values [B·T, 3, A, E], and their packing."""
+        """The input of attention in one block: queries, keys and values [B·T, 3, A, E], and their packing."""
         (index,) = self._layer_indices([layer])
         x, packing = self._embed([pixels], None)
         for block in self.blocks[:index]:

@@ -17,7 +17,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each value of the EXIF tag Orientation (CIPA DC-008, 4.6.5)."""
+"""The operation that undoes each value of the EXIF tag Orientation (CIPA DC-008, 4.6.5)."""
 
 
 def to_rgb(image: Image.Image, behind: tuple[int, int, int]) -> Image.Image:

@@ -82,7 +82,7 @@ def rendered() -> list[Rendered]:
 
 
 def _folder(package: str) -> Path | None:
-    """Where an installed package keeps its pictures."""
+    """The folder of an installed package's pictures."""
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places))) / _FOLDERS[package] if places else None

@@ -14,7 +14,7 @@ LARGEST_SIZE = 4096
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the patches of a grid lie on the original picture.
+    """Positions of a grid's patches on the original picture.
 
     The longer side is covered exactly; the picture is scaled by one factor, so patches are square on it. Along
     the shorter side the grid is centred and may leave out, or stick out by, a quarter of a patch at either edge
@@ -97,5 +97,5 @@ def whole_size(size: int, patch: int) -> int:
 
 
 def _nearest(length: float, unit: int) -> int:
-    """How many units a length is about; halves round up."""
+    """A length in whole units; halves round up."""
     return int((2 * length + unit) // (2 * unit))

@@ -178,7 +178,7 @@ def _reason(error: Exception) -> str:
 
 
 def _what_it_is(head: bytes) -> str:
-    """What a file that no reader accepts seems to be, and what to do: the end of a sentence."""
+    """The likely kind of a file that no reader accepts, and what to do: the end of a sentence."""
     kind = next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         kind = "WebP"

@@ -17,7 +17,7 @@ SUFFIXES = frozenset(
         *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx"),
     )
 )
-"""What a file in a folder ends in to be taken for a picture; files named one by one may end in anything."""
+"""Suffixes by which files in a folder are taken for pictures; files named one by one may have any."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = S
 
 
 def read_list(path: Path) -> list[str]:
-    """What a list file names: a path a line, in a .csv its first column, relative to the list's own folder.
+    """The paths in a list file: one a line, in a .csv its first column, relative to the list's own folder.
 
     Empty lines and those that begin with # are left out. RequestError where it cannot be read as text in UTF-8.
     """

@@ -35,7 +35,7 @@ _BT709 = 1
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a clip is before it is decoded. `seconds` is None where the file does not say; `rate` is in frames a second."""
+    """The properties of a clip before it is decoded. `seconds` is None where the file does not say; `rate` is in frames a second."""
 
     width: int
     height: int
@@ -52,7 +52,7 @@ class Frame:
 
 
 def clip_info(path: str | Path) -> ClipInfo:
-    """What the file says of its first video stream. VideoError where it is no clip that can be read."""
+    """The properties of a file's first video stream. VideoError where it is no clip that can be read."""
     with _opened(path) as (container, stream):
         known = [
             float(duration * base)

@@ -39,12 +39,12 @@ WORKER = Path(__file__).with_name("umap_worker.py")
 
 @dataclass(frozen=True)
 class UmapSettings:
-    """What a map depends on, besides the vectors."""
+    """Settings of a map, which depends on them and the vectors."""
 
     neighbours: int = 15
-    """How many nearest pictures each is held to: few show fine groups, many the whole."""
+    """Nearest pictures that each is held to: few show fine groups, many the whole."""
     distance: float = 0.1
-    """How close points may lie, 0 to 1."""
+    """Least distance of points, 0 to 1."""
     seed: int = 0
 
     def __post_init__(self):
@@ -56,7 +56,7 @@ class UmapSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a map is: "start", "neighbours", "graph", "layout" with the epochs done and in all, or "done"."""
+    """The stage a map is at: "start", "neighbours", "graph", "layout" with the epochs done and in all, or "done"."""
 
     stage: str
     done: int = 0
@@ -195,7 +195,7 @@ def _note_once(folder: str, reason: str) -> None:
 
 
 def _place_of(units: np.ndarray, settings: UmapSettings, cache: Path) -> Path:
-    """Where a map is kept: equal exactly where the same library would compute the same."""
+    """The file a map is kept in: equal exactly where the same library would compute the same."""
     made_by = json.dumps([asdict(settings), installed_version(), units.shape], sort_keys=True)
     return cache / f"{hashlib.sha256(made_by.encode() + np.ascontiguousarray(units).tobytes()).hexdigest()}.npy"
 

@@ -69,7 +69,7 @@ class Kind:
     key: str
     title: str
     other: str
-    """What the picture beside each of them is."""
+    """The kind of picture beside each of them."""
     images: int
     shown: int
 
@@ -80,7 +80,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Curation:
-    """What the folder of a curation shows."""
+    """The content of a curation's folder."""
 
     root: Path
     steps: tuple[Step, ...]
@@ -124,7 +124,7 @@ def write_dropped(root: Path, steps: Sequence[Step], found: Sequence[tuple[Kind,
 
 
 def open_curation(root: Path) -> Curation:
-    """What the folder of a curation shows; RequestError where it is none, or was not reported on."""
+    """The content of a curation's folder; RequestError where it is none, or was not reported on."""
     if not os.path.isdir(root):  # which finds nothing, too, where nobody may look
         raise RequestError(f"{root} is no folder here; give the one that --out of python -m train.curate named.")
     with _opened(root) as file:

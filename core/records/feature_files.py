@@ -88,7 +88,7 @@ class FeatureFolder:
         """Nothing is left to do."""
 
     def _place(self, picture: Picture) -> tuple[Path, dict[str, str]]:
-        """Where a picture's features go, and the metadata of what is there.
+        """The path of a picture's features, and the metadata of the file that is there.
 
         A name belongs to a picture for as long as that picture exists; another one of the same name gets a hash
         of its path into it. So results of two folders in one place never overwrite each other, and pictures that
@@ -112,7 +112,7 @@ class FeatureFolder:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """How the features in a file were made; empty where there is no such file, or a damaged one."""
+    """The settings that the features in a file were made with; empty where there is no such file, or a damaged one."""
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}

@@ -45,7 +45,7 @@ class Moment:
 def look(
     model: VisionTransformer, images: Sequence[Image.Image], size: int, patch: int, dims: int, step: int
 ) -> Moment:
-    """What `model`, as it was after `step` steps, makes of RGB pictures at `size` pixels in patches of `patch` pixels.
+    """The features that `model`, as it was after `step` steps, has of RGB pictures at `size` pixels in patches of `patch` pixels.
 
     A model of other patches sees the pictures as much larger or smaller, so that moments of a run whose patches
     became finer lie on one grid.

@@ -30,19 +30,19 @@ class Score:
     key: str
     title: str
     asks: str
-    """What is computed, in a sentence."""
+    """The computation, in a sentence."""
     rises: bool
     """Whether more is better."""
     chance: float
     best: float | None
-    """What perfect features would reach, where the patch grid keeps them from the end of the scale."""
+    """The value that perfect features would reach, where the patch grid keeps them from the end of the scale."""
     reading: Reading
     baselines: dict[str, Reading]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a file says: of which model, and its rows in the scale's order."""
+    """The content of a file: its model, and its rows in the scale's order."""
 
     name: str
     sha256: str
@@ -81,7 +81,7 @@ def read_scores(path: Path) -> Scores:
 
 
 def curves(run: Path) -> list[Curve]:
-    """What the scored snapshots of a run folder say of each measure; empty where none is scored."""
+    """The curve of each measure over the scored snapshots of a run folder; empty where none is scored."""
     return joined({step: read_scores(path).rows for step, path in runs.scores(run).items()})
 
 

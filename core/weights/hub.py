@@ -101,7 +101,7 @@ def endpoint() -> str:
 
 
 def _asked(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
-    """What the hub's client answers, within ANSWER_WITHIN seconds. Raises HubError for what it raises of the hub.
+    """The answer of the hub's client, within ANSWER_WITHIN seconds. Raises HubError for what it raises of the hub.
 
     `wanted` names in a message what may not be there: `model.safetensors at revision main`.
     """
@@ -118,7 +118,7 @@ def _asked(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
 
 
 def _refusal(status: int, headers: Mapping[str, str], repository: str, wanted: str) -> HubError:
-    """What to do about an answer that is no file."""
+    """Advice on an answer that is no file."""
     page, code = f"{endpoint()}/{repository}", headers.get("x-error-code", "")
     if code == "GatedRepo" or status == 403:
         return HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")

@@ -27,7 +27,7 @@ State = dict[str, Tensor]
 
 
 class Described(NamedTuple):
-    """What a `config.json` says of a model."""
+    """A model's description in a `config.json`."""
 
     config: ViTConfig
     complete: bool
@@ -171,7 +171,7 @@ def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
 
 
 def read_hugging_face_config(path: Path) -> Described:
-    """What a `config.json` describes.
+    """The model that a `config.json` describes.
 
     Raises ModelError where it is damaged or describes another kind of model.
     """

@@ -27,13 +27,13 @@ class BusyError(Exception):
 
 
 def within(seconds: float, ask: Callable[[], Item]) -> Item:
-    """What `ask` returns or raises. TimeoutError where it takes longer; it is then left behind."""
+    """The result of `ask`, or its error. TimeoutError where it takes longer; it is then left behind."""
     with closing(_as_they_come(lambda: [ask()], seconds)) as answers:
         return next(answers)
 
 
 def _as_they_come(source: Callable[[], Iterable[Item]], seconds: float) -> Generator[Item, None, None]:
-    """What `source` yields or raises, made on a thread of its own. TimeoutError after so many seconds of silence."""
+    """The items of `source`, or its error, made on a thread of its own. TimeoutError after so many seconds of silence."""
     items: queue.Queue = queue.Queue(maxsize=8)
     left = threading.Event()
 

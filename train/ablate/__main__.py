@@ -169,7 +169,7 @@ def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
 
 
 def main(words: list[str]) -> int:
-    """What `python -m train.ablate` does with its command line; the exit status."""
+    """Run `python -m train.ablate` with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         recipe = recipes.recipe(recipe_name(words))

@@ -22,7 +22,7 @@ NEIGHBOURS = 20
 
 @dataclass(frozen=True)
 class Asked:
-    """What runs are judged by; at least one of the three."""
+    """The scores that runs are judged by; at least one of the three."""
 
     labelled: tuple[Path, ...] = ()
     """Images with labels: k-NN and linear accuracy."""

@@ -188,7 +188,7 @@ def _sets(given: Embed | Curate) -> dict[str, tuple[Path, ...]]:
 
 
 def main(arguments: list[str]) -> int:
-    """What `python -m train.curate` does with its command line; the exit status."""
+    """Run `python -m train.curate` with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     step = STEPS.get(arguments[0]) if arguments else None
     kind: type[Step] = step or Curate

@@ -9,14 +9,14 @@ from core.model.precision import Precision
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """How images become vectors."""
+    """The encoding of images as vectors."""
 
     model: str = "embedded"
     """embedded, untrained, dinov2-{small,base,large,giant}, hf:owner/name, a run folder or a weights file."""
     size: int = 224
     """Longer side in pixels at which pictures are shown to the model."""
     precision: Precision = "auto"
-    """What to compute in; auto is bfloat16 where the device is faster with it."""
+    """Precision of the computation; auto is bfloat16 where the device is faster with it."""
     threads: int = 4
     """Pictures decoded side by side, in each process."""
 
@@ -38,7 +38,7 @@ class DeduplicateConfig:
     floor: float = 0.4
     """Neighbours above this cosine are kept on disk: thresholds down to it can be tried without a new search."""
     recall: float = 0.95
-    """Where search is approximate: share of the true neighbours above the floor it must find, on a sample."""
+    """Recall of an approximate search: share of the true neighbours above the floor that it must find, on a sample."""
 
     def __post_init__(self):
         _require(self.neighbours >= 1, f"neighbours is {self.neighbours}; give 1 or more.")
@@ -53,10 +53,10 @@ class DeduplicateConfig:
 
 @dataclass(frozen=True)
 class ClusterConfig:
-    """How what is left of the pool is grouped: spherical k-means, by mini-batches where it is large."""
+    """The clustering of the remaining pool: spherical k-means, by mini-batches where it is large."""
 
     clusters: int | None = None
-    """How many; by default the square root of the images, up to the paper's 100,000."""
+    """Number of clusters; by default the square root of the images, up to the paper's 100,000."""
     levels: Literal[1, 2] = 1
     """2 groups first into the square root of so many, then each by itself: for tens of thousands of clusters."""
     steps: int = 50
@@ -73,7 +73,7 @@ class ClusterConfig:
 
 @dataclass(frozen=True)
 class RetrieveConfig:
-    """What of the pool is taken. Each path given as curated is a set of its own."""
+    """The retrieval from the pool. Each path given as curated is a set of its own."""
 
     by: Literal["query", "clusters"] = "query"
     """query: the nearest of each curated image. clusters: a sample of the clusters that hold curated images, which

@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 
 
 class ImageRow(NamedTuple):
-    """What is known of an image beside its vector; heights and widths are 0 where it could not be read."""
+    """The record of an image beside its vector; heights and widths are 0 where it could not be read."""
 
     name: str
     path: int
@@ -68,7 +68,7 @@ class Embeddings:
         return np.flatnonzero(np.concatenate(fine)) if fine else np.empty(0, np.int64)
 
     def rows(self, places: np.ndarray) -> list[ImageRow]:
-        """What is known of the images in these rows, in their order; only their parts are read."""
+        """The records of the images in these rows, in their order; only their parts are read."""
         places = np.asarray(places, dtype=np.int64)
         found: dict[int, ImageRow] = {}
         for number in np.unique(places // self.part).tolist():
@@ -137,7 +137,7 @@ def write_part(parts: Parts, number: int, rows: Sequence[ImageRow]) -> None:
 
 
 def set_settings(images: int, made: Mapping[str, object]) -> dict[str, object]:
-    """What is written beside the vectors of a set."""
+    """The settings written beside the vectors of a set."""
     return {"images": images, "part": part_size(images)} | dict(made)
 
 

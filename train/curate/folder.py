@@ -39,7 +39,7 @@ from train.dist import World
 
 SELECTED = "selected.txt"
 BEFORE = {"deduplicate": "embed", "cluster": "deduplicate", "retrieve": "deduplicate"}
-"""What each step builds on."""
+"""The steps that each step builds on."""
 
 
 class CurationError(DinoError):
@@ -47,7 +47,7 @@ class CurationError(DinoError):
 
 
 class Record(dict):
-    """What a finished step wrote down; `key` names what it was made from."""
+    """The record of a finished step; `key` is a hash of its inputs."""
 
     @property
     def key(self) -> str:
@@ -68,7 +68,7 @@ def step_path(root: Path, step: str) -> Path:
 
 
 def read_found(path: Path) -> Record | None:
-    """What was written at `path` by `write_found`; None where nothing was."""
+    """The record that `write_found` wrote at `path`; None where there is none."""
     return Record(_read_json(path)) if path.exists() else None
 
 
@@ -78,7 +78,7 @@ def write_found(path: Path, key: str, found: Mapping[str, object]) -> None:
 
 
 def read_record(root: Path, step: str) -> Record | None:
-    """What a step wrote when it was finished; None where it is not, or the step before has been done anew since."""
+    """The record of a step; None where it is not finished, or the step before has been done anew since."""
     record, before = read_found(step_path(root, step)), BEFORE.get(step)
     if record is None or before is None:
         return record

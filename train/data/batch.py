@@ -23,7 +23,7 @@ from train.data.sources import DataError, Source
 
 
 class Batch(NamedTuple):
-    """What one step sees.
+    """The input of one step.
 
     `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks`
     [draws·2B, N] bool, draw after draw, True where the student sees the mask token. `local_crops` may be empty.
@@ -123,7 +123,7 @@ class CropDataset(Dataset):
         raise too_many_unreadable(unreadable)
 
     def __getitems__(self, pairs: list[tuple[int, int]]) -> list[Cut] | DataError:
-        """What a DataLoader asks for a batch. An error is handed on as it is: raised in a reading process, it would
+        """The samples of a batch, for a DataLoader. An error is handed on as it is: raised in a reading process, it would
         reach the user with that process's traceback for its text."""
         try:
             return [self[pair] for pair in pairs]
@@ -197,7 +197,7 @@ def to_device(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> Batch:
-    """What the objective sees: colours changed and normalised on the device."""
+    """The input of the objective: colours changed and normalised on the device."""
     return Batch(
         finish(cut.globals.to(device, non_blocking=True), cut.global_colours, mean, std),
         finish(cut.locals.to(device, non_blocking=True), cut.local_colours, mean, std),

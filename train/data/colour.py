@@ -19,7 +19,7 @@ SOLARISE_FROM = 128 / 255
 
 
 class ColourPlan(NamedTuple):
-    """What is done to each of B crops.
+    """The colour changes of B crops.
 
     `factors` [B, 4]: brightness, contrast, saturation (1 leaves as is), hue shift in turns (0 leaves as is);
     `order` [B, 4]: the order of these four; `grey` [B] bool; `sigma` [B]: blur in pixels, 0 for none;

@@ -50,7 +50,7 @@ class Quarantine:
             log.warning("%d unreadable images so far, listed in %s", len(self.known), self.path)
 
     def _fresh(self, unreadable: Sequence[Unreadable]) -> dict[str, str]:
-        """What is not listed yet: names and reasons as they are written."""
+        """The images that are not listed yet: names and reasons as they are written."""
         named = {on_a_line(bad.name): " ".join(bad.reason.split()) for bad in unreadable}
         return {name: reason for name, reason in named.items() if name not in self.known}
 
@@ -77,7 +77,7 @@ def on_a_line(name: str) -> str:
 
 
 def too_many_unreadable(unreadable: Sequence[Unreadable]) -> DataError:
-    """What to raise where REPLACEMENTS images in a row could not be read, or none of a source that has fewer."""
+    """The error where REPLACEMENTS images in a row could not be read, or none of a source that has fewer."""
     listed = "\n  ".join(f"{on_a_line(bad.name)}: {bad.reason}" for bad in unreadable[:3])
     count = min(REPLACEMENTS, len(unreadable))
     return DataError(f"{count} images in a row could not be read; is this the right folder?\n  {listed}")

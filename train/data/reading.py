@@ -24,7 +24,7 @@ def read_part(path: Path, offset: int, size: int) -> bytes:
 
 
 def unreadable(path: Path, error: Exception, where: str = "") -> ImageError:
-    """What to raise for a picture where reading its file failed; `where` in the file, if that matters."""
+    """The error for a picture whose file cannot be read; `where` in the file, if that matters."""
     name = f"{str(path)!r}{where}"  # as repr, so that any name can be printed
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return ImageError(f"{name} is not there, or not any more; put it back, or take it out of the images given.")

@@ -35,7 +35,7 @@ CHUNK = 16
 SAMPLE = 24
 """Pictures, evenly spread, by which the size of all is judged before the rest is decoded."""
 SAMPLE_ERROR = 2
-"""How many times too much that judgement may say; beyond, it is reason enough to refuse."""
+"""The factor by which that estimate may be too high; beyond, it is reason enough to refuse."""
 
 
 class Shrunk(NamedTuple):
@@ -149,7 +149,7 @@ def shrink(pixels: np.ndarray, side: int) -> Tensor:
 def resident_batches(
     images: ResidentImages, config: AugmentConfig, sampler: StepSampler | FixedPositions, seed: int
 ) -> Iterator[CutBatch]:
-    """What `train.data.batch.cut_batches` gives, cut on the images' device, where the crops lie.
+    """The batches of `train.data.batch.cut_batches`, cut on the images' device, where the crops lie.
 
     Colour plans stay on the CPU, as `finish` likes them. Unreadable pictures come with the first batch of the
     first rank.

@@ -92,5 +92,5 @@ class FixedPositions:
 
 
 def position_of(position: int, index: int) -> int:
-    """Where in the run the crops of the image `index` are drawn for, if it is shown at `position`."""
+    """The position in the run that the crops of the image `index` are drawn for, if it is shown at `position`."""
     return index if position == OWN else position

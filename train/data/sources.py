@@ -55,7 +55,7 @@ class Source(Protocol):
         """ImageError where this image cannot be read: its file is gone, forbidden, cut short, on a failing disk."""
 
     def name(self, index: int) -> str:
-        """What an image is reported by, without reading it."""
+        """The name that an image is reported by, without reading it."""
 
     def label(self, index: int) -> str | None:
         """The label alone, without reading the image."""

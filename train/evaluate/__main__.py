@@ -11,7 +11,7 @@ from train.evaluate import tasks
 
 
 def main(words: list[str]) -> int:
-    """What `python -m train.evaluate` does with its command line; the exit status."""
+    """Run `python -m train.evaluate` with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         task = tyro.extras.subcommand_cli_from_dict(

@@ -16,7 +16,7 @@ class Accuracy(NamedTuple):
 
 
 def ranks(scores: Tensor, labels: Tensor) -> Tensor:
-    """How many other classes score at least as high as the right one, [..., n] int64; 0 is a hit.
+    """The number of other classes that score at least as high as the right one, [..., n] int64; 0 is a hit.
 
     `scores` [..., n, C] float, `labels` [n] int64. Equal scores count against the image, and so does NaN: a model
     that says the same of everything is right about nothing, not about whatever sorting puts first.

@@ -11,7 +11,7 @@ from core.files import write_whole
 
 
 def results_path(task: str, model_name: str, chosen: Path | None) -> Path:
-    """Where the results of a task go: the file that was chosen, or `TASK-MODEL.json` in the working folder.
+    """The path of a task's results: the file that was chosen, or `TASK-MODEL.json` in the working folder.
 
     Its folder is made. Raises RequestError where that, or writing there, is impossible: before the work, not after.
     """

@@ -43,7 +43,7 @@ class Task(ABC):
 
     @classmethod
     def name(cls) -> str:
-        """What the command line and the results call the task: the class's name in lower case."""
+        """The task's name on the command line and in the results: the class's name in lower case."""
         return cls.__name__.lower()
 
     def run(self, world: World) -> str:
@@ -58,7 +58,7 @@ class Task(ABC):
 
     @abstractmethod
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
-        """What is found of the model. Every process calls it and helps to compute features; None for all but the one
+        """The findings on the model. Every process calls it and helps to compute features; None for all but the one
         that leads."""
 
 
@@ -81,7 +81,7 @@ class LabelledTask(Task):
             return None
         groups = read_groups(self.images.groups, split.test.names()) if self.images.groups else []
         outcome = classification.outcome(split, self.hits(split, world), self.images.seed, groups)
-        counts = {"classes": len(outcome.classes), "train": outcome.train, "test": outcome.test}
+        counts = {"classes": len(outcome.classes), "train_images": outcome.train, "test_images": outcome.test}
         results = {"images": asdict(self.images) | counts, "rows": classification.as_json(outcome)}
         return Findings(results, f"{classification.as_text(outcome)}\n\n")
 

@@ -92,7 +92,7 @@ class Distillation(nn.Module):
         return found
 
     def _see(self, batch: Batch) -> Seen:
-        """What the teacher says, as its heads take it."""
+        """The teacher's features, as its heads take them."""
         backbone = self._frozen[0].backbone
         if self._memory is None:
             seen = look(backbone, batch.global_crops)
@@ -129,7 +129,7 @@ class Distillation(nn.Module):
         objective: ObjectiveConfig,
         generator: torch.Generator,
     ) -> list[Term]:
-        """What the heads on the teacher's features learn by: one crop says the other's target, a patch its own."""
+        """The terms of the heads on the teacher's features: one crop predicts the other's target, a patch its own."""
         across = cls.flip(0).flatten(0, 1)
         dino = dino_cross_entropy(heads.dino_head(seen.cls)[None], across[None], objective.student_temperature)
         patches = seen.patches.flatten(0, 1)

@@ -74,10 +74,10 @@ class ObjectiveConfig:
     gram_weight: float = 0.0
     """Of the relations between patches, held to those of the teacher as it was when the phase began (DINOv3: 2)."""
     gram_scale: int = 2
-    """How many times as large that teacher sees the global crops, whose finer patches are then pooled (DINOv3: 2)."""
+    """Factor by which that teacher sees the global crops enlarged, whose finer patches are then pooled (DINOv3: 2)."""
     student_temperature: float = 0.1
     centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
-    """How the teacher's logits become targets that do not collapse."""
+    """Method by which the teacher's logits become targets that do not collapse."""
     queue: int = 0
     """Images, over all ranks, whose logits of the cls token Sinkhorn-Knopp balances together with those of the batch,
     once so many have come (`train.losses.SinkhornQueue`); 0 for the batch alone."""
@@ -99,7 +99,7 @@ class TeacherTargets(NamedTuple):
 
 @torch.no_grad()
 def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: ObjectiveConfig) -> TeacherTargets:
-    """What the teacher, seeing the whole global crops, asks of the student."""
+    """The targets that the teacher, seeing the whole global crops, sets the student."""
     teacher = networks.teacher
     centrings = networks.cls_centring, networks.patch_centring
     tokens = teacher.backbone(batch.global_crops)

@@ -40,7 +40,7 @@ class FrozenTeacher(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a teacher says of global crops: `cls` [2B, D], `patches` [2B, N, D] on its own grid, float32."""
+    """A teacher's features of global crops: `cls` [2B, D], `patches` [2B, N, D] on its own grid, float32."""
 
     cls: Tensor
     patches: Tensor
@@ -57,7 +57,7 @@ def own_side(size: int, patch: int) -> int:
 
 @torch.no_grad()
 def look(backbone: VisionTransformer, crops: Tensor) -> Seen:
-    """What a backbone says of crops [2B, C, S, S] at the multiple of its patch that is nearest to their size."""
+    """A backbone's features of crops [2B, C, S, S] at the multiple of its patch that is nearest to their size."""
     own = own_side(crops.shape[-1], backbone.config.patch)
     if own != crops.shape[-1]:
         crops = F.interpolate(crops.float(), size=(own, own), mode="bicubic", antialias=True)

@@ -41,7 +41,7 @@ class TeacherMemory:
         )
 
     def recall(self, crops: Tensor, indices: Tensor, compute: Callable[[Tensor], Seen]) -> Seen:
-        """What the teacher says of crops [2B, C, S, S] of the images `indices` [B]; `compute` is asked for the new.
+        """The teacher's features of crops [2B, C, S, S] of the images `indices` [B]; `compute` makes those not yet known.
 
         Numbers pass through float16 the first time too, so that all epochs are taught alike.
         """

@@ -107,7 +107,7 @@ def _head_work(width: int, hidden: int, bottleneck: int, prototypes: int) -> flo
 
 
 class Account(NamedTuple):
-    """What is written to account.json."""
+    """The content of account.json."""
 
     steps: int
     images: int

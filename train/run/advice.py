@@ -7,7 +7,7 @@ SMALL_BATCH = 256
 """Images per step below which the reference's settings need help; its own runs use 1,024 to 3,072."""
 
 LEAST_AVERAGES = 20
-"""How many times longer than the teacher's memory, 1 / (1 − momentum) steps, a run must be for it to be advised."""
+"""Lengths of the teacher's memory, 1 / (1 − momentum) steps, that a run must have for the advice to be given."""
 
 
 def advice(config: RunConfig, images: int) -> list[str]:

@@ -48,7 +48,7 @@ class StopSignal:
 
 @dataclass
 class Loop:
-    """What the steps of a run share, whatever its phase. `log` and `monitor` are there on the rank that leads."""
+    """The state that the steps of a run share, whatever its phase. `log` and `monitor` are there on the rank that leads."""
 
     config: RunConfig
     out: Path
@@ -167,7 +167,7 @@ class Loop:
 
 
 def _whole(networks: Learning) -> dict[Path, VisionTransformer]:
-    """What a run leaves behind, whole and on the CPU, on the rank that leads; nothing on others.
+    """The backbones that a run leaves behind, whole and on the CPU, on the rank that leads; nothing on others.
 
     NonFiniteError where a weight is not finite: whatever is written comes after this.
     """

@@ -31,7 +31,7 @@ def keep_batch(run: Path, step: int, what: Sequence[str], batch: Batch) -> Path:
 
 
 def stopped_at(step: int, what: Sequence[str], path: Path) -> NonFiniteError:
-    """What to raise where a run is to stop at such a step."""
+    """The error where a run is to stop at such a step."""
     return NonFiniteError(
         f"Step {step}: {', '.join(what)} is not finite. The batch is in {path}. Try a lower learning rate or "
         "bfloat16 instead of float16; on_nonfinite=skip leaves such steps out."

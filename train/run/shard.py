@@ -17,7 +17,7 @@ from train.method.learning import Learning
 from train.method.network import Network
 
 COMPILER = "inductor"
-"""What `torch.compile` hands its graphs to; needs a C++ compiler on processors."""
+"""The backend of `torch.compile`; it needs a C++ compiler on processors."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

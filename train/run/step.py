@@ -59,7 +59,7 @@ class Schedules:
 
 
 class Report(NamedTuple):
-    """What a step did: its mean terms over parts and ranks, and the gradient norm of each sub-network before clipping.
+    """The outcome of a step: its mean terms over parts and ranks, and the gradient norm of each sub-network before clipping.
 
     `skipped`: nothing was trained, a term or a gradient was not finite. `koleo_skipped`: parts without two images to
     spread.

@@ -21,7 +21,7 @@ class Command:
     """
 
     count: int
-    """How many pictures; near-duplicates come on top."""
+    """Number of pictures; near-duplicates come on top."""
     out: Path
     """The folder to make; it must not hold anything yet."""
     size: int = 224
@@ -29,9 +29,9 @@ class Command:
     seed: int = 0
     """Picture n is made from seed + n: the same seed gives the same pictures."""
     categories: tuple[str, ...] = tuple(CATEGORIES)
-    """What to draw, in turn."""
+    """Categories to draw, in turn."""
     domains: tuple[Literal["photo", "cartoon", "sketch", "night"], ...] = ("photo",)
-    """How to draw it, in turn."""
+    """Domains to draw them in, in turn."""
     duplicates: float = 0.0
     """Share of the pictures of which a near-duplicate is added (cropped, recompressed, written over, …)."""
     workers: int = 1
@@ -40,7 +40,7 @@ class Command:
 
 
 def main(words: list[str]) -> int:
-    """What the command does with its command line; the exit status."""
+    """Run the command with a command line; the exit status."""
     command = tyro.cli(Command, args=words, prog="python -m train.world")
     try:
         made = write_world(

@@ -44,11 +44,11 @@ class Place(NamedTuple):
     verge: np.ndarray | None = None
     paved: bool = False
     detail: float = 1.0
-    """How much of the grain of grounds, walls and hills is drawn."""
+    """The share of the grain of grounds, walls and hills that is drawn."""
 
 
 class Seen(NamedTuple):
-    """What rays [n] meet behind the shapes: distance (1e9 for none), normals, linear colours, shine, and which are
+    """The surface that rays [n] meet behind the shapes: distance (1e9 for none), normals, linear colours, shine, and which are
     water."""
 
     distance: np.ndarray
@@ -85,7 +85,7 @@ def mix(a, b, share: np.ndarray) -> np.ndarray:
 def look(
     place: Place, origin: np.ndarray, rays: np.ndarray, distance: np.ndarray, kind: np.ndarray, pixel: float
 ) -> Seen:
-    """What the place shows along `rays` [n, 3] from `origin`; `pixel` is the angle of one pixel in radians.
+    """The view of the place along `rays` [n, 3] from `origin`; `pixel` is the angle of one pixel in radians.
 
     `distance` and `kind` [n] are what `pixels.planes` found: 0 sky, 1 ground, 2 wall.
     """

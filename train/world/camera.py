@@ -9,7 +9,7 @@ from train.world.shapes import Shapes
 
 
 class Camera(NamedTuple):
-    """Where a picture is taken from: place, axes (rows right, up, forward; unit, orthogonal) and focal length in
+    """The camera of a picture: place, axes (rows right, up, forward; unit, orthogonal) and focal length in
     pixels for a square picture of `size` pixels whose centre is looked at."""
 
     place: np.ndarray
@@ -18,7 +18,7 @@ class Camera(NamedTuple):
     size: int
 
     def row(self, precision: float, reach: float) -> np.ndarray:
-        """What `trace` reads; `reach` is how far ambient occlusion looks, in metres."""
+        """The row that `trace` reads; `reach` is the range of ambient occlusion, in metres."""
         half = self.size / 2
         return np.array([*self.place, *self.axes.reshape(-1), self.focal, half, half, 0.0, precision, reach])
 

@@ -90,4 +90,4 @@ _MAKE: dict[str, Callable[[np.ndarray, Generator], np.ndarray]] = {
     "flip": _flip,
 }
 KINDS = tuple(_MAKE)
-"""What may be done to a copy."""
+"""The changes that make a copy."""

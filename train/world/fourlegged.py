@@ -47,7 +47,7 @@ class Plan:
 
 
 class Head(NamedTuple):
-    """Where the head came to be: its middle, axes (rows) and radius, and the two ends of the neck."""
+    """The position of a head: its middle, axes (rows) and radius, and the two ends of the neck."""
 
     centre: np.ndarray
     axes: np.ndarray

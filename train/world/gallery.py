@@ -62,7 +62,7 @@ def write_gallery(out: Path, seed: int = SEED, workers: int = 1, each: int = EAC
 
 
 def main(words: list[str]) -> int:
-    """What the command does with its command line; the exit status."""
+    """Run the command with a command line; the exit status."""
     command = tyro.cli(Command, args=words, prog="python -m train.world.gallery")
     try:
         made = write_gallery(command.out, command.seed, command.workers)

@@ -257,7 +257,7 @@ def grain_field(x, z, blur, seed, octaves):
 
 @compiled
 def cloud_field(rays, both, seed):
-    """How thick clouds are, 0..1, along rays [n, 3]; `both` has them below the horizon, too."""
+    """The thickness of clouds, 0..1, along rays [n, 3]; `both` has them below the horizon, too."""
     out = np.empty(len(rays))
     for n in range(len(rays)):
         up = (abs(rays[n, 1]) if both else max(rays[n, 1], 0.0)) + 0.16

@@ -20,7 +20,7 @@ ELSEWHERE = 0.5
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """What scenes hold besides their object."""
+    """The contents of scenes besides their object."""
 
     several: float = 0.15
     """Share of scenes with more than one object."""
@@ -123,5 +123,5 @@ def _companions(
 
 
 def _half_width(shapes: Shapes, direction: np.ndarray) -> float:
-    """How far shapes reach from the origin along a direction."""
+    """The reach of shapes from the origin along a direction."""
     return float((outline(shapes) @ direction).max())

@@ -12,7 +12,7 @@ from train.world.materials import choose, linear, vary
 
 
 class Stand(NamedTuple):
-    """How an object is put into a setting: height above the ground, (pitch, roll), camera elevations in radians and
+    """The position of an object in a setting: height above the ground, (pitch, roll), camera elevations in radians and
     least camera height as a share of the object."""
 
     height: float

@@ -16,13 +16,13 @@ SUN_MAP = 144
 FIELD = 56
 """Side of the map of what stands on the ground."""
 GROUND_REACH = 60.0
-"""How far the ground is seen, in extents of the object; beyond it is the horizon."""
+"""The distance to which the ground is seen, in extents of the object; beyond it is the horizon."""
 SUBPIXELS = np.array([[-0.3, 0.22], [0.3, -0.22]])
-"""Where in a pixel with an edge there are samples besides its middle."""
+"""Positions of further samples in a pixel with an edge, besides its middle."""
 
 
 class Look(NamedTuple):
-    """How a scene is shown: its place in some light, its materials, the colours of sun, sky and bounced light."""
+    """The look of a scene: its place in some light, its materials, the colours of sun, sky and bounced light."""
 
     place: Place
     materials: np.ndarray
@@ -32,7 +32,7 @@ class Look(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """Where samples [n] end: unit rays [n, 3], the two nearest shapes [n, 2] (−1: none), surface [n, 6] as
+    """The ends of samples [n]: unit rays [n, 3], the two nearest shapes [n, 2] (−1: none), surface [n, 6] as
     `trace.trace` fills it, distance along the ray (1e9: none) and what lies there otherwise (0 sky, 1 floor, 2 wall)."""
 
     rays: np.ndarray
@@ -43,7 +43,7 @@ class Hit(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What samples [n] show: linear colour [n, 3] as lit, the colour of the things themselves, and how they are lit
+    """The colours of samples [n]: linear colour [n, 3] as lit, the colour of the things themselves, and how they are lit
     [n, 2] (share of sun; brightness of all light, 0..1; both 1 in the sky)."""
 
     colour: np.ndarray
@@ -95,7 +95,7 @@ class Stage:
         return trace.ground_field(*shapes, *corner, step, FIELD, 0.1 * self.reach), corner, step
 
     def hit(self, xy: np.ndarray) -> Hit:
-        """Where samples at pixel positions [n, 2] end."""
+        """The ends of samples at pixel positions [n, 2]."""
         from train.world import pixels, trace
 
         rays, hits, surface = _room_for(len(xy))

@@ -12,7 +12,7 @@ from train.world.shapes import Builder, Joined, Shapes, extent_of, outline, turn
 
 Generator = np.random.Generator
 Thing = tuple[Callable[[Builder, Generator], None], float, float]
-"""How it is built, and its least and greatest scale in metres."""
+"""The function that builds it, and its least and greatest scale in metres."""
 
 TREE, FIR, BUSH, ROCK = (
     (scenery.tree, 3, 8),

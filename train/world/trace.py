@@ -166,7 +166,7 @@ def _scene(floats, ints, members, count, px, py, pz):
 
 @compiled
 def _around(floats, members, count, px, py, pz, reach, found):
-    """How many of some shapes are within reach of a point; fills `found` with them."""
+    """The number of shapes within reach of a point; fills `found` with them."""
     some = 0
     for m in range(count):
         i = members[m]

@@ -41,7 +41,7 @@ def test_knn(given, capsys):
     results = run(given, "knn", "--ks", "1", "5")
     assert results["task"] == "knn"
     assert [(row["how"], row["top1"]) for row in results["rows"]] == [("k = 1", 1.0), ("k = 5", 1.0)]
-    assert (results["images"]["classes"], results["images"]["train"], results["images"]["test"]) == (2, 22, 8)
+    assert (results["images"]["classes"], results["images"]["train_images"], results["images"]["test_images"]) == (2, 22, 8)
     printed = capsys.readouterr().out
     assert "8 images of 2 labels, 22 to learn from" in printed and "k = 5  1.000 ±0.000   1.000 ±0.000" in printed
 
@@ -50,7 +50,7 @@ def test_linear(given, capsys):
     results = run(given, "linear", "--per-class", "8", "--test-share", "0.5")
     assert [row["how"].split(" (")[0] for row in results["rows"]] == ["cls", "cls and mean patch"]
     assert results["rows"][1]["top1"] == 1.0
-    assert (results["images"]["train"], results["images"]["test"]) == (8, 8)
+    assert (results["images"]["train_images"], results["images"]["test_images"]) == (8, 8)
     assert "weight decay" in capsys.readouterr().out
 
 
@@ -92,7 +92,7 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_counted(given, tmp_path, 
     words += ["--features", str(tmp_path / "features"), "--size", "56", "--out", str(tmp_path / "knn.json")]
     assert main(words) == 0
     images = json.loads((tmp_path / "knn.json").read_text())["images"]
-    assert images["train"] + images["test"] == 29
+    assert images["train_images"] + images["test_images"] == 29
     assert "1 images cannot be read and are left out" in caplog.text and lost.name in caplog.text
 
 

@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
 
 class Curation(NamedTuple):
-    """What a report is made from. Steps that are not done yet are None."""
+    """The material of a report. Steps that are not done yet are None."""
 
     root: Path
     embedded: Record

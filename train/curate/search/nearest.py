@@ -41,7 +41,7 @@ class Search(Protocol):
 
 
 class Plan(NamedTuple):
-    """How to search, and why so."""
+    """The method of a search, and the reason for it."""
 
     method: str
     """exact or ivfpq."""

@@ -22,7 +22,7 @@ MOST_QUERIES, LEAST_QUERIES = 65_536, 1024
 
 
 class Asked(NamedTuple):
-    """What is searched for: of each of `rows` of `queries`, its k nearest among `bank_rows` of `bank`."""
+    """A search: for each of `rows` of `queries`, its k nearest among `bank_rows` of `bank`."""
 
     queries: Embeddings
     rows: np.ndarray

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 TABLE = "duplicates.parquet"
 FATES = ("kept", "copy", "in curated", "in evaluation", "unreadable")
 KEPT, COPY, IN_CURATED, IN_EVALUATION, UNREADABLE = range(len(FATES))
-"""What becomes of an image of the pool here; copies are dropped for the one that is kept."""
+"""The fate of an image of the pool; copies are dropped for the one that is kept."""
 SOURCES = ("", "pool", "curated", "evaluation")
 """Of the image because of which it does."""
 REASONS = ("", "most pixels", "largest file", "first in order")
@@ -213,7 +213,7 @@ def _products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.
 
 
 def _tried(parts: Parts, rows: int, config: DeduplicateConfig) -> list[dict[str, float]]:
-    """How many copies other thresholds would drop, by the neighbours on disk."""
+    """The number of copies that other thresholds would drop, by the neighbours on disk."""
     tried = []
     for threshold in sorted({*(t for t in TRIED if t >= config.floor), config.threshold}):
         roots = _graph(parts, rows, threshold).roots

@@ -118,7 +118,7 @@ class _Pictures:
             yield dropped
 
     def _rows(self, sets: list[str], rows: np.ndarray) -> list[ImageRow | None]:
-        """What is known of images of several sets, in their order; None where a row is −1."""
+        """The records of images of several sets, in their order; None where a row is −1."""
         found: list[ImageRow | None] = [None] * len(rows)
         for name, images in self.images.items():
             mine = np.flatnonzero((np.array(sets) == name) & (rows >= 0))

@@ -63,7 +63,7 @@ class _Prepared(NamedTuple):
 
 
 def open_given(paths: Sequence[Path]) -> Given:
-    """What lies under the paths of one set. DataError where one of them holds no images."""
+    """The images under the paths of one set. DataError where one of them holds no images."""
     paths = [Path(path).absolute() for path in paths]
     sources = [open_source(path) for path in paths]
     starts = np.cumsum([0, *(len(source) for source in sources[:-1])]).tolist()
@@ -200,7 +200,7 @@ def _prepare(given: Given, place: int, size: int, patch: int) -> _Prepared:
 
 
 def _list_unreadable(root: Path, names: Sequence[str]) -> None:
-    """What could not be read, one image a line, and a sentence in the log."""
+    """Write the list of unreadable images, one a line, and a sentence into the log."""
     lines = []
     for name in names:
         embeddings = required_embeddings(root, name)

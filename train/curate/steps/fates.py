@@ -20,7 +20,7 @@ from train.curate.steps import deduplicate
 from train.curate.steps.cluster import labels_of
 
 STEPS = ("curated", "embed", "deduplicate", "retrieve")
-"""What decided: the image was given as curated, or a step kept or dropped it."""
+"""The reason for it: the image was given as curated, or a step kept or dropped it."""
 REASONS = (
     "given as curated",
     "cannot be read",

@@ -40,7 +40,7 @@ FIXED = 2.0**24
 
 
 class _State(NamedTuple):
-    """Where the search for centres stands, equal on every process."""
+    """The state of the search for centres, equal on every process."""
 
     centres: Tensor
     """[K, D] float32, unit length."""
@@ -122,7 +122,7 @@ def spread(sample: Tensor, clusters: int, generator: np.random.Generator) -> Ten
 
 
 def first_centres(sample: Tensor, clusters: int, generator: np.random.Generator) -> Tensor:
-    """Where k-means starts, [K, D], from a sample [m, D].
+    """The centres that k-means starts with, [K, D], from a sample [m, D].
 
     Drawn alone, some centres share a cluster while others hold two, which no later step mends. So twice as many are
     drawn and settled a little, and the likest are merged by Ward's rule.

@@ -111,7 +111,7 @@ def _rows(flat: Tensor, usable: Tensor, pictures: list[int]) -> tuple[Tensor, tu
 
 
 def confusions(images: Tensor, truth: Tensor, said: Tensor, count: int, classes: int) -> np.ndarray:
-    """How often each label was given where each was true, per image: float64 [count, C true, C said]."""
+    """The confusion matrix of each image: float64 [count, C true, C predicted]."""
     places = (images * classes + truth) * classes + said
     return places.bincount(minlength=count * classes**2).double().view(count, classes, classes).numpy()
 

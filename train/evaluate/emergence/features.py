@@ -26,7 +26,7 @@ HARMONICS = 4
 
 
 class Features(NamedTuple):
-    """What is said of n pictures, float32 on the CPU: `patches` [n, h, w, D] and `cls` [n, D].
+    """The features of n pictures, float32 on the CPU: `patches` [n, h, w, D] and `cls` [n, D].
 
     `cls` is None for what says nothing of a picture as a whole.
     """

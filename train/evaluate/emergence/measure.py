@@ -14,21 +14,21 @@ class Measure(NamedTuple):
     """Its name in the JSON."""
     title: str
     asks: str
-    """What is computed, in a sentence."""
+    """The computation, in a sentence."""
     chance: str
-    """What chance means for it."""
+    """The meaning of chance for it."""
     rises: bool = True
     """Whether more is better."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measure gave for the features of one model."""
+    """The result of a measure for the features of one model."""
 
     measure: Measure
     estimate: Estimate
     chance: float
     best: float = math.nan
-    """What perfect features would reach where the patch grid keeps them from the end of the scale; NaN elsewhere."""
+    """The value that perfect features would reach, where the patch grid keeps them from the end of the scale; NaN elsewhere."""
     count: int = 0
-    """How many pictures or queries the interval is over."""
+    """Pictures or queries that the interval is over."""

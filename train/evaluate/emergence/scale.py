@@ -62,7 +62,7 @@ class ScaleConfig:
 
 
 class Column(NamedTuple):
-    """What was measured of one model or baseline."""
+    """The measurements of one model or baseline."""
 
     name: str
     measured: list[Measured]

@@ -68,6 +68,6 @@ def _is_scored(run: Path, step: int, snapshot: Path, config: ScaleConfig) -> boo
 
 
 def _pictures(config: ScaleConfig) -> dict:
-    """What decides the pictures, whoever renders them."""
+    """The settings that decide the pictures, whoever renders them."""
     same = replace(config, baselines=False, workers=1)
     return asdict(same) | {"first_seed": FIRST_SEED}

@@ -51,7 +51,7 @@ def as_json(columns: Sequence[Column]) -> list[dict]:
 
 
 def found_in(column: Column, key: str) -> Measured | None:
-    """What a column has of a measure."""
+    """The value of a measure in a column."""
     return next((one for one in column.measured if one.measure.key == key), None)
 
 

@@ -17,7 +17,7 @@ from train.world.names import HELD_OUT
 FIRST_SEED = HELD_OUT
 """Scenes from this seed on are the scale's; the world's writer stays below, so that no model has seen them."""
 SEEDS_EACH = 1_000_000
-"""How many scenes each value of `--seed` has to itself."""
+"""Scenes that each value of `--seed` has to itself."""
 ROUND = ("photo", "photo", "cartoon", "photo", "photo", "sketch", "photo", "photo", "night")
 """Domains of one category's pictures, in turn: two photos to each drawing."""
 LEAST_PICTURES = 60

@@ -90,6 +90,6 @@ def tokens_of(
 
 
 def pooled(tokens: Iterator[Tokens]) -> Pooled:
-    """What is kept of every image's tokens."""
+    """The features kept of every image's tokens."""
     pairs = [(part.cls.cpu(), part.patches.mean(dim=1).cpu()) for part in tokens]
     return Pooled(*(torch.cat(column) for column in zip(*pairs, strict=True)))

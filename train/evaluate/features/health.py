@@ -9,7 +9,7 @@ from core import RequestError
 
 @torch.no_grad()
 def effective_rank(features: Tensor) -> float:
-    """How many directions features [n, D] use, 1 to min(n, D): exp of the entropy of their singular values' shares.
+    """The number of directions that features [n, D] use, 1 to min(n, D): exp of the entropy of their singular values' shares.
 
     Roy & Vetterli 2007; on features of a self-supervised model Garrido et al. 2023 (RankMe), which like here does
     not centre them: a model that says the same of every image has rank 1, not that of its rounding errors. Features

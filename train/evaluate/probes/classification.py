@@ -18,7 +18,7 @@ FIRST = (1, 5)
 
 
 class Hits(NamedTuple):
-    """How a result was reached, and for each image [n] in 0..1 whether its label was first, and among the five."""
+    """The name of a classifier, and for each image [n] in 0..1 whether its label was first, and among the five."""
 
     how: str
     top1: np.ndarray
@@ -50,7 +50,7 @@ def hits_of(how: str, placed: Tensor) -> Hits:
 
 
 def feature_choices(side: Side) -> Iterator[tuple[str, int, bool]]:
-    """What linear layers may look at, told, blocks and whether the mean patch (Oquab et al. 2023, section 7.1)."""
+    """The inputs of linear layers: name, blocks and whether the mean patch (Oquab et al. 2023, section 7.1)."""
     for blocks in sorted({1, side.cls.shape[1]}):
         told = "cls" if blocks == 1 else f"cls of {blocks} blocks"
         yield told, blocks, False
@@ -58,7 +58,7 @@ def feature_choices(side: Side) -> Iterator[tuple[str, int, bool]]:
 
 
 def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str] = ()) -> Outcome:
-    """What is told of the hits: with intervals, by class, and by the groups [n] of the images where they are known."""
+    """The accuracies of the hits: with intervals, by class, and by the groups [n] of the images where they are known."""
     labels, scored = split.test.labels.numpy(), []
     counts = np.bincount(labels, minlength=len(split.classes))
     for hits in found:

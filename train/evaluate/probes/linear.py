@@ -52,7 +52,7 @@ class LinearHead(NamedTuple):
 
 
 class LinearProbe(NamedTuple):
-    """What the chosen linear layer reaches on the test set, and with which setting."""
+    """The accuracy of the chosen linear layer on the test set, and its setting."""
 
     accuracy: Accuracy
     setting: Setting
@@ -265,7 +265,7 @@ class _Judged(NamedTuple):
 
 
 def _judged(x: Tensor, y: Tensor, among: Tensor, layers: Tensor) -> _Judged:
-    """What the layers say of the images `among`, a part of them at a time."""
+    """The layers' outputs for the images `among`, a part of them at a time."""
     sums = x.new_zeros(3, layers.shape[1], dtype=torch.float64)
     for rows in among.split(max(1, BLOCK // layers[0].numel())):
         logits = _logits(x[rows], layers).movedim(1, 0)  # [G, n, C]

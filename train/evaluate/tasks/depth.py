@@ -65,7 +65,7 @@ class Depth(PictureTask):
         )
         rows = [(name, getattr(found.scores, name)) for name in DepthScores._fields]
         rows += [(f"{name}, median everywhere", getattr(found.blind, name)) for name in DepthScores._fields]
-        return Estimates(rows, {"rate": found.rate, "train": len(paths), "test": len(dataset.test)})
+        return Estimates(rows, {"rate": found.rate, "train_images": len(paths), "test_images": len(dataset.test)})
 
 
 class DepthScores(NamedTuple):

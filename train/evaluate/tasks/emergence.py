@@ -16,7 +16,7 @@ from train.evaluate.task import Findings, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Emergence(Task):
-    """How much of each property has emerged: objects, parts, categories, near-duplicates and depth, measured on
+    """The emergence scale: objects, parts, categories, near-duplicates and depth, measured on
     pictures rendered for it, whose truth is known, beside models that have learned nothing. Minutes on a processor."""
 
     data: tuple[Path, ...] = ()

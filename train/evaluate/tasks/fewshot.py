@@ -27,7 +27,7 @@ class FewShot(LabelledTask):
     shots: tuple[int, ...] = SHOTS
     """Images of each label to learn from."""
     draws: int = 5
-    """How often they are drawn anew."""
+    """Number of draws."""
 
     def hits(self, split: Split, world: World) -> list[Hits]:
         return few_shots(split, self.shots, self.draws, self.images.seed)

@@ -69,7 +69,7 @@ class Matched(NamedTuple):
 
 
 def matched_points(source: TokenMap, target: TokenMap, points: Tensor) -> Tensor:
-    """Where in the target each of `points` [k, 2] of the source is found, [k, 2] (x, y): centres of patches."""
+    """The match in the target of each of `points` [k, 2] of the source, [k, 2] (x, y): centres of patches."""
     queries = F.normalize(sampled(source.patches, source.geometry, points), dim=1)
     best = (queries @ F.normalize(target.patches.flatten(0, 1), dim=1).T).argmax(dim=1)
     centres = patch_centres(target)

@@ -33,7 +33,7 @@ from train.evaluate.task import Findings, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Robustness(Task):
-    """How well a linear layer trained on ImageNet does on pictures of its classes of another kind: ImageNet-A, -R,
+    """Accuracy of a linear layer trained on ImageNet, on other kinds of pictures of its classes: ImageNet-A, -R,
     -Sketch, -V2, or any set whose folders a table assigns to classes. It sees the cls tokens of the last four blocks
     beside the mean patch, and is asked about the classes that the set has."""
 

@@ -65,13 +65,13 @@ class Segmentation(PictureTask):
         generator = np.random.default_rng(self.seed)
         found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
-        more = {"per_class": found.per_class, "rate": found.rate, "train": len(paths), "test": len(dataset.test)}
+        more = {"per_class": found.per_class, "rate": found.rate, "train_images": len(paths), "test_images": len(dataset.test)}
         return Estimates(rows, more)
 
 
 @dataclass(frozen=True)
 class Viewing:
-    """How pictures are looked at when they are asked about."""
+    """The settings by which test pictures are segmented."""
 
     size: int
     """Longer side in pixels; of a window, either side."""
@@ -176,7 +176,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def confusion(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
-    """How often each class was said where each was true, [C, C]; unknown truth, and classes beyond, count nowhere."""
+    """The confusion matrix [C true, C predicted]; unknown truth, and classes beyond, count nowhere."""
     asked = (truth != IGNORED) & (truth < classes)
     places = truth[asked].astype(np.int64) * classes + said[asked]
     return np.bincount(places, minlength=classes**2).reshape(classes, classes)

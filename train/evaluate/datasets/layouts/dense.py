@@ -53,7 +53,7 @@ class DenseSet:
     """Metres that are asked about."""
 
     def truth(self, one: Pictured) -> np.ndarray:
-        """What is known of a picture's pixels. ImageError where it is of another size."""
+        """The truth of a picture's pixels. ImageError where it is of another size."""
         known, image = self.read(one.truth), load_image(one.image)
         if known.shape != (image.height, image.width):
             raise ImageError(
