@@ -85,7 +85,7 @@ class Store(Protocol):
 
 
 @dataclass
-class Report:
+class ExportResult:
     """The outcome of an export."""
 
     kept: int = 0
@@ -98,43 +98,43 @@ class Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status: 0, 1 where there is nothing to show, 2 or 130 where it was cut short."""
     options = tyro.cli(Export, prog="python -m core.export", args=arguments)
-    report = Report()
+    result = ExportResult()
     try:
-        run(options, report)
+        run(options, result)
     except DinoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        _print_refused(report)
+        _print_refused(result)
         print(
-            f"\nStopped after {report.written} pictures; their features are in {options.out}. "
+            f"\nStopped after {result.written} pictures; their features are in {options.out}. "
             "Run the same command again to go on from here.",
             file=sys.stderr,
         )
         return 130
     except OSError as error:  # a full disk, a folder that may not be written to
-        _print_refused(report)
+        _print_refused(result)
         print(
-            f"Error: {error}. {report.written} pictures were done before, and what is in {options.out} is whole. "
+            f"Error: {error}. {result.written} pictures were done before, and what is in {options.out} is whole. "
             "Put it right and run the same command again.",
             file=sys.stderr,
         )
-        return 2 if report.written + report.kept else 1
-    _print_refused(report)
-    there = f" ({report.kept} were there already)" if report.kept else ""
-    print(f"Wrote the features of {report.written} pictures to {options.out}{there}.")
-    return 0 if report.written + report.kept else 1
+        return 2 if result.written + result.kept else 1
+    _print_refused(result)
+    there = f" ({result.kept} were there already)" if result.kept else ""
+    print(f"Wrote the features of {result.written} pictures to {options.out}{there}.")
+    return 0 if result.written + result.kept else 1
 
 
-def run(options: Export, report: Report) -> None:
-    """Export as `options` say, noting in `report` what happens, so that it is known after an interruption too.
+def run(options: Export, result: ExportResult) -> None:
+    """Export as `options` say, noting in `result` what happens, so that it is known after an interruption too.
 
     Raises DinoError where a model, a list file, a size or a layer cannot be used, or no pictures are given.
     """
     names = [*options.images, *([f"@{options.list}"] if options.list else [])]
-    pictures, report.refused = find_pictures(names)
+    pictures, result.refused = find_pictures(names)
     if not pictures:
-        raise RequestError(" ".join(report.refused) or "No pictures are given; name files, folders or @list.txt.")
+        raise RequestError(" ".join(result.refused) or "No pictures are given; name files, folders or @list.txt.")
     model = load_model(options.model, options.device)
     size = model.default_size if options.size is None else options.size
     plan_grid(1, 1, size, model.config.patch)
@@ -142,9 +142,9 @@ def run(options: Export, report: Report) -> None:
         raise RequestError(f"threads is {options.threads}; it must be at least 1.")
     store = _store(options, model, size)
     todo = store.pending(pictures)
-    report.kept = len(pictures) - len(todo)
+    result.kept = len(pictures) - len(todo)
     try:
-        _export(model, size, todo, store, options, report)
+        _export(model, size, todo, store, options, result)
     except BaseException:
         store.pause()
         raise
@@ -178,7 +178,7 @@ def _store(options: Export, model: VisionTransformer, size: int) -> Store:
 
 
 def _export(
-    model: VisionTransformer, size: int, todo: list[Picture], store: Store, options: Export, report: Report
+    model: VisionTransformer, size: int, todo: list[Picture], store: Store, options: Export, result: ExportResult
 ) -> None:
     def prepare(picture: Picture) -> Prepared:
         return preprocess(load_image(picture.path, alpha=options.alpha), size, model.config.patch)
@@ -194,7 +194,7 @@ def _export(
             for picture, prepared in ahead(prepare, todo, options.threads, 2 * options.threads + batch):
                 error = prepared.exception()
                 if isinstance(error, ImageError):
-                    report.refused.append(str(error))
+                    result.refused.append(str(error))
                     bar.update()
                 else:
                     read.append(picture)
@@ -203,14 +203,14 @@ def _export(
         stream = extract_stream(model, readable(), size, layer=options.layer, precision=options.precision)
         for feature_map in stream:
             store.write(read.popleft(), feature_map)
-            report.written += 1
+            result.written += 1
             bar.update()
 
 
-def _print_refused(report: Report) -> None:
-    if report.refused:
-        print(f"\n{len(report.refused)} could not be used:", file=sys.stderr)
-        print(*(f"  {reason}" for reason in report.refused), sep="\n", file=sys.stderr)
+def _print_refused(result: ExportResult) -> None:
+    if result.refused:
+        print(f"\n{len(result.refused)} could not be used:", file=sys.stderr)
+        print(*(f"  {reason}" for reason in result.refused), sep="\n", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def extract_stream(
     """The feature maps of any number of pictures, in order: `extract` for collections larger than memory.
 
     `prepared` is what `preprocess` gives for each at `size`, perhaps from other threads. It is read as the maps
-    are asked for, one batch of BATCH_PATCHES ahead, and nothing is kept of what was handed out.
+    are needed, one batch of BATCH_PATCHES ahead, and nothing is kept of what was handed out.
     """
     depth = model.config.depth
     if not -depth <= layer < depth:

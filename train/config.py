@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW, Muon if asked for, and their schedules; a step is one update of the weights."""
+    """AdamW, Muon if chosen, and their schedules; a step is one update of the weights."""
 
     steps: int = 125_000
     batch: int = 1024
@@ -112,7 +112,7 @@ class WatchConfig:
     patched: int = 32
     """Those of them whose patches are compared."""
     labelled: int = 2000
-    """Labelled images over all classes, a quarter of them asked about: a share of 0.5 is then known to ± 0.022."""
+    """Labelled images over all classes, a quarter of them for test: a share of 0.5 is then known to ± 0.022."""
     classes: int = 100
     """Most classes; of more, so many are drawn."""
     neighbours: int = 20

@@ -38,7 +38,7 @@ class Command:
     out: Path
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
-    """Images with labels (folders of class folders, Parquet, tar), to score the student's mean by while it learns."""
+    """Images with labels (folders of class folders, Parquet, tar), to score the student's EMA by while it learns."""
     recipe: RecipeName = "tiny"
     """Whose model learns, and how."""
     also: tuple[RecipeName, ...] = ()

@@ -206,10 +206,10 @@ def launch(
         if not torch.cuda.is_available():
             keep_freed_memory()
         config = command.whole_config()
-        told = f"Going on with {command.out}, as its {CONFIG} says"
+        announcement = f"Going on with {command.out}, as its {CONFIG} says"
         if not command.resume:
-            told = with_origins(config, chosen, command.recipe)
-        pretrain(config, command.data, command.out, command.resume, command.labelled, told)
+            announcement = with_origins(config, chosen, command.recipe)
+        pretrain(config, command.data, command.out, command.resume, command.labelled, announcement)
     except DinoError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2

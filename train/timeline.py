@@ -17,7 +17,7 @@ from core.pictures.listing import find_pictures
 from core.records.moment import look, with_steady_colours
 from core.records.runs import snapshots
 from core.records.scores import curves
-from core.records.timeline import Shown, Timeline, losses_of, save_timeline, shown
+from core.records.timeline import Timeline, TimelinePicture, losses_of, save_timeline, shown
 from train.evaluate.emergence import ScaleConfig
 from train.evaluate.emergence.snapshots import score_snapshots
 from train.world import render
@@ -91,7 +91,7 @@ def make_timeline(command: Command) -> Timeline:
     )
 
 
-def fitting_dims(pictures: Sequence[Shown], moments: int, megabytes: float) -> int:
+def fitting_dims(pictures: Sequence[TimelinePicture], moments: int, megabytes: float) -> int:
     """The number of dimensions of the features that fit beside the pictures (30 kB each), the colours and the scores."""
     patches = sum(one.patches for one in pictures)
     room = megabytes * 1e6 - 30_000 * len(pictures) - 4 * patches * moments - 100_000

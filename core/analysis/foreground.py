@@ -1,4 +1,4 @@
-"""Which patches belong to an object, without having been told what objects are.
+"""The patches that belong to an object, found without labels of objects.
 
 h w patch grid, N patches of one map, D width. Scores are 0..1, higher for object.
 """

@@ -31,7 +31,7 @@ def as_list(maps: FeatureMap | Sequence[FeatureMap]) -> list[FeatureMap]:
     for number, feature_map in enumerate(listed):
         if same_space(feature_map.origin) != same_space(first):
             raise RequestError(
-                f"Feature map {number} was made with {told(feature_map.origin)}, the first with {told(first)}; "
+                f"Feature map {number} was made with {described(feature_map.origin)}, the first with {described(first)}; "
                 "use one model and layer for all pictures."
             )
         low, high = feature_map.patches.aminmax()  # NaN where there is one, and then no comparison holds
@@ -47,7 +47,7 @@ def same_space(origin: Origin) -> tuple[str, int]:
     return origin.weights or origin.model, origin.layer
 
 
-def told(origin: Origin) -> str:
+def described(origin: Origin) -> str:
     """An origin in words, for messages."""
     weights = f" ({origin.weights[:8]})" if origin.weights else ""
     return f"{origin.model or 'an unnamed model'}{weights}, layer {origin.layer}"

@@ -46,7 +46,7 @@ class Matches:
         return len(self.scores)
 
 
-class Place(NamedTuple):
+class MatchedPoint(NamedTuple):
     """A position (x, y) in pixels of the original, and how alike what is there is, in −1..1."""
 
     x: float
@@ -104,7 +104,7 @@ def match(
 
 def transfer_point(
     source: FeatureMap, targets: Sequence[FeatureMap], point: tuple[float, float], smoothing: int = 1
-) -> list[Place]:
+) -> list[MatchedPoint]:
     """The match, in each of the targets, of the patch under (x, y) of the source; RequestError outside the picture."""
     _check(smoothing=smoothing)
     as_list([source, *targets])
@@ -119,7 +119,7 @@ def transfer_point(
         cosines = _similarity(window, _units(target), smoothing)[row - top, column - left]
         best = int(cosines.argmax())
         x, y = target.geometry.center(*divmod(best, target.grid[1]))
-        places.append(Place(x, y, min(float(cosines.flatten()[best]), 1.0)))
+        places.append(MatchedPoint(x, y, min(float(cosines.flatten()[best]), 1.0)))
     return places
 
 

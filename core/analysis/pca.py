@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.analysis.maps import as_list, border, same_space, stack, told, unstack
+from core.analysis.maps import as_list, border, described, same_space, stack, unstack
 from core.analysis.threshold import otsu
 from core.errors import RequestError
 from core.features import FeatureMap, Origin
@@ -61,7 +61,7 @@ class PcaBasis:
         for feature_map in listed:
             if not any_origin and same_space(feature_map.origin) != same_space(self.origin):
                 raise RequestError(
-                    f"This basis was made with {told(self.origin)}, the map with {told(feature_map.origin)}; "
+                    f"This basis was made with {described(self.origin)}, the map with {described(feature_map.origin)}; "
                     "colours would mean nothing. Extract the features in the same way, or make a new basis."
                 )
         return unstack(self._scaled(self.project(stack(listed))), listed)

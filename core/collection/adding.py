@@ -83,7 +83,7 @@ def add(
         try:
             prepared = future.result()
         except (ImageError, OSError) as error:
-            added.refused.append(_told(incoming.name, error))
+            added.refused.append(_with_name(incoming.name, error))
             continue
         if prepared is None:
             added.known += 1
@@ -125,6 +125,6 @@ def _kept(store: Store, encoder: Encoder, batch: Sequence[Prepared], tags: tuple
         raise CollectionError(f"{error} {len(added.ids):,} pictures were added before.") from error
 
 
-def _told(name: str, error: Exception) -> str:
+def _with_name(name: str, error: Exception) -> str:
     text = str(error)
     return text if name in text else f"{name}: {text}"

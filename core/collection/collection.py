@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from core.analysis.maps import told
+from core.analysis.maps import described
 from core.collection.adding import Added, Progress, add
 from core.collection.duplicates import near_duplicates
 from core.collection.encode import Encoder
@@ -25,10 +25,10 @@ from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
 from core.collection.query import (
     NEGATIVE_WEIGHT,
-    Asking,
     Example,
     Mode,
     Query,
+    QueryContext,
     as_ids,
     as_sources,
     check_count,
@@ -36,14 +36,14 @@ from core.collection.query import (
     gone,
 )
 from core.collection.records import VERSION, About, Record
-from core.collection.search import EXACT_VALUES, Hit, Method, Place, Searcher
+from core.collection.search import EXACT_VALUES, Hit, MatchedPart, Method, Searcher
 from core.collection.store import Store
 from core.collection.transport import bring_in, export
 from core.errors import CollectionError, RequestError
 from core.features import Origin
 from core.model.vit import VisionTransformer
 
-__all__ = ["Added", "Collection", "Example", "Hit", "Method", "Place", "Query", "Record"]
+__all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record"]
 
 SIZE = 224
 """Longer side at which pictures are shown to the model unless asked otherwise: 16×16 patches each, and with ViT-S a
@@ -52,7 +52,7 @@ model, not its `default_size`, since it decides how fast a collection fills."""
 
 
 class Collection:
-    """A folder of pictures that can be asked. Its model, weights, layer and size are fixed when it is made.
+    """A folder of pictures that can be searched. Its model, weights, layer and size are fixed when it is made.
 
     Threads and processes may share a folder, each through a `Collection` of its own or a common one.
     """
@@ -70,7 +70,7 @@ class Collection:
     ):
         """Open the collection in `folder`, or make one for `model` where there is none.
 
-        Without a model it can be looked at and asked with vectors. `size` and `layer` are for a new one. `lock` is
+        Without a model it can be looked at and searched with vectors. `size` and `layer` are for a new one. `lock` is
         held while the model computes. Up to `exact_values` numbers are compared one by one before an index is used.
         Raises CollectionError where the folder holds no collection, or one that was made with another model.
         """
@@ -119,7 +119,7 @@ class Collection:
         """
         if self.encoder is None:
             raise CollectionError(
-                f"Adding needs the collection's model, {told(self.origin)}: Collection(folder, model)."
+                f"Adding needs the collection's model, {described(self.origin)}: Collection(folder, model)."
             )
         return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits)
 
@@ -165,7 +165,7 @@ class Collection:
         weight: float = NEGATIVE_WEIGHT,
     ) -> Query:
         """The query that `search` would make, to be used more than once."""
-        return Asking(self.origin, self.about.width, self.encoder).query(what, mode, box, point, against, weight)
+        return QueryContext(self.origin, self.about.width, self.encoder).query(what, mode, box, point, against, weight)
 
     def remove(self, ids: int | Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""

@@ -1,7 +1,7 @@
 """The same collection over Qdrant, for when one machine is outgrown.
 
 Qdrant keeps `cls` and `mean` of a picture as one vector each and its cells as a multivector, whose nearest cell is what
-the mode "region" asks for (MAX_SIM). Names, tags and the thumbnail are its payload. The client is an optional package:
+the mode "region" needs (MAX_SIM). Names, tags and the thumbnail are its payload. The client is an optional package:
 `python -m pip install qdrant-client`. It brings a mode of its own that keeps everything in a folder, which suits tests and
 a few thousand pictures; a server is started with this compose file, and given as `url="http://localhost:6333"`:
 
@@ -31,9 +31,9 @@ from core.collection.encode import Encoder, Entry
 from core.collection.incoming import Limits
 from core.collection.query import (
     NEGATIVE_WEIGHT,
-    Asking,
     Mode,
     Query,
+    QueryContext,
     as_ids,
     as_sources,
     check_count,
@@ -158,7 +158,7 @@ class QdrantCollection:
     ) -> Query:
         """As `Collection.query`."""
         width = self.encoder.model.config.width
-        return Asking(self.origin, width, self.encoder).query(what, mode, box, point, against, weight)
+        return QueryContext(self.origin, width, self.encoder).query(what, mode, box, point, against, weight)
 
     def remove(self, ids: int | Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""

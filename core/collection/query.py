@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.analysis.maps import same_space, told
+from core.analysis.maps import described, same_space
 from core.analysis.similarity import query_vector
 from core.collection.encode import Encoder, mean_patch
 from core.errors import CollectionError, RequestError
@@ -29,7 +29,7 @@ which have much in common."""
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A picture that is asked with, or a part of it: `box` (left, top, right, bottom) or `point` (x, y), in its pixels."""
+    """A picture to search with, or a part of it: `box` (left, top, right, bottom) or `point` (x, y), in its pixels."""
 
     picture: Image.Image | FeatureMap
     box: tuple[float, float, float, float] | None = None
@@ -46,7 +46,7 @@ class Query:
 
 
 @dataclass(frozen=True, eq=False)
-class Asking:
+class QueryContext:
     """What queries need of a collection: the origin of its vectors, their width, and an encoder (None: no new pictures)."""
 
     origin: Origin
@@ -93,7 +93,7 @@ class Asking:
 
 
 def check_count(k: int) -> None:
-    """RequestError unless one result or more is asked for."""
+    """RequestError unless one result or more is wanted."""
     if k < 1:
         raise RequestError(f"k is {k}; ask for 1 result or more.")
 
@@ -120,7 +120,7 @@ def make_query(
     negatives: Sequence[Example] = (),
     weight: float = NEGATIVE_WEIGHT,
 ) -> Query:
-    """The query that examples make together (`rocchio`). RequestError for none, or one that this mode cannot ask."""
+    """The query that examples make together (`rocchio`). RequestError for none, or one that this mode cannot use."""
     if mode not in MODES:
         raise RequestError(f"mode is {mode!r}; choose from {', '.join(MODES)}.")
     if not positives:
@@ -154,7 +154,7 @@ def check_origin(mine: Origin, other: Origin, doing: str) -> None:
     unnamed = not (other.weights or other.model or mine.model)  # a model in memory, of which a map knows no hash
     if same_space(mine) != same_space(other) and not unnamed:
         raise CollectionError(
-            f"This collection was made with {told(mine)}; {doing} with {told(other)} would compare what cannot be "
+            f"This collection was made with {described(mine)}; {doing} with {described(other)} would compare what cannot be "
             "compared. Choose that model, or make a new collection with this one."
         )
 

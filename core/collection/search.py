@@ -27,7 +27,7 @@ SPACES: dict[Mode, Space] = {"cls": "cls", "mean": "mean", "region": "cells"}
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class MatchedPart:
     """The part of a picture that matches: `heat` [h, w] float32, the cosine of each cell with the query."""
 
     heat: np.ndarray
@@ -37,12 +37,12 @@ class Place:
     """Of the cells on the original picture."""
 
 
-def place_of(heat: np.ndarray, record: Record, patch: int) -> Place:
+def place_of(heat: np.ndarray, record: Record, patch: int) -> MatchedPart:
     """The place whose best cell is where `heat` [h, w] is highest, on a picture of that record."""
     rows, columns = heat.shape
     geometry = Geometry(record.height, record.width, rows, columns, patch)
     best = divmod(int(heat.argmax()), columns)
-    return Place(heat, geometry.box(*best), geometry)
+    return MatchedPart(heat, geometry.box(*best), geometry)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Hit:
     record: Record
     score: float
     """Cosine with the query in its mode."""
-    place: Place
+    place: MatchedPart
 
     @property
     def id(self) -> int:
@@ -99,7 +99,7 @@ class Searcher:
         found = [_compared(snapshot, mode, vector, k, part) for part in (near, rows[rows >= covered])]
         return merged(found, k)
 
-    def place(self, snapshot: Snapshot, query: Query, row: int, record: Record) -> Place:
+    def place(self, snapshot: Snapshot, query: Query, row: int, record: Record) -> MatchedPart:
         """The part of a picture that matches."""
         heat = (snapshot.grid(row) @ snapshot.project(query.place)).numpy()
         return place_of(heat, record, snapshot.about.patch)

@@ -96,7 +96,7 @@ def similarity_to(vectors: Tensor | np.ndarray, query: Tensor | np.ndarray) -> n
     >>> similarity_to(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 0.0])).tolist()
     [1.0, 0.0]
     """
-    units, asked = unit_vectors(vectors), unit_vectors(torch.as_tensor(query).reshape(1, -1))[0]
-    if units.shape[1] != len(asked):
-        raise RequestError(f"A query of width {len(asked)} came for vectors of width {units.shape[1]}; use one model.")
-    return (units @ asked).clamp(-1, 1).numpy()
+    units, wanted = unit_vectors(vectors), unit_vectors(torch.as_tensor(query).reshape(1, -1))[0]
+    if units.shape[1] != len(wanted):
+        raise RequestError(f"A query of width {len(wanted)} came for vectors of width {units.shape[1]}; use one model.")
+    return (units @ wanted).clamp(-1, 1).numpy()

@@ -94,8 +94,8 @@ def joined(rows: Mapping[int, tuple[Score, ...]]) -> list[Curve]:
         found = {step: of_step[first.key] for step, of_step in by_step.items() if first.key in of_step}
         baselines = {name: one.value for row in found.values() for name, one in row.baselines.items()}
         points = {step: row.reading for step, row in found.items()}
-        told = first.key, first.title, first.asks, first.rises, first.chance, first.best
-        result.append(Curve(*told, points, baselines))
+        about = first.key, first.title, first.asks, first.rises, first.chance, first.best
+        result.append(Curve(*about, points, baselines))
     return result
 
 

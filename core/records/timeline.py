@@ -41,7 +41,7 @@ _TENSORS = ("features", "scales", "colours", "foreground")
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class TimelinePicture:
     """A picture that is looked at in every step: its name, whom to thank, a small copy, and where its patches lie."""
 
     name: str
@@ -63,7 +63,7 @@ class Timeline:
     title: str
     size: int
     """Longer side in pixels at which the pictures were given to the networks."""
-    pictures: tuple[Shown, ...]
+    pictures: tuple[TimelinePicture, ...]
     moments: tuple[Moment, ...]
     """By step, ascending."""
     curves: tuple[Curve, ...] = ()
@@ -71,12 +71,12 @@ class Timeline:
     """{"step": ..., "loss": ..., ...} each."""
 
 
-def shown(name: str, credit: str, image: Image.Image, size: int, patch: int) -> Shown:
+def shown(name: str, credit: str, image: Image.Image, size: int, patch: int) -> TimelinePicture:
     """A picture [RGB] as a timeline keeps it, its grid that of a model with such patches at `size` pixels."""
     grid = plan_grid(image.height, image.width, size, patch)
     copy = image.copy()
     copy.thumbnail((COPY_SIDE, COPY_SIDE), Image.Resampling.LANCZOS)
-    return Shown(name, credit, copy, dataclasses.replace(grid, height=copy.height, width=copy.width))
+    return TimelinePicture(name, credit, copy, dataclasses.replace(grid, height=copy.height, width=copy.width))
 
 
 def losses_of(run: Path, most: int = MOST_LINES) -> tuple[dict[str, float], ...]:
@@ -100,22 +100,22 @@ def load_timeline(path: Path) -> Timeline:
     """A timeline that `save_timeline` wrote; RequestError where the file is something else."""
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
-            if told["version"] != VERSION:
-                raise ValueError(f"version {told['version']}, this reads {VERSION}")
+            header = json.loads((file.metadata() or {})[_KEY])
+            if header["version"] != VERSION:
+                raise ValueError(f"version {header['version']}, this reads {VERSION}")
             pictures = [
-                Shown(one["name"], one["credit"], _decoded(file, place), Geometry(**one["geometry"]))
-                for place, one in enumerate(told["pictures"])
+                TimelinePicture(one["name"], one["credit"], _decoded(file, place), Geometry(**one["geometry"]))
+                for place, one in enumerate(header["pictures"])
             ]
-            moments = [_moment(file, one) for one in told["moments"]]
-            curves = tuple(_curve(one) for one in told["curves"])
-            losses = tuple(told["losses"])
+            moments = [_moment(file, one) for one in header["moments"]]
+            curves = tuple(_curve(one) for one in header["curves"])
+            losses = tuple(header["losses"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImageError) as error:
         raise RequestError(
             f"{path} is no timeline ({type(error).__name__}: {error}); write one with python -m train.timeline RUN."
         ) from error
     _check(path, pictures, moments)
-    return Timeline(told["title"], told["size"], tuple(pictures), tuple(moments), curves, losses)
+    return Timeline(header["title"], header["size"], tuple(pictures), tuple(moments), curves, losses)
 
 
 def _described(timeline: Timeline) -> dict:
@@ -136,17 +136,17 @@ def _described(timeline: Timeline) -> dict:
     }
 
 
-def _moment(file: safe_open, told: dict) -> Moment:
-    tensors = {name: file.get_tensor(f"{name}.{told['step']}") for name in _TENSORS}
-    return Moment(**told, **tensors)
+def _moment(file: safe_open, entry: dict) -> Moment:
+    tensors = {name: file.get_tensor(f"{name}.{entry['step']}") for name in _TENSORS}
+    return Moment(**entry, **tensors)
 
 
-def _curve(told: dict) -> Curve:
-    points = {int(step): Reading(**reading) for step, reading in told["points"].items()}
-    return Curve(**(told | {"points": points}))
+def _curve(entry: dict) -> Curve:
+    points = {int(step): Reading(**reading) for step, reading in entry["points"].items()}
+    return Curve(**(entry | {"points": points}))
 
 
-def _check(path: Path, pictures: Sequence[Shown], moments: Sequence[Moment]) -> None:
+def _check(path: Path, pictures: Sequence[TimelinePicture], moments: Sequence[Moment]) -> None:
     patches = sum(one.patches for one in pictures)
     for moment in moments:
         dims = len(moment.scales)

@@ -50,7 +50,7 @@ class Fetched(NamedTuple):
 def fetch(repository: str, file: str, revision: str, progress: Progress | None = None) -> Fetched:
     """A file of a repository at a revision, from the cache where it is there, which needs no network.
 
-    It is compared with the hash that it is stored under. `progress` is told of a download, and ends it by raising;
+    It is compared with the hash that it is stored under. `progress` is called during a download, and ends it by raising;
     without one, a terminal gets a bar. Raises HubError, saying what to do, where the hub does not answer, refuses,
     or sends something else than it promised.
     """
@@ -100,7 +100,7 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
-def _asked(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
+def _answer_of(ask: Callable[[], Answer], repository: str, wanted: str) -> Answer:
     """The answer of the hub's client, within ANSWER_WITHIN seconds. Raises HubError for what it raises of the hub.
 
     `wanted` names in a message what may not be there: `model.safetensors at revision main`.
@@ -140,7 +140,7 @@ def _download(repository: str, file: str, revision: str, progress: Progress | No
     check_token()
     wanted, cache, hub = f"{file} at revision {revision}", _cache(), endpoint()
     url = hf_hub_url(repository, file, revision=revision, endpoint=hub)
-    described = _asked(lambda: get_hf_file_metadata(url, timeout=ANSWER_WITHIN, endpoint=hub), repository, wanted)
+    described = _answer_of(lambda: get_hf_file_metadata(url, timeout=ANSWER_WITHIN, endpoint=hub), repository, wanted)
     if not _COMMIT.fullmatch(described.commit_hash or "") or not _HASH.fullmatch(described.etag or ""):
         raise HubError(
             f"{endpoint()} does not answer as a model hub does (no {'hash' if described.commit_hash else 'commit'}); "
@@ -149,7 +149,7 @@ def _download(repository: str, file: str, revision: str, progress: Progress | No
     try:
         with _shown(progress, f"{repository}/{file}") as tell:
             _obtain(described, repository, file, tell)
-        return _asked(
+        return _answer_of(
             lambda: hf_hub_download(repository, file, revision=revision, cache_dir=cache, endpoint=hub),
             repository,
             wanted,

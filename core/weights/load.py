@@ -78,7 +78,7 @@ def load_model(
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
-    `.safetensors` or an official `.pth` file. `owner/name[@revision]` is the hub's where it is no path. `progress` is told (bytes done, bytes in all) of a download.
+    `.safetensors` or an official `.pth` file. `owner/name[@revision]` is the hub's where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
     Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
     """
     name = str(name)

@@ -79,11 +79,11 @@ def download(url: str, headers: dict[str, str], partial: Path, size: int, tell: 
 
     there = partial.stat().st_size if partial.exists() else 0
     done = there if there < size else 0
-    asked = headers | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+    request = headers | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
 
     def pieces() -> Iterator[tuple[bool, bytes]]:
-        """Whether the server goes on where it was asked to: known before the first bytes, then told with all."""
-        with get_session().stream("GET", url, headers=asked, timeout=STALL_AFTER) as response:
+        """Whether the server goes on where it was asked to: known before the first bytes, then reported with all."""
+        with get_session().stream("GET", url, headers=request, timeout=STALL_AFTER) as response:
             hf_raise_for_status(response)
             goes_on = response.status_code == 206
             yield goes_on, b""

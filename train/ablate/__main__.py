@@ -30,7 +30,7 @@ from core.records.runs import CONFIG
 from train import checkpoint, recipes
 from train.ablate.figures import draw_grid, draw_scaling
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
-from train.ablate.scores import Asked, scores
+from train.ablate.scores import ScoreConfig, scores
 from train.config import RunConfig, from_json
 from train.data.sources import open_source
 from train.evaluate.results import write_results
@@ -55,18 +55,18 @@ class Command:
     """
 
     data: tuple[Path, ...]
-    """Images to learn from, as `python -m train.pretrain` takes them."""
+    """Images to train on, as `python -m train.pretrain` takes them."""
     out: Path
     """The folder for runs and results."""
     grid: GridName = "components"
     seeds: tuple[int, ...] = (0, 1, 2)
-    asked: Annotated[Asked, tyro.conf.arg(name="")] = field(default_factory=Asked)
+    scoring: Annotated[ScoreConfig, tyro.conf.arg(name="")] = field(default_factory=ScoreConfig)
     teacher: str = ""
     """Of the grid `distillation`: the frozen model, by any name that `core.load_model` takes."""
     models: tuple[str, ...] = ()
     """Of the grid `scaling`: WIDTHxDEPTHxHEADS each; the recipe's model where none is given."""
     counts: tuple[int, ...] = ()
-    """Of the grid `scaling`: numbers of images to learn from; 0 for all."""
+    """Of the grid `scaling`: numbers of images to train on; 0 for all."""
     show: tuple[str, ...] = ()
     """Scores in the table and the figures, by their names in results.json, which has all; all where none is named."""
     recipe: RecipeName = "tiny"
@@ -93,7 +93,7 @@ class Command:
 def ablate(command: Command) -> list[Row]:
     """Run what is not finished, write the results, and give them. Raises RequestError where a folder holds another
     run than the one it is to hold, or a run was asked to stop."""
-    command.asked.require_something()
+    command.scoring.require_something()
     if "RANK" in os.environ:
         raise RequestError("python -m train.ablate trains one run after the other in one process; start it alone.")
     rows = []
@@ -113,10 +113,10 @@ def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], 
     begun = (run / CONFIG).exists()
     if begun and from_json(RunConfig, (run / CONFIG).read_text(encoding="utf-8")) != config:
         raise RequestError(f"{run} holds a run with other values; choose another --out, or remove it.")
-    asked = json.loads(json.dumps(asdict(command.asked), default=str))
+    scoring = json.loads(json.dumps(asdict(command.scoring), default=str))
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["asked"] == asked:
+        if kept.get("scoring") == scoring:
             return kept["scores"], kept["parameters"]
     if checkpoint.last_step(run) < config.steps:
         log.info("%s, seed %d", cell.name, seed)
@@ -124,8 +124,8 @@ def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], 
     if checkpoint.last_step(run) < config.steps:
         raise RequestError(f"{run} was asked to stop; the same command goes on.")
     model = load_model(run)
-    found = scores(model, command.asked, config.augment.global_size, run / "features")
-    write_results(path, {"asked": asked, "scores": found, "parameters": model.loaded_from().parameters})
+    found = scores(model, command.scoring, config.augment.global_size, run / "features")
+    write_results(path, {"scoring": scoring, "scores": found, "parameters": model.loaded_from().parameters})
     return found, model.loaded_from().parameters
 
 
@@ -164,8 +164,8 @@ def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
         )
         for line in table
     ]
-    told = f"± is the deviation between {seeds} seeds." if seeds > 1 else "One seed: differences may be chance."
-    return "\n".join([*(line.rstrip() for line in lines), "", told])
+    note = f"± is the deviation between {seeds} seeds." if seeds > 1 else "One seed: differences may be chance."
+    return "\n".join([*(line.rstrip() for line in lines), "", note])
 
 
 def main(words: list[str]) -> int:
@@ -181,8 +181,8 @@ def main(words: list[str]) -> int:
         rows = ablate(command)
         names = command.shown(rows)
         draw = draw_scaling if command.grid == "scaling" else draw_grid
-        told = f"Written to {command.out / 'results.json'}, drawn into {draw(rows, names, command.out)}."
-        print(f"{as_text(rows, names, len(command.seeds))} {told}")
+        files = f"Written to {command.out / 'results.json'}, drawn into {draw(rows, names, command.out)}."
+        print(f"{as_text(rows, names, len(command.seeds))} {files}")
     except DinoError as error:
         print(f"python -m train.ablate: {error}", file=sys.stderr)
         return 2

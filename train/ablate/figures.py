@@ -21,7 +21,7 @@ def draw_scaling(rows: Sequence[Row], names: Sequence[str], folder: Path) -> Pat
     by_size = _curves([(row.images, row.parameters, row) for row in rows])
     both = ((by_images, "images", _parameters), (by_size, "parameters", _images))
     figures = []
-    for found, axis, told in [one for one in both if len(next(iter(one[0].values()))) > 1] or both:
+    for found, axis, named in [one for one in both if len(next(iter(one[0].values()))) > 1] or both:
         ticks = sorted({place for points in found.values() for place, _ in points})
         for name in names:
             figures.append(figure(name.replace("_", " "), axis))
@@ -30,7 +30,7 @@ def draw_scaling(rows: Sequence[Row], names: Sequence[str], folder: Path) -> Pat
                     x=[place for place, _ in points],
                     y=[row.mean(name) for _, row in points],
                     error_y={"array": [row.deviation(name) for _, row in points]},
-                    name=told(fixed),
+                    name=named(fixed),
                 )
             figures[-1].update_xaxes(type="log", tickvals=ticks, ticktext=[_short(place) for place in ticks])
     return save_page(folder / "scaling.html", "Scores over images and parameters", figures, _SEEDS)

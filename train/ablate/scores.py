@@ -21,8 +21,8 @@ NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The scores that runs are judged by; at least one of the three."""
+class ScoreConfig:
+    """The scores that runs are compared by; at least one of the three."""
 
     labelled: tuple[Path, ...] = ()
     """Images with labels: k-NN and linear accuracy."""
@@ -31,7 +31,7 @@ class Asked:
     emergence: int = 0
     """Rendered pictures of the scale of emergence (60 or more; 600 take minutes), all its measures; 0 for none."""
     per_class: int = 0
-    """Most images of each label to learn from; 0 for all."""
+    """Most training images of each label; 0 for all."""
     size: int = 0
     """Pixels along a side; 0 for the size of the run's global crops."""
 
@@ -40,21 +40,20 @@ class Asked:
             raise RequestError("Nothing is asked of the runs; give --labelled, --segmentation or --emergence.")
 
 
-def scores(model: VisionTransformer, asked: Asked, size: int, features: Path) -> dict[str, float]:
+def scores(model: VisionTransformer, config: ScoreConfig, size: int, features: Path) -> dict[str, float]:
     """Figures by name, shares in 0..1 but for errors; the same names for every model."""
     world = World(0, 1, model.pos_embed.device)
-    size = asked.size or size
+    size = config.size or size
     found: dict[str, float] = {}
-    if asked.labelled:
-        found |= _labelled(model, asked.labelled, asked.per_class, size, features, world)
-    if asked.segmentation:
-        dataset = segmentation_set(asked.segmentation)
+    if config.labelled:
+        found |= _labelled(model, config.labelled, config.per_class, size, features, world)
+    if config.segmentation:
+        dataset = segmentation_set(config.segmentation)
         maps = KeptMaps(model, [one.image for one in dataset.train], size, 1, features, world)
         result = measure_segmentation(model, dataset, maps, Viewing(size), np.random.default_rng(0))
         found["segmentation mIoU"] = result.mean_iou.value
-    if asked.emergence:
-        config = ScaleConfig(images=asked.emergence, baselines=False)
-        (column,) = read_scale(model, "run", config)
+    if config.emergence:
+        (column,) = read_scale(model, "run", ScaleConfig(images=config.emergence, baselines=False))
         found |= {one.measure.key: one.estimate.value for one in column.measured}
     return found
 

@@ -1,7 +1,7 @@
 """The folder of a curation, and how everything in it is written whole or not at all.
 
     DIR/
-    ├── steps/embed.json …              what a finished step was told and what it found
+    ├── steps/embed.json …              the settings and the results of a finished step
     ├── embeddings/{curated,pool,evaluation}/
     │   ├── settings.json               of which images, by which model
     │   ├── vectors.npy                 [n, D] float16, unit length; zeros for what could not be read

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
     `global_crops` [2B, 3, H, W] and `local_crops` [L·B, 3, H', W'] float, ImageNet-normalised; `masks`
     [draws·2B, N] bool, draw after draw, True where the student sees the mask token. `local_crops` may be empty.
-    `indices` [B] int64 are the images' places in the source, where somebody asks for them.
+    `indices` [B] int64 are the images' places in the source, where they are needed.
     """
 
     global_crops: Tensor
@@ -109,11 +109,11 @@ class CropDataset(Dataset):
         self.source, self.config, self.seed = source, config, seed
 
     def __getitem__(self, where: tuple[int, int]) -> Cut:
-        position, asked = where
+        position, wanted = where
         unreadable = []
         least = least_side(self.config)
         for step in range(min(REPLACEMENTS, len(self.source))):
-            index = (asked + step) % len(self.source)
+            index = (wanted + step) % len(self.source)
             try:
                 pixels = load_pixels(self.source.read(index).data, self.config.channels, least)
             except ImageError as error:

@@ -21,9 +21,9 @@ def main(words: list[str]) -> int:
             "and shared between tasks; started by torchrun, all processes compute them.",
             args=words,
         )
-        told = task.run(dist.join())
-        if told:
-            print(told)
+        results = task.run(dist.join())
+        if results:
+            print(results)
     except DinoError as error:
         print(f"python -m train.evaluate: {error}", file=sys.stderr)
         return 2

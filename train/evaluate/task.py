@@ -72,10 +72,10 @@ class LabelledTask(Task):
 
     @abstractmethod
     def hits(self, split: Split, world: World) -> Sequence[Hits]:
-        """Which of the images asked about are right, by each way of telling them apart."""
+        """The test images that are classified correctly, by each classifier."""
 
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
-        """The hits as they are told."""
+        """The hits as accuracies."""
         split = labelled_split(model, self.data, self.images, world)
         if not world.leads:
             return None
@@ -109,14 +109,14 @@ class PictureTask(Task):
         """The figures, of pictures at `size`; None as `measure` says."""
 
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
-        """The figures as they are told, beside the settings they were reached with."""
+        """The figures and their intervals, beside the settings they were reached with."""
         size = model.default_size if self.size is None else self.size
         found = self.estimates(model, size, world)
         if found is None:
             return None
         settings = {name: value for name, value in vars(self).items() if name not in ("model", "data", "out")}
-        rows = [{"measure": told, "value": one.value, "interval": one[1:]} for told, one in found.rows]
-        width = max(len(told) for told, _ in found.rows)
-        lines = [f"{told:{width}}  {one.value:.3f} ±{one.half:.3f}" for told, one in found.rows]
+        rows = [{"measure": name, "value": one.value, "interval": one[1:]} for name, one in found.rows]
+        width = max(len(name) for name, _ in found.rows)
+        lines = [f"{name:{width}}  {one.value:.3f} ±{one.half:.3f}" for name, one in found.rows]
         lines += ["", "± is half of the interval that covers 95 % of resampled pictures. "]
         return Findings({"settings": settings | {"size": size}, "rows": rows, **found.more}, "\n".join(lines))

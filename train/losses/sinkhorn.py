@@ -1,4 +1,4 @@
-"""Teacher logits → teacher targets: Sinkhorn-Knopp, also with a queue, or softmax with a running centre.
+"""Teacher logits → teacher targets: Sinkhorn-Knopp, also with a queue, or softmax with a centre that is an EMA.
 
 M rows (images or masked patches, of all ranks together), K prototypes.
 """
@@ -79,7 +79,7 @@ def _logsumexp_over_ranks(values: Tensor) -> Tensor:
 
 
 class SoftmaxCentring(nn.Module):
-    """DINO's first way of avoiding collapse: a softmax of logits minus their running mean over images and ranks.
+    """DINO's first way of avoiding collapse: a softmax of logits minus their EMA over images and ranks.
 
     `centre` [1, K] float32 is part of a checkpoint. Source: Caron et al. 2021 (arXiv 2104.14294), section 3.1.
     """

@@ -1,6 +1,6 @@
 """Learning from a frozen model: the objective of pretraining, with a teacher that does not move.
 
-Oquab et al. 2023, section 5: a larger frozen model teaches, nothing is hidden from the student, iBOT is asked of
+Oquab et al. 2023, section 5: a larger frozen model teaches, nothing is hidden from the student, iBOT's loss is of
 every patch of the global crops, no depth is dropped, and the EMA of the student is what is kept.
 
 A released model comes without the heads that turn tokens into prototypes. Then heads are learned beside the students
@@ -25,10 +25,10 @@ from core import VisionTransformer
 from train.data.batch import Batch
 from train.losses import SoftmaxCentring, dino_cross_entropy, ibot_cross_entropy
 from train.method.heads import HeadConfig, PrototypeHead
-from train.method.objective import ObjectiveConfig, TeacherTargets, Term, balanced, student_losses, student_tokens
+from train.method.objective import ObjectiveConfig, TeacherTargets, Term, student_losses, student_tokens, targets_of
 from train.method.standardise import Standardiser
 from train.method.student_teacher import StudentTeacher, move_towards
-from train.method.teacher import FrozenTeacher, Heads, Seen, look, on_grid
+from train.method.teacher import FrozenTeacher, Heads, TeacherFeatures, on_grid, teacher_features
 from train.method.teacher_memory import TeacherMemory
 
 MAIN = "main"
@@ -84,23 +84,25 @@ class Distillation(nn.Module):
                 by_grid[side] = self._patch_targets(on_grid(seen.patches, side).flatten(0, 1), temperature, objective)
             mine = batch._replace(masks=_masks_on_grid(batch.masks, side))
             packed = student_tokens(pair.student, mine, drop_rate, generator)
-            targets, asked = TeacherTargets(cls, by_grid[side]), torch.ones_like(mine.masks)
-            said = student_losses(pair.student, packed, mine, asked, targets, objective)
+            targets, predicted = TeacherTargets(cls, by_grid[side]), torch.ones_like(mine.masks)
+            said = student_losses(pair.student, packed, mine, predicted, targets, objective)
             found += said.terms("" if name == MAIN else f"{name}/")
         if self.head_learner is not None:
             found += self._head_terms(self.head_learner, seen, cls, temperature, objective, generator)
         return found
 
-    def _see(self, batch: Batch) -> Seen:
+    def _see(self, batch: Batch) -> TeacherFeatures:
         """The teacher's features, as its heads take them."""
         backbone = self._frozen[0].backbone
         if self._memory is None:
-            seen = look(backbone, batch.global_crops)
+            seen = teacher_features(backbone, batch.global_crops)
         else:
-            seen = self._memory.recall(batch.global_crops, batch.indices, lambda crops: look(backbone, crops))
+            seen = self._memory.recall(
+                batch.global_crops, batch.indices, lambda crops: teacher_features(backbone, crops)
+            )
         if self.head_learner is None:
             return seen
-        return Seen(self.cls_standardiser(seen.cls), self.patch_standardiser(seen.patches))
+        return TeacherFeatures(self.cls_standardiser(seen.cls), self.patch_standardiser(seen.patches))
 
     @property
     def _target_heads(self) -> Heads:
@@ -108,22 +110,22 @@ class Distillation(nn.Module):
         return self.teacher_heads if own is None else own
 
     @torch.no_grad()
-    def _cls_targets(self, seen: Seen, temperature: float, objective: ObjectiveConfig) -> Tensor:
+    def _cls_targets(self, seen: TeacherFeatures, temperature: float, objective: ObjectiveConfig) -> Tensor:
         """[2, B, K]."""
         logits = self._target_heads.dino_head(seen.cls, exact=True)
-        targets = balanced(logits, temperature, objective, self.cls_centring)
+        targets = targets_of(logits, temperature, objective, self.cls_centring)
         return targets.unflatten(0, (2, -1))
 
     @torch.no_grad()
     def _patch_targets(self, patches: Tensor, temperature: float, objective: ObjectiveConfig) -> Tensor:
         """[M, K] of patches [M, D]."""
         logits = self._target_heads.patch_head(patches, exact=True)
-        return balanced(logits, temperature, objective, self.patch_centring)
+        return targets_of(logits, temperature, objective, self.patch_centring)
 
     def _head_terms(
         self,
         heads: Heads,
-        seen: Seen,
+        seen: TeacherFeatures,
         cls: Tensor,
         temperature: float,
         objective: ObjectiveConfig,

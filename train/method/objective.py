@@ -1,4 +1,4 @@
-"""One step's loss: what the teacher says, what the student says, and the terms between them.
+"""One step's loss: the targets of the teacher, the outputs of the student, and the terms between them.
 
 B images, G = 2 global crops, L local crops, N patches of a global crop, M masked patches, K prototypes, D width; the
 student sees each global crop `draws` times, with other masks, the teacher once.
@@ -51,7 +51,7 @@ class Losses(NamedTuple):
 
 
 class Pair(Protocol):
-    """A student and a teacher with heads of one size, the running means that softmax centring subtracts, and the queue
+    """A student and a teacher with heads of one size, the EMAs of logits that softmax centring subtracts, and the queue
     that Sinkhorn-Knopp balances over, if any."""
 
     student: Network
@@ -105,16 +105,16 @@ def teacher_targets(networks: Pair, batch: Batch, temperature: float, config: Ob
     tokens = teacher.backbone(batch.global_crops)
     logits = teacher.dino_head(tokens.cls, exact=True)
     if networks.queue is None:
-        cls = balanced(logits, temperature, config, centrings[0])
+        cls = targets_of(logits, temperature, config, centrings[0])
     else:
         cls = networks.queue(logits, temperature)
     masks = batch.masks.unflatten(0, (batch.draws, -1))
     patch_logits = teacher.patch_head(tokens.patches.expand(batch.draws, -1, -1, -1)[masks], exact=True)
-    patches = balanced(patch_logits, temperature, config, centrings[1])
+    patches = targets_of(patch_logits, temperature, config, centrings[1])
     return TeacherTargets(cls.unflatten(0, (2, batch.images)), patches)
 
 
-def balanced(logits: Tensor, temperature: float, config: ObjectiveConfig, centring: SoftmaxCentring) -> Tensor:
+def targets_of(logits: Tensor, temperature: float, config: ObjectiveConfig, centring: SoftmaxCentring) -> Tensor:
     """Targets [M, K] float32 of a teacher's logits [M, K], by the configured way."""
     return (centring if config.centring == "softmax" else sinkhorn_knopp)(logits, temperature)
 
@@ -156,11 +156,11 @@ def student_losses(
     student: Network,
     packed: list[Tokens],
     batch: Batch,
-    asked: Tensor,
+    predicted: Tensor,
     targets: TeacherTargets,
     config: ObjectiveConfig,
 ) -> Losses:
-    """The terms of what the student says, `packed`, against the targets; `asked` [draws·2B, N] bool: iBOT's patches.
+    """The terms of what the student says, `packed`, against the targets; `predicted` [draws·2B, N] bool: iBOT's patches.
 
     Both DINO terms are divided by the number of (student crop, teacher crop) pairs, 2·L + 2. Those of the global crops
     are means over the draws; KoLeo is of the first alone, since it must not push apart what is said of one picture.
@@ -168,7 +168,7 @@ def student_losses(
     images, draws = batch.images, batch.draws
     global_cls = packed[0].cls[: 2 * images]
     logits = student.dino_head(torch.cat([tokens.cls for tokens in packed]))
-    global_logits, local_logits = logits.split([len(asked), len(logits) - len(asked)])
+    global_logits, local_logits = logits.split([len(predicted), len(logits) - len(predicted)])
     pairs = 2 * batch.locals_per_image + 2
 
     across = targets.cls.flip(0).flatten(0, 1)  # each global crop against the other one's target
@@ -179,9 +179,13 @@ def student_losses(
         by_crop = local_logits.unflatten(0, (-1, images))
         dino_local = dino_cross_entropy(by_crop, targets.cls, config.student_temperature) / pairs
 
-    weights = (1 / asked.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(asked)[asked]
+    weights = (1 / predicted.sum(dim=1).clamp(min=1)).unsqueeze(1).expand_as(predicted)[predicted]
     ibot = ibot_cross_entropy(
-        student.patch_head(packed[0].patches[asked]), targets.patches, weights, len(asked), config.student_temperature
+        student.patch_head(packed[0].patches[predicted]),
+        targets.patches,
+        weights,
+        len(predicted),
+        config.student_temperature,
     )
     first, second = (_spread(chunk, config.koleo_images) for chunk in global_cls.chunk(2))
     return Losses(

@@ -19,8 +19,8 @@ from train.method.objective import ObjectiveConfig, Term, losses, teacher_target
 class StudentTeacher(nn.Module):
     """Both networks. The teacher has no gradients and starts equal to the student.
 
-    The centrings keep the running means that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `queue`
-    holds logits of as many images as are asked for, None for 0. `anchor` is the teacher's backbone as it was when a
+    The centrings keep the EMAs of logits that softmax centring subtracts; Sinkhorn-Knopp leaves them alone. `queue`
+    holds the logits of so many images, None for 0. `anchor` is the teacher's backbone as it was when a
     phase with a Gram term began, frozen; None in other phases.
     """
 
@@ -92,11 +92,11 @@ def _anchor_patches(anchor: VisionTransformer, crops: Tensor, scale: int) -> Ten
 
 
 @torch.no_grad()
-def move_towards(mean: nn.Module, learner: nn.Module, momentum: float) -> None:
-    """mean ← momentum · mean + (1 − momentum) · learner, parameter by parameter."""
-    pairs = zip(mean.parameters(), learner.parameters(), strict=True)
-    means, learners = zip(*pairs, strict=True)
-    torch._foreach_lerp_(list(means), list(learners), 1 - momentum)
+def move_towards(ema: nn.Module, learner: nn.Module, momentum: float) -> None:
+    """ema ← momentum · ema + (1 − momentum) · learner, parameter by parameter."""
+    pairs = zip(ema.parameters(), learner.parameters(), strict=True)
+    averages, learners = zip(*pairs, strict=True)
+    torch._foreach_lerp_(list(averages), list(learners), 1 - momentum)
 
 
 def build(model: ViTConfig, heads: HeadConfig, queue: int = 0) -> StudentTeacher:

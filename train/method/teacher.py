@@ -39,7 +39,7 @@ class FrozenTeacher(NamedTuple):
     head_config: HeadConfig | None
 
 
-class Seen(NamedTuple):
+class TeacherFeatures(NamedTuple):
     """A teacher's features of global crops: `cls` [2B, D], `patches` [2B, N, D] on its own grid, float32."""
 
     cls: Tensor
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 
 def own_side(size: int, patch: int) -> int:
-    """The side at which a teacher looks at crops of `size` pixels: the nearest multiple of its patch.
+    """The side at which a teacher sees crops of `size` pixels: the nearest multiple of its patch.
 
     >>> own_side(224, 14), own_side(96, 14), own_side(5, 14)
     (224, 98, 14)
@@ -56,13 +56,13 @@ def own_side(size: int, patch: int) -> int:
 
 
 @torch.no_grad()
-def look(backbone: VisionTransformer, crops: Tensor) -> Seen:
+def teacher_features(backbone: VisionTransformer, crops: Tensor) -> TeacherFeatures:
     """A backbone's features of crops [2B, C, S, S] at the multiple of its patch that is nearest to their size."""
     own = own_side(crops.shape[-1], backbone.config.patch)
     if own != crops.shape[-1]:
         crops = F.interpolate(crops.float(), size=(own, own), mode="bicubic", antialias=True)
     tokens = backbone(crops)
-    return Seen(tokens.cls.float(), tokens.patches.float())
+    return TeacherFeatures(tokens.cls.float(), tokens.patches.float())
 
 
 def on_grid(patches: Tensor, side: int) -> Tensor:

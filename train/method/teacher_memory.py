@@ -19,13 +19,13 @@ from torch import Tensor
 
 from core import RequestError
 from train import dist
-from train.method.teacher import Seen
+from train.method.teacher import TeacherFeatures
 
 GIB = 2**30
 
 
 class TeacherMemory:
-    """A bank of `Seen` by the image's place in the source; all ranks of one machine share it."""
+    """A bank of `TeacherFeatures` by the image's place in the source; all ranks of one machine share it."""
 
     def __init__(self, folder: Path, images: int, patches: int, width: int, leads: bool = True):
         shapes = {"cls": (images, 2, width), "patches": (images, 2, patches, width)}
@@ -40,7 +40,7 @@ class TeacherMemory:
             np.load(folder / f"{name}.npy", mmap_mode="r+") for name in ("cls", "patches", "known")
         )
 
-    def recall(self, crops: Tensor, indices: Tensor, compute: Callable[[Tensor], Seen]) -> Seen:
+    def recall(self, crops: Tensor, indices: Tensor, compute: Callable[[Tensor], TeacherFeatures]) -> TeacherFeatures:
         """The teacher's features of crops [2B, C, S, S] of the images `indices` [B]; `compute` makes those not yet known.
 
         Numbers pass through float16 the first time too, so that all epochs are taught alike.
@@ -54,7 +54,7 @@ class TeacherMemory:
             for bank, part in ((self._cls, seen.cls), (self._patches, seen.patches)):
                 bank[rows[fresh]] = part.unflatten(0, (2, len(fresh))).transpose(0, 1).half().cpu().numpy()
             self._known[rows[fresh]] = 1
-        return Seen(*(_read(bank, rows, crops.device) for bank in (self._cls, self._patches)))
+        return TeacherFeatures(*(_read(bank, rows, crops.device) for bank in (self._cls, self._patches)))
 
 
 def _read(bank: np.ndarray, rows: np.ndarray, device: torch.device) -> Tensor:

@@ -71,12 +71,12 @@ def step_work(config: RunConfig) -> StepWork:
         blocks += batch * sum(count * _blocks_work(model, size) for count, size in crops)
         embedding += batch * sum(count * _embedding_work(model, size) for count, size in crops)
         heads += 3 * batch * (seen + augment.local_crops) * _cls_work(model.width, config.heads)
-        heads += 3 * _asked_patches(config, model) * _patch_work(model.width, config.heads)
+        heads += 3 * _ibot_patches(config, model) * _patch_work(model.width, config.heads)
     teacher, targets = config.model, 1.0
     if distillation.teacher:
         teacher, targets = distillation.model, 1.0 if distillation.own_heads else 4.0  # learned: 3 more
     heads += targets * 2 * batch * _cls_work(teacher.width, config.heads)
-    patches = _asked_patches(config, config.model)
+    patches = _ibot_patches(config, config.model)
     learned = 0.0 if targets == 1 else 4 * PATCHES_LEARNED * 2 * batch * (augment.global_size // teacher.patch) ** 2
     heads += (patches + learned) * _patch_work(teacher.width, config.heads)
     kept = 1 - config.optim.drop_rate
@@ -86,8 +86,8 @@ def step_work(config: RunConfig) -> StepWork:
     return StepWork(3 * kept * blocks + 2 * embedding, looked, heads)
 
 
-def _asked_patches(config: RunConfig, model: ViTConfig) -> float:
-    """Patches of a step that iBOT is asked of."""
+def _ibot_patches(config: RunConfig, model: ViTConfig) -> float:
+    """Patches of a step that iBOT's loss is of."""
     share = 1.0 if config.distillation.teacher else config.masks.probability * sum(config.masks.ratio) / 2
     return 2 * config.masks.draws * config.optim.batch * share * (config.augment.global_size // model.patch) ** 2
 

@@ -25,7 +25,7 @@ from train.run.metrics import Log, Meter
 from train.run.monitor import Monitor
 from train.run.nonfinite import require_finite
 from train.run.phases import Phase, phases
-from train.run.step import Report, update
+from train.run.step import StepResult, update
 
 
 class StopSignal:
@@ -81,20 +81,20 @@ class Loop:
             meter.step(config.optim.batch, time.perf_counter() - waiting)
             self.quarantine.add([bad for part in parts for bad in part.unreadable])
             batches = self._batches(parts, sampler, done - phase.first, config)
-            report = update(networks, optimisers, scaler, batches, done - phase.first, config, world, self.out)
+            result = update(networks, optimisers, scaler, batches, done - phase.first, config, world, self.out)
             done += 1
-            meter.skipped_steps += report.skipped
-            meter.skipped_koleo += report.koleo_skipped
-            self._tell(done, report, meter)
+            meter.skipped_steps += result.skipped
+            meter.skipped_koleo += result.koleo_skipped
+            self._log(done, result, meter)
             stopping, ending = self.stop.anywhere(world), done == phase.last
             saves, shows = self._saves(done) or stopping or ending, self._shows(done)
-            means = _whole(networks) if saves or shows else {}
+            exported = _whole(networks) if saves or shows else {}
             if saves:
                 extra, log_config = {"scaler": scaler.state_dict()}, config.log
                 checkpoint.save(self.out, done, networks, optimisers, extra, log_config.keep, log_config.keep_steps)
-                self._export(done, means)
+                self._export(done, exported)
             if shows:
-                self._show(done, means)
+                self._show(done, exported)
             if stopping:
                 break
         return done
@@ -136,32 +136,32 @@ class Loop:
         ends = any(done == phase.last for phase in phases(self.config))
         return self.config.log.snapshots and (done & (done - 1) == 0 or ends)
 
-    def _export(self, done: int, means: dict[Path, VisionTransformer]) -> None:
-        for folder, model in means.items():
+    def _export(self, done: int, exported: dict[Path, VisionTransformer]) -> None:
+        for folder, model in exported.items():
             save_backbone(model, self.out / folder / BACKBONE, {"step": str(done)})
         dist.wait()
 
-    def _show(self, done: int, means: dict[Path, VisionTransformer]) -> None:
+    def _show(self, done: int, exported: dict[Path, VisionTransformer]) -> None:
         """Keep snapshots where they are due, score the run's own model and draw what it sees."""
         if self._snapshots(done):
-            for folder, model in means.items():
+            for folder, model in exported.items():
                 save_backbone(model, snapshot_path(self.out / folder, done), {"step": str(done)}, torch.float16)
-        if means and self.monitor is not None and self.log is not None:
-            with inference(means[Path()].to(self.world.device)) as seeing:
+        if exported and self.monitor is not None and self.log is not None:
+            with inference(exported[Path()].to(self.world.device)) as seeing:
                 self.monitor.pictures(seeing, done, self.out)
                 self.log.write(done, self.monitor.scores(seeing))
         dist.wait()
 
-    def _tell(self, done: int, report: Report, meter: Meter) -> None:
+    def _log(self, done: int, result: StepResult, meter: Meter) -> None:
         if self.log is None:
             return
         self.log.advance()
-        loss = sum(report.losses.values())
+        loss = sum(result.losses.values())
         if math.isfinite(loss) and (done % self.config.log.every == 0 or done == self.config.steps):
-            norms = {f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}
+            norms = {f"gradient_norm/{name}": value for name, value in result.gradient_norms.items()}
             norms = {name: value for name, value in norms.items() if math.isfinite(value)}
             counts = {"unreadable": self.quarantine.count, "devices": self.world.size}
-            values = {"loss": loss} | report.losses | norms | report.rates._asdict()
+            values = {"loss": loss} | result.losses | norms | result.rates._asdict()
             self.log.write(done, values | counts | meter.rates())
             meter.reset()
 

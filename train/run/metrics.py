@@ -56,8 +56,8 @@ class Log:
                 f"waiting for data {values['data_wait']:.0%}"
             )
         else:
-            told = " · ".join(f"{name} {value:.3f}" for name, value in values.items())
-            self.bar.write(f"step {step}: {told}")
+            scores = " · ".join(f"{name} {value:.3f}" for name, value in values.items())
+            self.bar.write(f"step {step}: {scores}")
 
     def advance(self) -> None:
         self.bar.update()

@@ -36,7 +36,7 @@ BLOCKS = 8
 
 
 class _Labelled(NamedTuple):
-    """Crops [n, C, S, S] of labelled images and their labels [n] int64, to learn from and to ask about."""
+    """Crops [n, C, S, S] of labelled images and their labels [n] int64, for training and for test."""
 
     train: Tensor
     train_labels: Tensor
@@ -102,12 +102,12 @@ class Monitor:
         train, test = self._features(model, labelled.train), self._features(model, labelled.test)
         if not _finite(*train, *test):
             return {}
-        asked = labelled.train_labels, labelled.test_labels
+        labels = labelled.train_labels, labelled.test_labels
         k = min(self.sizes.neighbours, len(train.cls))
-        nearest = knn_accuracy(train.cls, asked[0], test.cls, asked[1], [k])[k]
+        nearest = knn_accuracy(train.cls, labels[0], test.cls, labels[1], [k])[k]
         device = model.pos_embed.device
         train_x, train_y, test_x, test_y = (
-            part.to(device) for part in (torch.cat(train, dim=1), asked[0], torch.cat(test, dim=1), asked[1])
+            part.to(device) for part in (torch.cat(train, dim=1), labels[0], torch.cat(test, dim=1), labels[1])
         )
         generator = np.random.default_rng(SEED)
         linear = linear_accuracy(

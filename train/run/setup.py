@@ -91,10 +91,10 @@ def _start_model(config: RunConfig) -> VisionTransformer:
 
 
 def _refuse_other_pictures(config: RunConfig, teacher: ViTConfig, also: tuple[str, ...]) -> None:
-    for told, shape in (("The teacher", teacher), *((name, recipes.recipe(name).model) for name in also)):
+    for name_of, shape in (("The teacher", teacher), *((name, recipes.recipe(name).model) for name in also)):
         if shape.channels != config.model.channels:
             raise RequestError(
-                f"{told} takes pictures of {shape.channels} channels, the student {config.model.channels}; choose "
+                f"{name_of} takes pictures of {shape.channels} channels, the student {config.model.channels}; choose "
                 "models that see the same pictures."
             )
     if len(set(also)) < len(also) or MAIN in also:

@@ -58,7 +58,7 @@ class Schedules:
         return min(optim.heads_first_steps, optim.steps // 10) if self.config.start_from else 0
 
 
-class Report(NamedTuple):
+class StepResult(NamedTuple):
     """The outcome of a step: its mean terms over parts and ranks, and the gradient norm of each sub-network before clipping.
 
     `skipped`: nothing was trained, a term or a gradient was not finite. `koleo_skipped`: parts without two images to
@@ -81,7 +81,7 @@ def update(
     config: RunConfig,
     world: World,
     run: Path,
-) -> Report:
+) -> StepResult:
     """Train on the parts of one step's batch (one, or several whose gradients add up) and say how it went.
 
     A step whose terms or gradients are not finite changes nothing but the loss scale of float16: no weight, no
@@ -104,7 +104,7 @@ def update(
         if not average(values.clone()).isfinite().all():
             bad = [name for name, value in part if not value.isfinite()] or ["a term on another rank"]
             _leave_out(networks, buffers, bad, batch, step, config, run)
-            return Report(dict.fromkeys(names, math.nan), {}, rates, True, without_neighbour)
+            return StepResult(dict.fromkeys(names, math.nan), {}, rates, True, without_neighbour)
         loss = torch.stack([term.value for term in part]).sum()
         scaler.scale(loss / config.compute.accumulate).backward()
         sums.append(values / config.compute.accumulate)
@@ -117,13 +117,13 @@ def update(
         overflows = scaler.is_enabled() and scaler.get_scale() > 1
         _leave_out(networks, buffers, [] if overflows else bad, batch, step, config, run)
         scaler.update(scaler.get_scale() * scaler.get_backoff_factor() if scaler.is_enabled() else None)
-        return Report(means, norms, rates, True, without_neighbour)
+        return StepResult(means, norms, rates, True, without_neighbour)
     for optimiser in optimisers:
         scaler.step(optimiser)
     scaler.update()
     reshard(networks)
     networks.update_teacher(rates.momentum)
-    return Report(means, norms, rates, False, without_neighbour)
+    return StepResult(means, norms, rates, False, without_neighbour)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -12,7 +12,7 @@ NO_HILLS, HILLS, MOUNTAINS, TREES, CITY = range(5)
 PLAIN_WALL, STRIPED_WALL, BRICK_WALL, PANEL_WALL = range(4)
 
 
-class Place(NamedTuple):
+class Backdrop(NamedTuple):
     """A backdrop; colours are sRGB 0..1, lengths metres, `seed` shifts every noise."""
 
     name: str
@@ -82,8 +82,8 @@ def mix(a, b, share: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def look(
-    place: Place, origin: np.ndarray, rays: np.ndarray, distance: np.ndarray, kind: np.ndarray, pixel: float
+def view(
+    place: Backdrop, origin: np.ndarray, rays: np.ndarray, distance: np.ndarray, kind: np.ndarray, pixel: float
 ) -> Seen:
     """The view of the place along `rays` [n, 3] from `origin`; `pixel` is the angle of one pixel in radians.
 
@@ -101,7 +101,7 @@ def look(
     return seen
 
 
-def sky_colour(place: Place, rays: np.ndarray) -> np.ndarray:
+def sky_colour(place: Backdrop, rays: np.ndarray) -> np.ndarray:
     """Linear colour [n, 3] of the sky, with clouds, sun and the hills in front of it."""
     height = rays[:, 1]
     zenith, horizon = linear(place.zenith), linear(place.horizon)
@@ -121,7 +121,7 @@ def sky_colour(place: Place, rays: np.ndarray) -> np.ndarray:
     return colour
 
 
-def _clouds(place: Place, rays: np.ndarray, colour: np.ndarray, toward: np.ndarray) -> np.ndarray:
+def _clouds(place: Backdrop, rays: np.ndarray, colour: np.ndarray, toward: np.ndarray) -> np.ndarray:
     from train.world import paint
 
     body = paint.cloud_field(rays, place.ground == NOTHING, place.seed)
@@ -135,7 +135,7 @@ def _clouds(place: Place, rays: np.ndarray, colour: np.ndarray, toward: np.ndarr
     return mix(colour, white, thick * 0.92)
 
 
-def _hills(place: Place, rays: np.ndarray, colour: np.ndarray) -> np.ndarray:
+def _hills(place: Backdrop, rays: np.ndarray, colour: np.ndarray) -> np.ndarray:
     azimuth = np.arctan2(rays[:, 2], rays[:, 0])
     flat = np.hypot(rays[:, 0], rays[:, 2]) + 1e-6
     slope = rays[:, 1] / flat
@@ -183,7 +183,7 @@ def _hills(place: Place, rays: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return colour
 
 
-def _facades(place: Place, azimuth, slope, top, layer: int, tone: np.ndarray) -> np.ndarray:
+def _facades(place: Backdrop, azimuth, slope, top, layer: int, tone: np.ndarray) -> np.ndarray:
     """Houses side by side, each of its own colour, with rows of windows and a darker eave."""
     across = azimuth * 11 + 3.4 * layer
     house, u = np.floor(across), across % 1
@@ -197,7 +197,7 @@ def _facades(place: Place, azimuth, slope, top, layer: int, tone: np.ndarray) ->
     return tone * np.where((v < 0.16) | (u < 0.02), 0.7, 1.0)[:, None]
 
 
-def _wall(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
+def _wall(place: Backdrop, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
     t = distance[where]
     point = origin + rays.take(where, axis=0) * t[:, None]
     across = np.cross(place.wall_normal, [0.0, 1.0, 0.0])
@@ -224,7 +224,7 @@ def _wall(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, p
     seen.normal[where] = -place.wall_normal
 
 
-def _ground(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
+def _ground(place: Backdrop, seen: Seen, where: np.ndarray, origin, rays, distance, pixel: float) -> None:
     t = distance[where]
     point = origin + rays.take(where, axis=0) * t[:, None]
     x, z = point[:, 0] / place.scale, point[:, 2] / place.scale
@@ -277,7 +277,7 @@ def _ground(place: Place, seen: Seen, where: np.ndarray, origin, rays, distance,
     seen.distance[where], seen.colour[where], seen.normal[where], seen.shine[where] = t, colour, normal, shine
 
 
-def caustics(place: Place, point: np.ndarray, blur: np.ndarray) -> np.ndarray:
+def caustics(place: Backdrop, point: np.ndarray, blur: np.ndarray) -> np.ndarray:
     """Bright net 0..1 that waves throw onto what lies under water, at points [n, 3]."""
     x, z = point[:, 0] / place.scale * 2.2, point[:, 2] / place.scale * 2.2
     bend = _noise(x * 0.7, place.seed, z * 0.7)
@@ -286,7 +286,7 @@ def caustics(place: Place, point: np.ndarray, blur: np.ndarray) -> np.ndarray:
     return np.clip(1 - 7 * np.minimum(one, two), 0, 1) ** 2 / (1 + blur * 4)
 
 
-def _road(place: Place, point: np.ndarray, width, colour, asphalt, fine) -> np.ndarray:
+def _road(place: Backdrop, point: np.ndarray, width, colour, asphalt, fine) -> np.ndarray:
     """Lines on the road, and what lies beside it: paving stones or grass."""
     c, s = np.cos(place.road), np.sin(place.road)
     along, off = point[:, 0] * c + point[:, 2] * s, point[:, 2] * c - point[:, 0] * s
@@ -306,7 +306,7 @@ def _road(place: Place, point: np.ndarray, width, colour, asphalt, fine) -> np.n
     return mix(colour, verge, beside)
 
 
-def _floor(place: Place, x, z, blur, a, b) -> tuple[np.ndarray, np.ndarray]:
+def _floor(place: Backdrop, x, z, blur, a, b) -> tuple[np.ndarray, np.ndarray]:
     sharp = 1 / (1 + (blur * 14) ** 2)
     if place.ground == TILES:
         x, z = x * 2.2, z * 2.2

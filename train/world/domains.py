@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from train.world import backdrop, settings
-from train.world.backdrop import Place
+from train.world.backdrop import Backdrop
 from train.world.materials import mix
 from train.world.stage import Hit, Layer, Look, Stage, pixel_centres, smoothed
 
@@ -98,7 +98,7 @@ _DRAW: dict[str, Callable[[Stage, Hit, Generator], np.ndarray]] = {
 }
 
 
-def _look(place: Place, materials: np.ndarray) -> Look:
+def _look(place: Backdrop, materials: np.ndarray) -> Look:
     return Look(place, materials, *settings.light_colours(place))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from train.world import settings
-from train.world.backdrop import Place
+from train.world.backdrop import Backdrop
 from train.world.camera import Camera, frame
 from train.world.catalogue import CATALOGUE, Kind
 from train.world.names import CATEGORIES
@@ -42,7 +42,7 @@ class Scene(NamedTuple):
     frames: np.ndarray
     materials: np.ndarray
     marks: tuple[tuple[int, Mark], ...]
-    place: Place
+    place: Backdrop
     camera: Camera
     extent: float
     instances: tuple[str, ...]

@@ -72,7 +72,7 @@ GROUNDS = {
 }
 
 
-def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: np.random.Generator) -> at.Place:
+def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: np.random.Generator) -> at.Backdrop:
     """A backdrop of a setting for a camera and an object of some extent."""
     if setting == "room":
         return _room(view, extent, kind, rng)
@@ -83,7 +83,7 @@ def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: 
         return _under_water(setting, ground, colours, extent, kind, rng)
     zenith, horizon, sun_colour, strength = choose(rng, SKIES[:4] if setting == "snow" else SKIES)
     ahead = math.atan2(view.axes[2][2], view.axes[2][0])
-    found = at.Place(
+    found = at.Backdrop(
         setting, ground, vary(rng, colours[0], 0.07), vary(rng, colours[1], 0.07), kind.grain * rng.uniform(0.8, 1.3),
         at.OPEN_SKY, vary(rng, zenith, 0.05), vary(rng, horizon, 0.03), float(rng.choice([0.1, 0.4, 0.6, 0.8])), hills,
         vary(rng, choose(rng, hill_colours), 0.07), height * rng.uniform(0.6, 1.3), np.zeros(3), 0.0, 0, np.zeros(3), np.zeros(3),
@@ -92,7 +92,7 @@ def place(setting: str, view: Camera, extent: float, heading: float, kind, rng: 
     return _with_road(found, heading, kind, rng)
 
 
-def _with_road(place: at.Place, heading: float, kind, rng: np.random.Generator) -> at.Place:
+def _with_road(place: at.Backdrop, heading: float, kind, rng: np.random.Generator) -> at.Backdrop:
     """The place, with a road where the object looks if there is one."""
     if place.name not in ("street", "road"):
         return place
@@ -102,9 +102,9 @@ def _with_road(place: at.Place, heading: float, kind, rng: np.random.Generator) 
     return place._replace(road=-heading, lane=lane, verge=verge, paved=paved)
 
 
-def _under_water(setting: str, ground: int, colours, extent: float, kind, rng: np.random.Generator) -> at.Place:
+def _under_water(setting: str, ground: int, colours, extent: float, kind, rng: np.random.Generator) -> at.Backdrop:
     zenith, horizon = choose(rng, [("#7fd6e8", "#1f7fa8"), ("#9fe0d8", "#2a8f9a"), ("#6fbfe8", "#1a5f9a")])
-    return at.Place(
+    return at.Backdrop(
         setting, ground, vary(rng, colours[0]), vary(rng, colours[1]), kind.grain, at.SEA, vary(rng, zenith, 0.04),
         vary(rng, horizon, 0.04), 0.0, at.NO_HILLS, np.zeros(3), 0.0, np.zeros(3), 0.0, 0, np.zeros(3), np.zeros(3),
         rng.uniform(0.03, 0.09) / extent, _sun(rng.uniform(0, 6.3), rng, False), vary(rng, "#eafbff", 0.02), 2.5, rng.uniform(0, 100),
@@ -121,7 +121,7 @@ def _sun(ahead: float, rng: np.random.Generator, low: bool) -> np.ndarray:
 ROOM_WALLS = ("#d9cbb8", "#b7c4b1", "#a9bccb", "#e3d3c5", "#c9b6c2", "#e6dfd0", "#8fa3a0", "#d8b59a")
 
 
-def _room(view: Camera, extent: float, kind, rng: np.random.Generator) -> at.Place:
+def _room(view: Camera, extent: float, kind, rng: np.random.Generator) -> at.Backdrop:
     ahead = math.atan2(view.axes[2][2], view.axes[2][0]) + rng.normal(0, 0.18)
     normal = np.array([math.cos(ahead), 0.0, math.sin(ahead)])
     a, b = choose(rng, ROOM_WALLS), choose(rng, ROOM_WALLS)
@@ -135,7 +135,7 @@ def _room(view: Camera, extent: float, kind, rng: np.random.Generator) -> at.Pla
             (at.CARPET, ("#7f93a3", "#6f8494")),
         ],
     )
-    return at.Place(
+    return at.Backdrop(
         "room", ground, vary(rng, colours[0]), vary(rng, colours[1]), extent * rng.uniform(0.7, 1.0),
         at.ROOM, vary(rng, "#e6e2da", 0.03), vary(rng, "#efe9df", 0.03), 0.0, at.NO_HILLS, np.zeros(3), 0.0,
         normal, extent * rng.uniform(1.0, 1.8), int(rng.integers(4)), vary(rng, a), vary(rng, b),
@@ -143,20 +143,20 @@ def _room(view: Camera, extent: float, kind, rng: np.random.Generator) -> at.Pla
     )  # fmt: skip
 
 
-def _studio(view: Camera, extent: float, rng: np.random.Generator) -> at.Place:
+def _studio(view: Camera, extent: float, rng: np.random.Generator) -> at.Backdrop:
     """A plain backdrop of any colour, under light that may come from any side."""
     ahead = math.atan2(view.axes[2][2], view.axes[2][0])
     normal = np.array([math.cos(ahead), 0.0, math.sin(ahead)])
     colour = np.array(colorsys.hls_to_rgb(rng.random(), rng.uniform(0.3, 0.85), rng.uniform(0.0, 0.55)))
     floor = np.clip(colour * rng.uniform(0.75, 1.1), 0, 1)
-    return at.Place(
+    return at.Backdrop(
         "studio", at.CARPET, floor, floor * 0.97, extent, at.ROOM, vary(rng, "#e6e2da", 0.03), vary(rng, "#efe9df", 0.03),
         0.0, at.NO_HILLS, np.zeros(3), 0.0, normal, extent * rng.uniform(1.0, 2.5), 0, colour, colour * 0.98,
         0.0, _sun(ahead, rng, rng.random() < 0.5), vary(rng, "#fff4e6", 0.03), 2.1, rng.uniform(0, 100),
     )  # fmt: skip
 
 
-def light_colours(place: at.Place) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def light_colours(place: at.Backdrop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Linear colours of the sun, the sky's light and what the ground throws back."""
     sun = linear(place.sun_colour) * place.ambient
     sky = 0.75 * (0.55 * linear(place.zenith) + 0.45 * linear(place.horizon)) + 0.22

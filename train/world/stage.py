@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from train.world import backdrop
-from train.world.backdrop import Place
+from train.world.backdrop import Backdrop
 from train.world.camera import sun_camera
 from train.world.scene import Scene
 from train.world.shapes import Shapes
@@ -24,7 +24,7 @@ SUBPIXELS = np.array([[-0.3, 0.22], [0.3, -0.22]])
 class Look(NamedTuple):
     """The look of a scene: its place in some light, its materials, the colours of sun, sky and bounced light."""
 
-    place: Place
+    place: Backdrop
     materials: np.ndarray
     sun_colour: np.ndarray
     sky: np.ndarray
@@ -151,7 +151,7 @@ class Stage:
         from train.world import light, pixels
 
         origin = self.scene.camera.place
-        seen = backdrop.look(look.place, origin, rays, distance, kind, 1 / self.scene.camera.focal)
+        seen = backdrop.view(look.place, origin, rays, distance, kind, 1 / self.scene.camera.focal)
         solid = np.flatnonzero(kind > 0)
         colour, all_tone = seen.colour.copy(), np.ones((len(xy), 2))
         onto, base, openness = rays.take(solid, axis=0), seen.colour.take(solid, axis=0), np.empty(len(solid))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from train.world import scenery
-from train.world.backdrop import Place
+from train.world.backdrop import Backdrop
 from train.world.camera import Camera
 from train.world.shapes import Builder, Joined, Shapes, extent_of, outline, turn
 
@@ -73,7 +73,7 @@ IN_FRONT: dict[str, tuple[Callable[[Builder, Generator], None], ...]] = {
 
 
 def surround(
-    joined: Joined, setting: str, view: Camera, place: Place, subject: Shapes, extent: float, rng: Generator
+    joined: Joined, setting: str, view: Camera, place: Backdrop, subject: Shapes, extent: float, rng: Generator
 ) -> None:
     """Put one to five things behind the object, small ones near and tall ones far, none that would hide it."""
     depths = view.project(outline(subject))[1]
@@ -144,7 +144,7 @@ def _on_ground(view: Camera, column: float, distance: float) -> np.ndarray:
     return spot
 
 
-def _off_the_road(spot: np.ndarray, place: Place, scale: float) -> np.ndarray:
+def _off_the_road(spot: np.ndarray, place: Backdrop, scale: float) -> np.ndarray:
     """Moved across the road's direction until it stands beside it."""
     across = np.array([-math.sin(place.road), 0.0, math.cos(place.road)])
     off = float(spot @ across) - 0.35 * place.lane

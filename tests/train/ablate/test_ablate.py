@@ -12,7 +12,7 @@ from tests.train.small_run import CONFIG, last_weights, logged
 from train.ablate import __main__ as module
 from train.ablate.__main__ import Command, ablate, as_text, main
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
-from train.ablate.scores import Asked
+from train.ablate.scores import ScoreConfig
 from train.pretrain import pretrain
 
 SHORT = replace(
@@ -34,7 +34,7 @@ def labelled(tmp_path_factory):
 
 
 def command(photographs, labelled, out, **more) -> Command:
-    return Command((photographs,), out, seeds=(0, 1), asked=Asked((labelled,)), config=SHORT, **more)
+    return Command((photographs,), out, seeds=(0, 1), scoring=ScoreConfig((labelled,)), config=SHORT, **more)
 
 
 def test_a_grid_is_run_once_and_told(photographs, labelled, tmp_path, monkeypatch):

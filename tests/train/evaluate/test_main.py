@@ -41,9 +41,11 @@ def test_knn(given, capsys):
     results = run(given, "knn", "--ks", "1", "5")
     assert results["task"] == "knn"
     assert [(row["how"], row["top1"]) for row in results["rows"]] == [("k = 1", 1.0), ("k = 5", 1.0)]
-    assert (results["images"]["classes"], results["images"]["train_images"], results["images"]["test_images"]) == (2, 22, 8)
+    images = results["images"]
+    assert (images["classes"], images["train_images"], images["test_images"]) == (2, 22, 8)
     printed = capsys.readouterr().out
-    assert "8 images of 2 labels, 22 to learn from" in printed and "k = 5  1.000 ±0.000   1.000 ±0.000" in printed
+    assert "8 test images of 2 labels, 22 training images" in printed
+    assert "k = 5  1.000 ±0.000   1.000 ±0.000" in printed
 
 
 def test_linear(given, capsys):

@@ -18,7 +18,7 @@ from train.method.heads import HeadConfig
 from train.method.objective import TeacherTargets, losses
 from train.method.standardise import Standardiser
 from train.method.student_teacher import build
-from train.method.teacher import FrozenTeacher, Heads, look, on_grid
+from train.method.teacher import FrozenTeacher, Heads, on_grid, teacher_features
 from train.method.teacher_memory import TeacherMemory
 from train.run.account import step_work
 
@@ -131,7 +131,9 @@ def test_the_students_follow_and_the_teacher_stays(trained):
 
 def test_several_students_share_one_pass_and_differ_in_patch(monkeypatch):
     looks = []
-    monkeypatch.setattr("train.method.distillation.look", lambda *given: looks.append(1) or look(*given))
+    monkeypatch.setattr(
+        "train.method.distillation.teacher_features", lambda *given: looks.append(1) or teacher_features(*given)
+    )
     finer = ViTConfig(width=24, depth=1, heads=2, patch=7, image_size=56, layer_scale=1.0)
     networks = Distillation(frozen(), {MAIN: pair(), "finer": pair(finer)}, HEADS)
     found = terms_of(networks, batch())
@@ -167,7 +169,7 @@ def test_positions_match_across_grids():
 
 
 def test_crops_that_do_not_fit_the_teachers_patch_are_resized():
-    assert look(frozen().backbone, torch.zeros(2, 3, 48, 48)).patches.shape == (2, 9, 48)  # at 42 pixels
+    assert teacher_features(frozen().backbone, torch.zeros(2, 3, 48, 48)).patches.shape == (2, 9, 48)  # at 42 pixels
 
 
 def test_masks_keep_their_place_on_other_grids():
@@ -185,7 +187,7 @@ def test_what_was_said_of_a_crop_is_remembered(tmp_path):
 
     def compute(crops):
         asked.append(len(crops))
-        return look(backbone, crops)
+        return teacher_features(backbone, crops)
 
     first = memory.recall(given.global_crops, torch.tensor([7, 2, 5, 0]), compute)
     again = TeacherMemory(tmp_path, images=10, patches=16, width=48)  # as after a kill
@@ -195,7 +197,9 @@ def test_what_was_said_of_a_crop_is_remembered(tmp_path):
     assert asked == [8]
     for part, whole in zip(second, first, strict=True):
         assert torch.equal(part, whole.unflatten(0, (2, 4))[:, order].flatten(0, 1))
-    torch.testing.assert_close(first.patches, look(backbone, given.global_crops).patches, atol=2e-3, rtol=2e-3)
+    torch.testing.assert_close(
+        first.patches, teacher_features(backbone, given.global_crops).patches, atol=2e-3, rtol=2e-3
+    )
     mixed = again.recall(crops[:, :2].flatten(0, 1), torch.tensor([7, 9]), compute)
     assert asked == [8, 2] and torch.equal(mixed.cls[0], first.cls[0])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from train.world import WorldConfig
-from train.world.backdrop import NO_HILLS, NOTHING, OPEN_SKY, Place
+from train.world.backdrop import NO_HILLS, NOTHING, OPEN_SKY, Backdrop
 from train.world.camera import aim
 from train.world.materials import material
 from train.world.scene import Scene, compose
@@ -12,7 +12,7 @@ from train.world.shapes import Builder, Joined, outline, turn
 from train.world.stage import Stage, pixel_centres
 from train.world.truth import observe
 
-NOWHERE = Place(
+NOWHERE = Backdrop(
     "nowhere", NOTHING, np.zeros(3), np.zeros(3), 1.0, OPEN_SKY, np.ones(3), np.ones(3), 0.0, NO_HILLS, np.zeros(3), 0.0,
     np.zeros(3), 0.0, 0, np.zeros(3), np.zeros(3), 0.0, np.array([0.0, 1.0, 0.0]), np.ones(3), 1.0, 0.0,
 )  # fmt: skip

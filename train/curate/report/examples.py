@@ -15,7 +15,7 @@ CLUSTERS, OF_CLUSTER = 9, 4
 QUERIES, OF_QUERY = 10, 8
 
 
-class Shown(NamedTuple):
+class ReportImage(NamedTuple):
     """An image of a set, what is written under it, and its frame: kept, gone or none."""
 
     set: str
@@ -28,7 +28,7 @@ class Group(NamedTuple):
     """Images side by side under a title."""
 
     title: str
-    shown: list[Shown]
+    shown: list[ReportImage]
 
 
 def copies(duplicates: pa.Table) -> list[Group]:
@@ -45,8 +45,8 @@ def copies(duplicates: pa.Table) -> list[Group]:
         decided = deduplicate.REASONS[reason[one]]
         more = f", {len(mine) - OF_GROUP + 1} more not shown" if len(mine) >= OF_GROUP else ""
         title = f"{len(mine) + 1} images, cosine from {cosine[mine[0]]:.3f}{more}"
-        gone = [Shown("pool", int(row), f"dropped, {cosine[row]:.3f}", "gone") for row in mine[: OF_GROUP - 1]]
-        groups.append(Group(title, [Shown("pool", one, f"kept: {decided}", "kept"), *gone]))
+        gone = [ReportImage("pool", int(row), f"dropped, {cosine[row]:.3f}", "gone") for row in mine[: OF_GROUP - 1]]
+        groups.append(Group(title, [ReportImage("pool", one, f"kept: {decided}", "kept"), *gone]))
     return groups
 
 
@@ -60,8 +60,8 @@ def too_close(duplicates: pa.Table) -> list[Group]:
         for row in rows[_spaced(np.argsort(cosine[rows], kind="stable"), GROUPS // 2)].tolist():
             other = deduplicate.SOURCES[sources[row]]
             pair = [
-                Shown(other, int(because[row]), f"{other}"),
-                Shown("pool", row, f"dropped, {cosine[row]:.3f}", "gone"),
+                ReportImage(other, int(because[row]), f"{other}"),
+                ReportImage("pool", row, f"dropped, {cosine[row]:.3f}", "gone"),
             ]
             groups.append(Group("", pair))
     return groups
@@ -82,7 +82,7 @@ def clusters(
         best = mine[np.argsort(-cosine[mine], kind="stable")[:OF_CLUSTER]]
         title = f"Cluster {cluster}: {inside[cluster]:,} of the pool, {asking[cluster]:,} curated, {chosen[cluster]:,} taken"
         shown = [
-            Shown(
+            ReportImage(
                 "pool",
                 int(rows[one]),
                 f"{'taken, ' if picked[one] else ''}{cosine[one]:.3f}",
@@ -99,13 +99,13 @@ def retrieval(pairs: pa.Table, most: int) -> list[Group]:
     query, row, cosine = (pairs[name].to_numpy() for name in ("query", "row", "cosine"))
     order = np.lexsort((-cosine, query))
     query, row, cosine = query[order], row[order], cosine[order]
-    asked, first = np.unique(query, return_index=True)
+    queries, first = np.unique(query, return_index=True)
     best = np.argsort(-cosine[first], kind="stable")
     groups = []
     for place in _spaced(best, QUERIES).tolist():
-        span = np.flatnonzero(query == asked[place])[: min(most, OF_QUERY)]
-        brought = [Shown("pool", int(row[one]), f"{cosine[one]:.3f}", "kept") for one in span]
-        groups.append(Group("", [Shown("curated", int(asked[place]), "curated"), *brought]))
+        span = np.flatnonzero(query == queries[place])[: min(most, OF_QUERY)]
+        brought = [ReportImage("pool", int(row[one]), f"{cosine[one]:.3f}", "kept") for one in span]
+        groups.append(Group("", [ReportImage("curated", int(queries[place]), "curated"), *brought]))
     return groups
 
 

@@ -14,7 +14,7 @@ from train.curate.embeddings import Embeddings, open_embeddings, required_embedd
 from train.curate.folder import SELECTED, Record, read_record, read_table, required_record
 from train.curate.report import examples
 from train.curate.report.charts import curves, histogram
-from train.curate.report.examples import Group, Shown
+from train.curate.report.examples import Group, ReportImage
 from train.curate.steps import deduplicate
 from train.curate.steps.cluster import labels_of
 from train.curate.steps.counts import steps_of
@@ -61,7 +61,7 @@ class Curation(NamedTuple):
             for group in groups
         ]
 
-    def _picture(self, one: Shown) -> Picture:
+    def _picture(self, one: ReportImage) -> Picture:
         name = required_embeddings(self.root, one.set).rows(np.array([one.row]))[0].name
         return Picture(thumbnail(self.originals, one.set, one.row, SIDE), name, one.caption, one.kind)
 

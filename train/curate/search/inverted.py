@@ -48,12 +48,12 @@ class InvertedSearch:
         return Neighbours(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _nearest(self, queries: np.ndarray, k: int) -> Neighbours:
-        asked = np.ascontiguousarray(queries, dtype=np.float32)
+        vectors = np.ascontiguousarray(queries, dtype=np.float32)
         self.index.nprobe = self.probes
-        _, codes = self.index.search(asked, min(self.candidates * k, len(self.rows)))  # [q, c] places in rows, or −1
+        _, codes = self.index.search(vectors, min(self.candidates * k, len(self.rows)))  # [q, c] places in rows, or −1
         rows = self.rows[np.maximum(codes, 0)]
         them = gather(self.vectors, rows.ravel()).unflatten(0, rows.shape)
-        cosines = torch.bmm(them, torch.from_numpy(asked).unsqueeze(2)).squeeze(2)
+        cosines = torch.bmm(them, torch.from_numpy(vectors).unsqueeze(2)).squeeze(2)
         cosines[torch.from_numpy(codes < 0)] = -torch.inf
         if cosines.shape[1] < k:
             cosines = torch.nn.functional.pad(cosines, (0, k - cosines.shape[1]), value=-torch.inf)
@@ -69,12 +69,12 @@ class InvertedSearch:
         Whichever of the two gains more is doubled. Measured on some of the `query_rows` of `queries`, against exact
         search; every process finds the same.
         """
-        asked = gather(queries, sample_rows(query_rows, SAMPLE, 0)).numpy()
-        exact = ExactSearch(self.vectors, self.rows, torch.device("cpu")).nearest(asked, k)
+        vectors = gather(queries, sample_rows(query_rows, SAMPLE, 0)).numpy()
+        exact = ExactSearch(self.vectors, self.rows, torch.device("cpu")).nearest(vectors, k)
 
         def reached(settings: tuple[int, int]) -> float:
             self.probes, self.candidates = settings
-            return recall(self.nearest(asked, k), exact, floor)
+            return recall(self.nearest(vectors, k), exact, floor)
 
         best, share = (self.probes, self.candidates), reached((self.probes, self.candidates))
         while share < wanted:

@@ -33,7 +33,7 @@ class Neighbours(NamedTuple):
 
 
 class Search(Protocol):
-    """A bank of vectors that can be asked."""
+    """A bank of vectors that can be searched."""
 
     def nearest(self, queries: np.ndarray, k: int) -> Neighbours:
         """Of queries [q, D] at unit length."""
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
     subspaces: int = 0
     """Numbers of 4 bits that stand for a vector."""
     training: int = 0
-    """Vectors that cells and codes are learnt from."""
+    """Vectors that cells and codes are trained on."""
 
 
 def plan_search(queries: int, bank: int, width: int, memory: float, device: str = "cpu") -> Plan:
@@ -92,12 +92,12 @@ class ExactSearch:
         return Neighbours(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _nearest(self, queries: np.ndarray, k: int) -> Neighbours:
-        asked = torch.from_numpy(queries.astype(np.float32)).to(self.device)
-        best = torch.full((len(asked), k), -torch.inf, device=self.device)
-        places = torch.full((len(asked), k), -1, dtype=torch.int64, device=self.device)
+        vectors = torch.from_numpy(queries.astype(np.float32)).to(self.device)
+        best = torch.full((len(vectors), k), -torch.inf, device=self.device)
+        places = torch.full((len(vectors), k), -1, dtype=torch.int64, device=self.device)
         for start in range(0, len(self.rows), BANK):
             rows = self.rows[start : start + BANK]
-            cosines = asked @ gather(self.vectors, rows).to(self.device).T
+            cosines = vectors @ gather(self.vectors, rows).to(self.device).T
             found, where = largest(cosines, min(k, len(rows)))
             joined = torch.cat([best, found], dim=1)
             ids = torch.cat([places, torch.from_numpy(rows).to(self.device)[where]], dim=1)

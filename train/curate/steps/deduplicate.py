@@ -28,7 +28,7 @@ from train.curate.folder import (
     write_table,
 )
 from train.curate.search.nearest import gather
-from train.curate.search.neighbours import Asked, Found, neighbours
+from train.curate.search.neighbours import NeighbourQuery, Neighbours, neighbours
 from train.curate.steps.components import Components, representatives
 from train.dist import World
 
@@ -93,16 +93,18 @@ def _search(
     embedded: str,
     memory: float,
     world: World,
-) -> Found:
+) -> Neighbours:
     """Of every readable image of the pool its k nearest in a bank; the pool's own, or all of another set."""
     pool = required_embeddings(root, "pool")
     queries = bank if name == "pool" else pool
     floor = config.floor if name == "pool" else -1.0
-    asked = Asked(queries, pool.readable, bank, bank.readable, k, floor, config.recall)
-    return neighbours(root, name, asked, embedded, memory, world)
+    query = NeighbourQuery(queries, pool.readable, bank, bank.readable, k, floor, config.recall)
+    return neighbours(root, name, query, embedded, memory, world)
 
 
-def _decide(root: Path, pool: Embeddings, searches: dict[str, Found], config: DeduplicateConfig) -> dict[str, object]:
+def _decide(
+    root: Path, pool: Embeddings, searches: dict[str, Neighbours], config: DeduplicateConfig
+) -> dict[str, object]:
     graph = _graph(searches["pool"].parts, len(pool), config.threshold)
     roots = graph.roots
     pixels = pool.column("height").astype(np.int64) * pool.column("width")

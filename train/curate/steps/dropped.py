@@ -99,7 +99,7 @@ def _beside_nearest(root: Path, chosen: _Chosen) -> _Chosen:
 
 
 class _Pictures:
-    """Names and small pictures of the images of a curation, as they are asked for."""
+    """Names and small pictures of the images of a curation, as they are needed."""
 
     def __init__(self, root: Path):
         originals = Originals(root)

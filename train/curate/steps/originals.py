@@ -13,7 +13,7 @@ from train.data.sources import Encoded, Source
 
 
 class Originals:
-    """The sources of each set, opened when they are first asked."""
+    """The sources of each set, opened when they are first needed."""
 
     def __init__(self, root: Path):
         self._paths = {name: one["paths"] for name, one in required_record(root, "embed")["sets"].items()}

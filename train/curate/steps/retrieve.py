@@ -26,7 +26,7 @@ from train.curate.folder import (
     write_table,
 )
 from train.curate.search.nearest import gather
-from train.curate.search.neighbours import Asked, neighbours
+from train.curate.search.neighbours import NeighbourQuery, neighbours
 from train.curate.steps.balance import balance
 from train.curate.steps.cluster import labels_of
 from train.curate.steps.deduplicate import surviving
@@ -51,7 +51,7 @@ class Brought(NamedTuple):
 def retrieve(root: Path, config: RetrieveConfig, memory: float, world: World) -> Record:
     """Choose, and write the fate of every image. Every rank calls it.
 
-    Raises CurationError where the steps before are not finished, or no curated image is left to ask with.
+    Raises CurationError where the steps before are not finished, or no curated image is left as a query.
     """
     pool, curated = required_embeddings(root, "pool"), required_embeddings(root, "curated")
     if not len(curated.readable):
@@ -62,8 +62,8 @@ def retrieve(root: Path, config: RetrieveConfig, memory: float, world: World) ->
     table = None
     record: dict[str, object] = {"by": config.by, "left": len(rows)}
     if config.by == "query" and len(rows):
-        asked = Asked(curated, curated.readable, pool, rows, max(config.k, SEARCHED), -1.0, RECALL)
-        found = neighbours(root, "retrieval", asked, deduplicated, memory, world)
+        query = NeighbourQuery(curated, curated.readable, pool, rows, max(config.k, SEARCHED), -1.0, RECALL)
+        found = neighbours(root, "retrieval", query, deduplicated, memory, world)
         record["search"] = dict(found.record)
         table = pa.concat_tables(found.parts.tables())
     if not is_finished(root, "retrieve", key, [root / TABLE, root / FATES], world) and world.leads:
@@ -123,10 +123,10 @@ def _by_clusters(
 
 
 def _nearest_curated(pool: Embeddings, inside: np.ndarray, curated: Embeddings, queries: np.ndarray) -> Brought:
-    asked = gather(curated.vectors, queries)
+    vectors = gather(curated.vectors, queries)
     best, cosines = [], []
     for start in range(0, len(inside), QUERIES):
-        found, where = (gather(pool.vectors, inside[start : start + QUERIES]) @ asked.T).max(dim=1)
+        found, where = (gather(pool.vectors, inside[start : start + QUERIES]) @ vectors.T).max(dim=1)
         best.append(queries[where.numpy()])
         cosines.append(found.numpy())
     return Brought(np.concatenate(best), inside, np.concatenate(cosines))

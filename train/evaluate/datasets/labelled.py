@@ -1,4 +1,4 @@
-"""A few labelled images of a source, to learn from and to be asked about. n images."""
+"""A few labelled images of a source, divided into training and test images. n images."""
 
 import logging
 from dataclasses import dataclass
@@ -63,9 +63,9 @@ def labelled_sample(
     train, test = [], []
     for number, name in enumerate(classes):
         drawn = generator.permutation(by_label[name])[:per_class].tolist()
-        asked = min(max(round(test_share * len(drawn)), 1), len(drawn) - 1)
-        test += [(index, number) for index in drawn[:asked]]
-        train += [(index, number) for index in drawn[asked:]]
+        count = min(max(round(test_share * len(drawn)), 1), len(drawn) - 1)
+        test += [(index, number) for index in drawn[:count]]
+        train += [(index, number) for index in drawn[count:]]
     train_places, train_labels = torch.tensor(sorted(train)).unbind(dim=1)
     test_places, test_labels = torch.tensor(sorted(test)).unbind(dim=1)
     return LabelledSample(tuple(classes), train_places, train_labels, test_places, test_labels, left_out)

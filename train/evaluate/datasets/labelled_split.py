@@ -1,4 +1,4 @@
-"""Labelled images as features: what a classifier learns from, and what it is asked about. n images, D width."""
+"""The features of labelled images, for training and for test. n images, D width."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class LabelledConfig:
     """Which labelled images are for training and which for testing."""
 
     test: tuple[Path, ...] = ()
-    """Images to ask about. Without them, `val` or `test` beside a folder `train`; without these, some of the data."""
+    """Test images. Without them, `val` or `test` beside a folder `train`; without these, some of the data."""
     per_class: int = 0
-    """Most images of each label, drawn at random; 0 for all. Images that are given to be asked about are all asked."""
+    """Most images of each label, drawn at random; 0 for all. Test images that are given are all used."""
     test_share: float = 0.25
     """Share of each label's images that is for testing where none are given; the rest is for training."""
     size: int = 224
@@ -33,9 +33,9 @@ class LabelledConfig:
     precision: Precision = "auto"
     """Of the features: bfloat16 where that is fast, or float32."""
     groups: Path | None = None
-    """A CSV with the columns image and group, by which accuracy is told too."""
+    """A CSV with the columns image and group, by which accuracy is reported too."""
     features: Path = Path("features")
-    """Folder in which features are kept, for every task that asks again."""
+    """Folder in which features are kept, for every task that uses them again."""
     seed: int = 0
     """Of what is drawn."""
 
@@ -92,7 +92,7 @@ def labelled_split(
 def _given(
     parts: Published, per_class: int, generator: np.random.Generator
 ) -> tuple[tuple[str, ...], list[tuple[Tensor, Tensor]]]:
-    """Classes, and (indices, labels) of both sides: some of the training images of each label, all to be asked."""
+    """Classes, and (indices, labels) of both sides: some of the training images of each label, all test images."""
     if per_class < 0:
         raise RequestError(f"per_class is {per_class}; give how many images of each label to learn from, or 0 for all.")
     labels = [[source.label(place) for place in range(len(source))] for source in parts]

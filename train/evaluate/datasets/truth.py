@@ -1,6 +1,6 @@
 """Truth about every pixel of a picture, as files have it: labels in an index PNG, depth in PNG or NumPy.
 
-H W pixels. Label −1 is what nobody is asked about; depth 0 is what was not measured.
+H W pixels. Label −1 is ignored; depth 0 is what was not measured.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from core.pictures.image import LARGEST_PIXELS
 
 IGNORED = -1
 VOID = 255
-"""The index that PASCAL VOC, and the plain form after it, give to what is not asked about."""
+"""The index that PASCAL VOC, and the plain form after it, give to pixels that are ignored."""
 MILLIMETRES = 1000.0
 
 

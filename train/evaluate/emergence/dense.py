@@ -45,14 +45,14 @@ DEPTH = Measure(
 
 
 class Halves(NamedTuple):
-    """Places of the pictures that linear layers learn from, and of those that they are asked about."""
+    """Places of the pictures that linear layers are trained on, and of those that they are tested on."""
 
     train: list[int]
     test: list[int]
 
 
 def halves(pictures: Sequence[Known]) -> Halves:
-    """Photos, every other one of each category to learn from."""
+    """Photos, every other one of each category for training."""
     seen: dict[str, int] = {}
     parts: tuple[list[int], list[int]] = ([], [])
     for place, picture in enumerate(pictures):
@@ -70,9 +70,9 @@ def measure_dense(patches: Tensor, pictures: Sequence[Known], generator: np.rand
     depths = np.stack([picture.log_depth.ravel() for picture in pictures])
     found = []
     for measure, labels, count in ((PART, parts, len(PARTS)), (OBJECT, objects, 2)):
-        asked = frequent(labels, count, split)
-        if asked[0] and asked.sum() > 1:
-            found.append(_segmentation(measure, flat, labels, asked, split, generator))
+        kept = frequent(labels, count, split)
+        if kept[0] and kept.sum() > 1:
+            found.append(_segmentation(measure, flat, labels, kept, split, generator))
     return [*found, _depth(flat, depths, split, generator)]
 
 
@@ -83,20 +83,20 @@ def frequent(labels: np.ndarray, count: int, split: Halves) -> np.ndarray:
 
 
 def _segmentation(
-    measure: Measure, flat: Tensor, labels: np.ndarray, asked: np.ndarray, split: Halves, generator: np.random.Generator
+    measure: Measure, flat: Tensor, labels: np.ndarray, kept: np.ndarray, split: Halves, generator: np.random.Generator
 ) -> Measured:
-    """Labels are counted anew over those asked about; the background stays the first."""
-    renumbered = np.where(asked, asked.cumsum() - 1, LEFT_OUT)[labels]
-    classes = int(asked.sum())
+    """Labels are counted anew over those that are kept; the background stays the first."""
+    renumbered = np.where(kept, kept.cumsum() - 1, LEFT_OUT)[labels]
+    classes = int(kept.sum())
     truth = torch.from_numpy(renumbered)
     train, train_rows = _rows(flat, truth != LEFT_OUT, split.train)
     test, test_rows = _rows(flat, truth != LEFT_OUT, split.test)
     train_labels, test_labels = truth[train_rows], truth[test_rows]
-    said = linear_labels(
+    predicted = linear_labels(
         train, train_labels, train_rows[0], test, classes, generator, STEPS, BATCH, RATES, WEIGHT_DECAYS
     )
     images = torch.searchsorted(torch.tensor(split.test), test_rows[0])
-    confusion = confusions(images, test_labels, said, len(split.test), classes)
+    confusion = confusions(images, test_labels, predicted, len(split.test), classes)
     estimate = bootstrap(lambda drawn: mean_iou(drawn, confusion), len(confusion), generator)
     shares = [part.bincount(minlength=classes).numpy() / len(part) for part in (train_labels, test_labels)]
     return Measured(measure, estimate, chance_iou(*shares), count=len(confusion))
@@ -110,14 +110,14 @@ def _rows(flat: Tensor, usable: Tensor, pictures: list[int]) -> tuple[Tensor, tu
     return flat[pictures_of, patches_of], (pictures_of, patches_of)
 
 
-def confusions(images: Tensor, truth: Tensor, said: Tensor, count: int, classes: int) -> np.ndarray:
+def confusions(images: Tensor, truth: Tensor, predicted: Tensor, count: int, classes: int) -> np.ndarray:
     """The confusion matrix of each image: float64 [count, C true, C predicted]."""
-    places = (images * classes + truth) * classes + said
+    places = (images * classes + truth) * classes + predicted
     return places.bincount(minlength=count * classes**2).double().view(count, classes, classes).numpy()
 
 
 def mean_iou(drawn: np.ndarray, confusion: np.ndarray) -> np.ndarray:
-    """Mean IoU over all labels but the first in resampled images, [R]; labels neither true nor said are left out."""
+    """Mean IoU over all labels but the first in resampled images, [R]; labels neither true nor predicted are left out."""
     classes = confusion.shape[1]
     summed = (drawn @ confusion.reshape(len(confusion), -1)).reshape(-1, classes, classes)
     both = np.diagonal(summed, axis1=1, axis2=2)
@@ -128,7 +128,7 @@ def mean_iou(drawn: np.ndarray, confusion: np.ndarray) -> np.ndarray:
 
 
 def chance_iou(train: np.ndarray, test: np.ndarray) -> float:
-    """Mean IoU over all labels but the first where labels are said at random with the frequencies `train` [C] and
+    """Mean IoU over all labels but the first where labels are predicted at random with the frequencies `train` [C] and
     are true with the frequencies `test` [C]."""
     both = train * test
     return float((both / (train + test - both))[1:].mean())
@@ -138,8 +138,8 @@ def _depth(flat: Tensor, depths: np.ndarray, split: Halves, generator: np.random
     truth = torch.from_numpy(depths)
     train, train_rows = _rows(flat, truth.isfinite(), split.train)
     test, test_rows = _rows(flat, truth.isfinite(), split.test)
-    said = ridge(train, truth[train_rows], train_rows[0], test, generator)
-    errors = (said - truth[test_rows]).double().square()
+    predicted = ridge(train, truth[train_rows], train_rows[0], test, generator)
+    errors = (predicted - truth[test_rows]).double().square()
     images = torch.searchsorted(torch.tensor(split.test), test_rows[0])
     squares = torch.zeros(len(split.test), dtype=torch.float64).index_add_(0, images, errors).numpy()
     counts = images.bincount(minlength=len(split.test)).double().numpy()

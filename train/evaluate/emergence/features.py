@@ -39,14 +39,14 @@ Encoder = Callable[[Sequence[np.ndarray]], Features]
 """From pictures, uint8 [S, S, 3] each, to their features."""
 
 
-def model_encoder(model: VisionTransformer, size: int, told: str = "") -> Encoder:
-    """Tokens after the final norm, in float32 whatever the device; `told` is what the progress bar calls it."""
+def model_encoder(model: VisionTransformer, size: int, title: str = "") -> Encoder:
+    """Tokens after the final norm, in float32 whatever the device; `title` is that of the progress bar."""
 
     def encode(images: Sequence[np.ndarray]) -> Features:
         prepared = (preprocess(Image.fromarray(image), size, model.config.patch) for image in images)
         maps = extract_stream(model, prepared, size, precision="float32")
         patches, cls = None, None
-        for place, one in enumerate(tqdm(maps, total=len(images), desc=told, unit="picture", disable=not told)):
+        for place, one in enumerate(tqdm(maps, total=len(images), desc=title, unit="picture", disable=not title)):
             if patches is None or cls is None:
                 # one block from the start: a list of maps and their stack would hold everything twice
                 patches, cls = torch.empty(len(images), *one.patches.shape), torch.empty(len(images), len(one.cls))

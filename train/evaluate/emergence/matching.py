@@ -110,7 +110,7 @@ def _pairs(
 def _counted(
     source: int, targets: list[int], patches: Tensor, lengths: Tensor, pictures: Sequence[Known], centres: Tensor
 ) -> tuple[float, float, float, int]:
-    """Of one photo's key points in all its targets: found, found by chance, within reach of a patch centre, asked."""
+    """Of one photo's key points in all its targets: found, found by chance, within reach of a patch centre, in all."""
     picture = pictures[source]
     size = float(centres[-1].max() + centres[0].min())
     queries = features_at(patches[source], torch.from_numpy(picture.points), size)

@@ -44,7 +44,7 @@ DUPLICATES = Measure(
 
 
 def measure_recognition(cls: Tensor, pictures: Sequence[Known], generator: np.random.Generator) -> list[Measured]:
-    """Of cls tokens [n, D]; k-NN leaves the asked photo out, retrieval the query."""
+    """Of cls tokens [n, D]; k-NN leaves the test photo out, retrieval the query."""
     unit = F.normalize(cls.float(), dim=1)
     photos = torch.tensor([place for place, picture in enumerate(pictures) if picture.domain == "photo"])
     cosines = unit[photos] @ unit.T

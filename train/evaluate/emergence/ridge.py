@@ -38,15 +38,15 @@ def ridge(x: Tensor, y: Tensor, groups: Tensor, test: Tensor, generator: np.rand
             moments += rows.T @ y[places].double()
         return gram, moments
 
-    def said(rows: Tensor, layers: Tensor) -> Tensor:
+    def predicted(rows: Tensor, layers: Tensor) -> Tensor:
         return torch.cat([standardised(part) @ layers for part in rows.split(BLOCK)])
 
     train, held_out = sums(~held), sums(held)
     layers = torch.stack([_solved(*train, penalty) for penalty in PENALTIES], dim=1)
-    errors = (said(x[held], layers) - y[held].double().unsqueeze(1)).square().mean(dim=0)
+    errors = (predicted(x[held], layers) - y[held].double().unsqueeze(1)).square().mean(dim=0)
     best = PENALTIES[int(errors.argmin())]
     whole = _solved(train[0] + held_out[0], train[1] + held_out[1], best)
-    return said(test, whole.unsqueeze(1))[:, 0].float()
+    return predicted(test, whole.unsqueeze(1))[:, 0].float()
 
 
 def _solved(gram: Tensor, moments: Tensor, penalty: float) -> Tensor:

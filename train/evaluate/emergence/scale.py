@@ -90,10 +90,10 @@ def read_scale(model: VisionTransformer, name: str, config: ScaleConfig, labelle
     crops = _labelled_crops(labelled, config.size, config.seed) if labelled else None
     pictures = render_set(config.images, config.size, grid, config.seed, config.workers)
     columns = []
-    for told, encode in _encoders(model, name, config.size, grid, config.baselines):
+    for title, encode in _encoders(model, name, config.size, grid, config.baselines):
         started = time.perf_counter()
-        columns.append(Column(told, measure(encode, pictures, config.size, config.seed, crops)))
-        log.info("%s: %.0f s", told, time.perf_counter() - started)
+        columns.append(Column(title, measure(encode, pictures, config.size, config.seed, crops)))
+        log.info("%s: %.0f s", title, time.perf_counter() - started)
     return columns
 
 
@@ -113,17 +113,17 @@ def measure(
     """Every measure that the features allow, in the order of the table, of pictures of `size` pixels a side."""
     copied = [place for place, picture in enumerate(pictures) if picture.copy is not None]
     images = [picture.image for picture in pictures]
-    said = encode(images + [picture.copy for picture in pictures if picture.copy is not None])
-    if not said.patches.isfinite().all() or (said.cls is not None and not said.cls.isfinite().all()):
+    encoded = encode(images + [picture.copy for picture in pictures if picture.copy is not None])
+    if not encoded.patches.isfinite().all() or (encoded.cls is not None and not encoded.cls.isfinite().all()):
         raise ModelError("The model's features hold NaN or infinity; has its training diverged?")
-    patches = said.patches[: len(images)]
+    patches = encoded.patches[: len(images)]
     photos = [place for place, picture in enumerate(pictures) if picture.domain == "photo"]
     generators = (np.random.default_rng([seed, stream]) for stream in range(5))
     found = measure_objects(patches[photos], [pictures[place] for place in photos], size, next(generators))
     found += measure_matching(patches, pictures, size, next(generators))
     recognised, duplicated, dense = next(generators), next(generators), next(generators)
-    if said.cls is not None:
-        cls, copies = said.cls.split([len(images), len(copied)])
+    if encoded.cls is not None:
+        cls, copies = encoded.cls.split([len(images), len(copied)])
         found += measure_recognition(cls, pictures, recognised)
         found += measure_duplicates(cls, copies, torch.tensor(copied), duplicated)
     found += measure_dense(patches, pictures, dense)
@@ -149,9 +149,9 @@ def _measure_labelled(encode: Encoder, crops: _Crops, seed: int) -> list[Measure
     if cls is None:
         return []
     unit = F.normalize(cls, dim=1)
-    bank, asked = crops.labels.split([crops.train, len(crops.labels) - crops.train])
+    train, test = crops.labels.split([crops.train, len(crops.labels) - crops.train])
     cosines = unit[crops.train :] @ unit[: crops.train].T
-    (voted,) = knn_votes(cosines, bank, [min(NEIGHBOURS, len(bank))], TEMPERATURE, int(crops.labels.max()) + 1)
-    hits = (ranks(voted, asked) < 1).double().numpy()
-    chance = asked.bincount().max().item() / len(asked)
+    (voted,) = knn_votes(cosines, train, [min(NEIGHBOURS, len(train))], TEMPERATURE, int(crops.labels.max()) + 1)
+    hits = (ranks(voted, test) < 1).double().numpy()
+    chance = test.bincount().max().item() / len(test)
     return [Measured(LABELLED, of_mean(hits, np.random.default_rng([seed, 7])), chance, count=len(hits))]

@@ -56,7 +56,7 @@ def _columns(
     encode = {name: model_encoder(model, size)}
     if baselines:
         encode |= {"colour": colour_encoder(grid), "position": position_encoder(grid)}
-    return [Column(told, measure(one, pictures, size, seed)) for told, one in encode.items()]
+    return [Column(name, measure(one, pictures, size, seed)) for name, one in encode.items()]
 
 
 def _is_scored(run: Path, step: int, snapshot: Path, config: ScaleConfig) -> bool:

@@ -39,7 +39,7 @@ THREADS = 8
 
 class Bank(NamedTuple):
     """Of n images: `cls` [n, 4, D] after the last blocks and the final norm (fewer, where the model has fewer),
-    `mean_patch` [n, D] after the last, float32 on the CPU; `kept` [n]: their places among the images asked for."""
+    `mean_patch` [n, D] after the last, float32 on the CPU; `kept` [n]: their places among the images given."""
 
     cls: Tensor
     mean_patch: Tensor
@@ -75,12 +75,12 @@ def feature_bank(
     return _joined([Bank(**load_file(path)) for path in paths], len(indices))
 
 
-def _joined(parts: Sequence[Bank], asked: int) -> Bank:
+def _joined(parts: Sequence[Bank], images: int) -> Bank:
     """Chunks as one, their places counted through."""
     places = [part.kept + number * CHUNK for number, part in enumerate(parts)]
     bank = Bank(*(torch.cat(column) for column in zip(*parts, strict=True)))._replace(kept=torch.cat(places))
     if not len(bank.kept):
-        raise DataError(f"None of the {asked} images could be read; are these pictures?")
+        raise DataError(f"None of the {images} images could be read; are these pictures?")
     if not (bank.cls.isfinite().all() and bank.mean_patch.isfinite().all()):
         raise RequestError("The features hold NaN or infinity; has the training diverged?")
     return bank

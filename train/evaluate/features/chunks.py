@@ -18,7 +18,7 @@ def kept_chunks(
     chunks: Sequence[Tensor],
     compute: Callable[[Tensor], Mapping[str, Tensor]],
     world: dist.World,
-    told: str = "features",
+    title: str = "features",
 ) -> list[Path]:
     """A file for each chunk, with the tensors that `compute` gives for it; computed where there is none yet.
 
@@ -29,7 +29,7 @@ def kept_chunks(
     missing = [number for number, path in enumerate(paths) if not path.exists()]
     dist.wait()  # all have looked before one writes
     mine = missing[world.rank :: world.size]
-    for number in tqdm(mine, desc=told, unit=f"{len(chunks[0])} images", disable=not mine or not world.leads):
+    for number in tqdm(mine, desc=title, unit=f"{len(chunks[0])} images", disable=not mine or not world.leads):
         found = {name: tensor.contiguous() for name, tensor in compute(chunks[number]).items()}
         save_tensors(found, paths[number])
     dist.wait()

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class CentreCrops(NamedTuple):
     """Squares from the middle of pictures: `pixels` [n, C, S, S], uint8 or float in 0..1.
 
-    `kept` [n] int64: the places of these pictures among those asked for, without what could not be read.
+    `kept` [n] int64: the places of these pictures among those given, without what could not be read.
     """
 
     pixels: Tensor

@@ -75,7 +75,7 @@ def _seen(
 
 
 class KeptMaps:
-    """The maps of picture files, kept in float16 below a folder and read when they are asked for.
+    """The maps of picture files, kept in float16 below a folder and read when they are needed.
 
     Every process computes its share. Pictures that cannot be read raise ImageError, since a dense dataset is whole.
     """

@@ -52,9 +52,9 @@ def hits_of(how: str, placed: Tensor) -> Hits:
 def feature_choices(side: Side) -> Iterator[tuple[str, int, bool]]:
     """The inputs of linear layers: name, blocks and whether the mean patch (Oquab et al. 2023, section 7.1)."""
     for blocks in sorted({1, side.cls.shape[1]}):
-        told = "cls" if blocks == 1 else f"cls of {blocks} blocks"
-        yield told, blocks, False
-        yield f"{told} and mean patch", blocks, True
+        name = "cls" if blocks == 1 else f"cls of {blocks} blocks"
+        yield name, blocks, False
+        yield f"{name} and mean patch", blocks, True
 
 
 def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str] = ()) -> Outcome:
@@ -76,9 +76,10 @@ def as_text(result: Outcome) -> str:
     lines = [f"{result.test} images of {len(result.classes)} labels, {result.train} to learn from", ""]
     lines.append(f"{'':{width}}  top-1          top-5")
     for one in result.scored:
-        lines.append(f"{one.how:{width}}  {_told(one.top1)}   {_told(one.top5)}")
+        lines.append(f"{one.how:{width}}  {_with_interval(one.top1)}   {_with_interval(one.top5)}")
         lines += [
-            f"{'':{width}}  {_told(group.accuracy)}   {group.name}, {group.images} images" for group in one.groups
+            f"{'':{width}}  {_with_interval(group.accuracy)}   {group.name}, {group.images} images"
+            for group in one.groups
         ]
         if one.groups:
             worst, best = one.groups[0], one.groups[-1]
@@ -87,7 +88,7 @@ def as_text(result: Outcome) -> str:
     return "\n".join([*lines, "", "± is half of the interval that covers 95 % of resampled images."])
 
 
-def _told(estimate: Estimate) -> str:
+def _with_interval(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} ±{estimate.half:.3f}"
 
 

@@ -57,7 +57,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def chosen_head(
-    look: Callable[[int], Rows],
+    patches_of: Callable[[int], Rows],
     pictures: int,
     outputs: int,
     loss: Loss,
@@ -70,27 +70,27 @@ def chosen_head(
 ) -> DenseHead:
     """The head on the CPU, trained on all pictures with the rate whose error on held-out ones is least.
 
-    `look` gives the patches of a training picture; `error` judges a head by some of them, given by their places.
+    `patches_of` gives the patches of a training picture; `error` judges a head by some of them, given by their places.
     """
     order = generator.permutation(pictures)
     count = min(max(1, round(HELD_OUT * pictures)), MOST_HELD_OUT) if pictures > 1 else 0
     held, kept = order[:count], order[count:]
     best = rates[0]
     if count and len(rates) > 1:
-        heads = train_heads(_draw_among(look, kept, generator, device), outputs, loss, rates, steps, bias)
+        heads = train_heads(_draw_among(patches_of, kept, generator, device), outputs, loss, rates, steps, bias)
         best = min((head.on_cpu() for head in heads), key=lambda head: error(head, held)).rate
-    (head,) = train_heads(_draw_among(look, order, generator, device), outputs, loss, [best], steps, bias)
+    (head,) = train_heads(_draw_among(patches_of, order, generator, device), outputs, loss, [best], steps, bias)
     return head.on_cpu()
 
 
 def _draw_among(
-    look: Callable[[int], Rows], places: np.ndarray, generator: np.random.Generator, device: torch.device
+    patches_of: Callable[[int], Rows], places: np.ndarray, generator: np.random.Generator, device: torch.device
 ) -> Draw:
     """Some patches of a few pictures, drawn anew in every step."""
 
     def draw(_step: int) -> Rows:
         chosen = generator.choice(places, min(PICTURES_A_STEP, len(places)), replace=False)
-        x, truth = (torch.cat(column) for column in zip(*(look(int(place)) for place in chosen), strict=True))
+        x, truth = (torch.cat(column) for column in zip(*(patches_of(int(place)) for place in chosen), strict=True))
         rows = torch.from_numpy(generator.permutation(len(x))[:PATCHES_A_STEP])
         return Rows(x[rows].to(device), truth[rows].to(device))
 
@@ -117,9 +117,9 @@ def train_heads(
     with torch.enable_grad():
         for step in range(steps):
             rows = draw(step)
-            said = _normalised(rows.x, mean, deviation) @ torch.cat(layers, dim=1) + torch.cat(biases)
+            all_outputs = _normalised(rows.x, mean, deviation) @ torch.cat(layers, dim=1) + torch.cat(biases)
             optimiser.zero_grad(set_to_none=True)
-            torch.stack([loss(part, rows.truth) for part in said.split(outputs, dim=1)]).sum().backward()
+            torch.stack([loss(part, rows.truth) for part in all_outputs.split(outputs, dim=1)]).sum().backward()
             optimiser.step()
             falling.step()
     return [

@@ -70,9 +70,9 @@ def knn_ranks(
     with torch.autocast(train_features.device.type, enabled=False):
         bank, queries = (F.normalize(features.float(), dim=1) for features in (train_features, test_features))
         rows = max(1, block // max(len(bank), classes))
-        for part, asked in zip(queries.split(rows), test_labels.split(rows), strict=True):
+        for part, labels in zip(queries.split(rows), test_labels.split(rows), strict=True):
             votes = knn_votes(part @ bank.T, train_labels, fitting, temperature, classes)
-            placed.append([ranks(of_k, asked) for of_k in votes])
+            placed.append([ranks(of_k, labels) for of_k in votes])
     return {k: torch.cat(of_k) for k, of_k in zip(fitting, zip(*placed, strict=True), strict=True)}
 
 

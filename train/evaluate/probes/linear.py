@@ -103,7 +103,7 @@ def linear_head(
     rates: Sequence[float] = RATES,
     weight_decays: Sequence[float] = WEIGHT_DECAYS,
 ) -> LinearHead:
-    """The layer that `linear_accuracy` asks, to be asked of any images. Raises RequestError as it does."""
+    """The layer that `linear_accuracy` evaluates, for use on any images. Raises RequestError as it does."""
     require_labelled(x, y, "training")
     if len(x) < 2 or int(y.max()) >= classes:
         raise RequestError(
@@ -132,7 +132,7 @@ def linear_labels(
     rates: Sequence[float] = RATES,
     weight_decays: Sequence[float] = WEIGHT_DECAYS,
 ) -> Tensor:
-    """The label that a linear layer gives each test row, [m] int64, where label 0 is what is not asked for.
+    """The label that a linear layer gives each test row, [m] int64, where label 0 is the background, which is not scored.
 
     As `linear_accuracy`, but the grid is judged by the mean IoU of the other labels, since 0, the background of a
     picture, may be most of it. `groups` [n] int64 says which training rows belong together, such as the patches of

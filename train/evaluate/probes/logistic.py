@@ -19,7 +19,7 @@ ITERATIONS = 1000
 
 
 class Logistic(NamedTuple):
-    """Logits [m, C] of the images asked about, and the C that was chosen."""
+    """Logits [m, C] of the test images, and the C that was chosen."""
 
     logits: Tensor
     penalty: float
@@ -42,11 +42,11 @@ def logistic_logits(
         hits = [(_fitted(x[~held], y[~held], c).predict(x[held]) == y[held]).mean() for c in PENALTIES]
         chosen = PENALTIES[int(np.argmax(hits))]
     model = _fitted(x, y, chosen)
-    said = model.decision_function(test)
-    if said.ndim == 1:  # of two classes, one number
-        said = np.stack([-said, said], axis=1)
+    scores = model.decision_function(test)
+    if scores.ndim == 1:  # of two classes, one number
+        scores = np.stack([-scores, scores], axis=1)
     logits = torch.full((len(test), classes), -torch.inf)
-    logits[:, torch.from_numpy(model.classes_)] = torch.from_numpy(said).float()
+    logits[:, torch.from_numpy(model.classes_)] = torch.from_numpy(scores).float()
     return Logistic(logits, chosen)
 
 

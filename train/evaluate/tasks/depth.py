@@ -39,7 +39,7 @@ WITHIN = (1.25, 1.25**2, 1.25**3)
 @dataclass(frozen=True, kw_only=True)
 class Depth(PictureTask):
     """Depth from a linear layer on patches beside the cls token: a share for each of 256 bins; root mean square error,
-    relative error and the shares of pixels within factors, beside saying the median depth everywhere."""
+    relative error and the shares of pixels within factors, beside the median depth everywhere."""
 
     data: Path
     """NYU Depth v2 as listed in nyu_train.txt and nyu_test.txt, or a folder with images/ and depth/ of equal stems:
@@ -69,7 +69,7 @@ class Depth(PictureTask):
 
 
 class DepthScores(NamedTuple):
-    """Means over pictures, of the pixels asked about in each: root mean square error in metres, mean error relative to
+    """Means over pictures, of the scored pixels of each: root mean square error in metres, mean error relative to
     the truth, and the shares of pixels that are wrong by a factor of less than 1.25, 1.25² and 1.25³."""
 
     rmse: Estimate
@@ -106,12 +106,12 @@ def bin_centres(low: float, high: float) -> Tensor:
     return (edges[1:] + edges[:-1]) / 2
 
 
-def log_loss(said: Tensor, truth: Tensor) -> Tensor:
+def log_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """Root of the mean squared difference of logarithms, less most of its squared mean; truth of 0 is left out."""
     known = truth > 0
-    difference = (said.clamp(min=1e-6)[known]).log() - truth[known].log()
+    difference = (predicted.clamp(min=1e-6)[known]).log() - truth[known].log()
     if not len(difference):
-        return said.sum() * 0
+        return predicted.sum() * 0
     return (difference.square().mean() - SCALE_FORGIVEN * difference.mean().square()).clamp(min=1e-9).sqrt()
 
 
@@ -140,28 +140,30 @@ def measure_depth(
     centres = bin_centres(low, high)
     moved = centres.to(model.pos_embed.device)
 
-    def look(place: int) -> Rows:
+    def patches_of(place: int) -> Rows:
         return Rows(features(maps[place]).flatten(0, 1), known[place].flatten())
 
     def loss(outputs: Tensor, truth: Tensor) -> Tensor:
         return log_loss(depth_of(outputs, moved), truth)
 
     def error(head: DenseHead, held: np.ndarray) -> float:
-        said = torch.cat([_said(head, maps[place], centres).flatten() for place in held])
+        predicted = torch.cat([_predicted(head, maps[place], centres).flatten() for place in held])
         truth = torch.cat([known[place].flatten() for place in held])
-        return float((said.log() - truth.clamp(min=1e-6).log())[truth > 0].square().mean())
+        return float((predicted.log() - truth.clamp(min=1e-6).log())[truth > 0].square().mean())
 
-    head = chosen_head(look, len(maps), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
+    head = chosen_head(patches_of, len(maps), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
     middle = float(every.median())
     rows, blind = [], []
-    for one in tqdm(dataset.test, desc="asking", unit="picture"):
+    for one in tqdm(dataset.test, desc="test", unit="picture"):
         truth = dataset.truth(one)
         (seen,) = token_maps(model, [load_image(one.image)], size, blocks, precision)
-        said = torch.cat([strip[..., 0] for _, strip in pixel_strips(_said(head, seen, centres), seen.geometry)])
-        asked = _asked(truth, dataset, low, high)
-        if asked.any():
-            rows.append(errors(said.numpy().clip(low, high)[asked], truth[asked]))
-            blind.append(errors(np.full(int(asked.sum()), middle), truth[asked]))
+        predicted = torch.cat(
+            [strip[..., 0] for _, strip in pixel_strips(_predicted(head, seen, centres), seen.geometry)]
+        )
+        scored = _scored(truth, dataset, low, high)
+        if scored.any():
+            rows.append(errors(predicted.numpy().clip(low, high)[scored], truth[scored]))
+            blind.append(errors(np.full(int(scored.sum()), middle), truth[scored]))
     if not rows:
         raise DataError("No picture that is asked about has depth in the range asked about.")
     return Measured(_scores(rows, generator), _scores(blind, generator), head.rate)
@@ -177,14 +179,14 @@ def depth_on_patches(depth: np.ndarray, one: TokenMap) -> Tensor:
     return torch.where(known.any(dim=2), logarithms.exp(), 0)
 
 
-def errors(said: np.ndarray, truth: np.ndarray) -> list[float]:
+def errors(predicted: np.ndarray, truth: np.ndarray) -> list[float]:
     """RMSE, relative error and the three shares, of depths [k] above 0.
 
     >>> [round(value, 3) for value in errors(np.array([1.0, 3.0]), np.array([1.0, 2.0]))]
     [0.707, 0.25, 0.5, 1.0, 1.0]
     """
-    factor = np.maximum(said / truth, truth / said)
-    difference = said - truth
+    factor = np.maximum(predicted / truth, truth / predicted)
+    difference = predicted - truth
     return [
         float(np.sqrt(np.mean(difference**2))),
         float(np.mean(np.abs(difference) / truth)),
@@ -202,18 +204,18 @@ def _scores(rows: list[list[float]], generator: np.random.Generator) -> DepthSco
     return DepthScores(*(estimate(column) for column in table.T))
 
 
-def _said(head: DenseHead, one: TokenMap, centres: Tensor) -> Tensor:
+def _predicted(head: DenseHead, one: TokenMap, centres: Tensor) -> Tensor:
     """[h, w, 1] metres."""
     return depth_of(head(features(one)), centres).unsqueeze(2)
 
 
-def _asked(truth: np.ndarray, dataset: DenseSet, low: float, high: float) -> np.ndarray:
-    asked = truth > 0
+def _scored(truth: np.ndarray, dataset: DenseSet, low: float, high: float) -> np.ndarray:
+    scored = truth > 0
     if dataset.depth_range:
-        asked &= (truth > low) & (truth < high)
+        scored &= (truth > low) & (truth < high)
     if dataset.crop:
         top, bottom, left, right = dataset.crop
-        inside = np.zeros_like(asked)
+        inside = np.zeros_like(scored)
         inside[top:bottom, left:right] = True
-        asked &= inside
-    return asked
+        scored &= inside
+    return scored

@@ -1,4 +1,4 @@
-"""The task `fewshot`: labelled images told apart from a few of each label."""
+"""The task `fewshot`: classification of labelled images after a few of each label."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SHOTS = (1, 2, 5, 10)
 
 @dataclass(frozen=True, kw_only=True)
 class FewShot(LabelledTask):
-    """The share of labelled images told apart from a few of each label: by the nearest class mean and by logistic
+    """The share of test images classified correctly after a few of each label: by the nearest class mean and by logistic
     regression, the mean over several draws of the few."""
 
     shots: tuple[int, ...] = SHOTS
@@ -54,16 +54,16 @@ def few_shots(split: Split, shots: Sequence[int], draws: int, seed: int) -> list
             chosen = _some_of_each(labels, count, classes, generator)
             few, theirs = train[chosen], labels[chosen]
             means = torch.stack([F.normalize(few, dim=1)[theirs == label].mean(dim=0) for label in range(classes)])
-            said = {
+            by_classifier = {
                 "nearest mean": F.normalize(test, dim=1) @ F.normalize(means, dim=1).T,
                 "logistic regression": logistic_logits(few, theirs, test, classes, generator).logits,
             }
-            for how, logits in said.items():
+            for how, logits in by_classifier.items():
                 drawn[how].append(hits_of(how, ranks(logits, split.test.labels)))
         for how, hits in drawn.items():
-            told = f"{count} image{'s' if count > 1 else ''} of each, {how}"
+            name = f"{count} image{'s' if count > 1 else ''} of each, {how}"
             found.append(
-                Hits(told, *(np.mean([getattr(one, top) for one in hits], axis=0) for top in ("top1", "top5")))
+                Hits(name, *(np.mean([getattr(one, top) for one in hits], axis=0) for top in ("top1", "top5")))
             )
     return found
 

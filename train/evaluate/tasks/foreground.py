@@ -33,7 +33,7 @@ class Foreground(PictureTask):
     which the box around its largest part overlaps an object's by half (CorLoc)."""
 
     data: Path
-    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 not asked."""
+    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 ignored."""
     refined: bool = False
     """Follow the picture's edges within patches."""
 
@@ -43,7 +43,7 @@ class Foreground(PictureTask):
         pictures = read_objects(self.data)
         generator = np.random.default_rng(self.seed)
         found = measure_foreground(model, pictures, size, generator, self.precision, self.refined)
-        rows = [(told, one) for told, one in (("IoU", found.iou), ("CorLoc", found.corloc)) if one is not None]
+        rows = [(name, one) for name, one in (("IoU", found.iou), ("CorLoc", found.corloc)) if one is not None]
         if not rows:
             raise DataError(f"{self.data} knows of no object in any picture.")
         chance = {"iou": found.everything_iou, "corloc": found.everything_corloc}
@@ -51,8 +51,8 @@ class Foreground(PictureTask):
         return Estimates(rows, more)
 
 
-class Found(NamedTuple):
-    """Mean IoU over pictures with a mask, CorLoc over those with boxes, both of all being said to be object too."""
+class ForegroundScores(NamedTuple):
+    """Mean IoU over pictures with a mask, CorLoc over those with boxes, and both where every pixel counts as object."""
 
     iou: Estimate | None
     corloc: Estimate | None
@@ -69,7 +69,7 @@ def measure_foreground(
     generator: np.random.Generator,
     precision: Precision = "auto",
     refined: bool = False,
-) -> Found:
+) -> ForegroundScores:
     """Each picture cut alone, at its own threshold; `refined`: along the picture's edges."""
     overlaps, boxes = [], []
     for one in tqdm(pictures, desc="foreground", unit="picture"):
@@ -86,9 +86,9 @@ def measure_foreground(
                 raise ImageError(
                     f"The mask of {one.image} is {labels.shape}, the picture {mask.shape}; make them equal."
                 )
-            asked, truth = labels != IGNORED, labels > 0
+            scored_pixels, truth = labels != IGNORED, labels > 0
             if truth.any():
-                overlaps.append((iou(mask & asked, truth), iou(asked, truth)))
+                overlaps.append((iou(mask & scored_pixels, truth), iou(scored_pixels, truth)))
         known = one.boxes() if one.boxes else []
         if known:
             whole = (0.0, 0.0, float(image.width), float(image.height))
@@ -99,11 +99,11 @@ def measure_foreground(
 
 def scored(
     overlaps: Sequence[tuple[float, float]], boxes: Sequence[Sequence[bool]], generator: np.random.Generator
-) -> Found:
+) -> ForegroundScores:
     """From the IoU, and that of everything, of each picture; and whether a box was found, and by everything."""
     iou, whole = np.array(overlaps, dtype=float).reshape(-1, 2).T
     box, all_box = np.array(boxes, dtype=float).reshape(-1, 2).T
-    return Found(
+    return ForegroundScores(
         of_mean(iou, generator) if len(iou) else None,
         of_mean(box, generator) if len(box) else None,
         float(whole.mean()) if len(whole) else float("nan"),

@@ -25,10 +25,10 @@ class Linear(LabelledTask):
 def linear_layers(split: Split, seed: int, device: torch.device) -> list[Hits]:
     """A linear layer for each choice of features, each chosen from a grid that is trained together."""
     found = []
-    for told, blocks, mean_patch in feature_choices(split.train):
+    for inputs, blocks, mean_patch in feature_choices(split.train):
         train, test = (side.inputs(blocks, mean_patch, device) for side in split[:2])
         labels = split.train.labels.to(device)
         head = linear_head(train, labels, len(split.classes), np.random.default_rng([seed, 1]))
-        how = f"{told} (rate {head.setting.rate:g}, weight decay {head.setting.weight_decay:g})"
+        how = f"{inputs} (rate {head.setting.rate:g}, weight decay {head.setting.weight_decay:g})"
         found.append(hits_of(how, ranks(head.logits(test), split.test.labels.to(device))))
     return found

@@ -24,9 +24,9 @@ class Logreg(LabelledTask):
 def logistic_regressions(split: Split, seed: int) -> list[Hits]:
     """Logistic regression on cls tokens, and on these beside the mean patch."""
     found = []
-    for told, mean_patch in (("cls", False), ("cls and mean patch", True)):
+    for inputs, mean_patch in (("cls", False), ("cls and mean patch", True)):
         train, test = (side.inputs(1, mean_patch) for side in split[:2])
         generator = np.random.default_rng([seed, 2])
-        said = logistic_logits(train, split.train.labels, test, len(split.classes), generator)
-        found.append(hits_of(f"{told} (C {said.penalty:g})", ranks(said.logits, split.test.labels)))
+        fitted = logistic_logits(train, split.train.labels, test, len(split.classes), generator)
+        found.append(hits_of(f"{inputs} (C {fitted.penalty:g})", ranks(fitted.logits, split.test.labels)))
     return found

@@ -122,7 +122,7 @@ def scored(
     radii: Sequence[float],
     generator: np.random.Generator,
 ) -> list[Matched]:
-    """From points found, and found by chance, in each pair [n, radii], and asked for [n]."""
+    """From points found, and found by chance, in each pair [n, radii], and points in all [n]."""
     members = np.array(categories)
     scores = []
     for place, radius in enumerate(radii):

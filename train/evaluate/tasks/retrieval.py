@@ -28,7 +28,7 @@ FIRST = (1, 5, 10)
 class Ranking(NamedTuple):
     """Of some queries: mean average precision, precision among the first, and how many queries have an answer."""
 
-    told: str
+    name: str
     mean_precision: Estimate
     precision_at: dict[int, float]
     queries: int
@@ -53,9 +53,9 @@ class Retrieval(PictureTask):
         rankings = self._landmarks(model, size, world) if landmarks else self._labelled(model, size, world)
         if not world.leads:
             return None
-        rows = [(f"mAP, {one.told}", one.mean_precision) for one in rankings]
-        at = {one.told: {str(first): value for first, value in one.precision_at.items()} for one in rankings}
-        return Estimates(rows, {"precision_at": at, "queries": {one.told: one.queries for one in rankings}})
+        rows = [(f"mAP, {one.name}", one.mean_precision) for one in rankings]
+        at = {one.name: {str(first): value for first, value in one.precision_at.items()} for one in rankings}
+        return Estimates(rows, {"precision_at": at, "queries": {one.name: one.queries for one in rankings}})
 
     def _landmarks(self, model: VisionTransformer, size: int, world: World) -> list[Ranking]:
         known = read_landmarks(self.data[0], self.ground_truth)
@@ -66,8 +66,8 @@ class Retrieval(PictureTask):
         crops = (
             load_image(one.image) if one.box is None else load_image(one.image).crop(one.box) for one in known.queries
         )
-        asked = torch.stack([one.cls for one in token_maps(model, crops, size, 1, self.precision)])
-        return revisited_rankings(asked, cls, known.queries, np.random.default_rng(self.seed))
+        queries = torch.stack([one.cls for one in token_maps(model, crops, size, 1, self.precision)])
+        return revisited_rankings(queries, cls, known.queries, np.random.default_rng(self.seed))
 
     def _labelled(self, model: VisionTransformer, size: int, world: World) -> list[Ranking]:
         source = open_source(*self.data, channels=model.config.channels)
@@ -87,16 +87,16 @@ class Retrieval(PictureTask):
 
 
 def same_label_ranking(
-    cls: Tensor, labels: Tensor, generator: np.random.Generator, told: str = "same label"
+    cls: Tensor, labels: Tensor, generator: np.random.Generator, name: str = "same label"
 ) -> Ranking:
-    """Each picture of cls [n, D] asked for those of its label [n] among all others."""
+    """Each picture of cls [n, D] as a query for those of its label [n] among all others."""
     unit = F.normalize(cls.float(), dim=1)
     rows = []
     for place in range(len(unit)):
         relevant = np.flatnonzero((labels == labels[place]).numpy())
         order = (unit @ unit[place]).argsort(descending=True, stable=True).numpy()
         rows.append(_judged(order, relevant[relevant != place], np.array([place])))
-    return _ranked(told, rows, generator, interpolated=False)
+    return _ranked(name, rows, generator, interpolated=False)
 
 
 def revisited_rankings(
@@ -116,12 +116,12 @@ def revisited_rankings(
         ("hard", lambda one: (one.hard, one.easy)),
     )
     found = []
-    for told, parts in protocols:
+    for name, parts in protocols:
         rows = []
         for order, one in zip(orders, known, strict=True):
             right, left_out = parts(one)
             rows.append(_judged(order, right, np.concatenate([left_out, one.junk])))
-        found.append(_ranked(told, rows, generator, interpolated=True))
+        found.append(_ranked(name, rows, generator, interpolated=True))
     return found
 
 
@@ -131,12 +131,12 @@ def _judged(order: np.ndarray, right: np.ndarray, left_out: np.ndarray) -> np.nd
     return np.isin(kept, right)
 
 
-def _ranked(told: str, rows: list[np.ndarray], generator: np.random.Generator, interpolated: bool) -> Ranking:
+def _ranked(name: str, rows: list[np.ndarray], generator: np.random.Generator, interpolated: bool) -> Ranking:
     answered = [row for row in rows if row.any()]
     precision = trapezoid_precision if interpolated else average_precision
     values = np.array([precision(row) for row in answered] or [np.nan])
     at = {first: float(np.mean([row[:first].mean() for row in answered] or [np.nan])) for first in FIRST}
-    return Ranking(told, of_mean(values, generator), at, len(answered))
+    return Ranking(name, of_mean(values, generator), at, len(answered))
 
 
 def average_precision(right: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""A head trained on one set asked about others: which of its classes their folders mean.
+"""A head trained on one set and tested on others: the classes that their folders mean.
 
 ImageNet-A, -R and -Sketch name their folders by WordNet ids, as ImageNet does, A and R a fifth of them; ImageNet-V2
 numbers its folders by the place of the id among all 1,000, sorted. Other sets come with a table that says it:
@@ -35,12 +35,12 @@ from train.evaluate.task import Findings, Task
 class Robustness(Task):
     """Accuracy of a linear layer trained on ImageNet, on other kinds of pictures of its classes: ImageNet-A, -R,
     -Sketch, -V2, or any set whose folders a table assigns to classes. It sees the cls tokens of the last four blocks
-    beside the mean patch, and is asked about the classes that the set has."""
+    beside the mean patch, and chooses among the classes that the set has."""
 
     data: tuple[Path, ...]
-    """Images to learn from: ImageNet as published, or a folder with train and val in it, of class folders each."""
+    """Training images: ImageNet as published, or a folder with train and val in it, of class folders each."""
     sets: tuple[Path, ...]
-    """Folders of class folders to be asked about."""
+    """Folders of class folders to test on."""
     class_map: tuple[Path, ...] = ()
     """Files with lines of folder and class, for sets whose folders bear other names."""
     images: Annotated[LabelledConfig, tyro.conf.arg(name="")] = field(default_factory=LabelledConfig)
@@ -52,7 +52,7 @@ class Robustness(Task):
         sides = [_side(model, source, split.classes, mapping, self.images, world) for source in sources]
         if not world.leads:
             return None
-        *_, (told, blocks, mean_patch) = feature_choices(split.train)
+        *_, (inputs, blocks, mean_patch) = feature_choices(split.train)
         generator = np.random.default_rng([self.images.seed, 1])
         head = linear_head(
             split.train.inputs(blocks, mean_patch, world.device),
@@ -62,12 +62,12 @@ class Robustness(Task):
         )
         rows = []
         for name, side in zip(["held out", *(path.name for path in self.sets)], [split.test, *sides], strict=True):
-            said = restricted(head.logits(side.inputs(blocks, mean_patch, world.device)).cpu(), side.labels)
-            hits = hits_of(name, ranks(said.logits, said.labels))
-            rows.append((name, said.logits.shape[1], len(side.labels), of_mean(hits.top1, generator)))
+            kept = restricted(head.logits(side.inputs(blocks, mean_patch, world.device)).cpu(), side.labels)
+            hits = hits_of(name, ranks(kept.logits, kept.labels))
+            rows.append((name, kept.logits.shape[1], len(side.labels), of_mean(hits.top1, generator)))
         results = {
             "images": asdict(self.images),
-            "features": told,
+            "features": inputs,
             "rows": [
                 {"set": name, "classes": classes, "images": count, "top1": top1.value, "interval": top1[1:]}
                 for name, classes, count, top1 in rows
@@ -155,7 +155,7 @@ class Restricted(NamedTuple):
 
 
 def restricted(logits: Tensor, labels: Sequence[int] | Tensor) -> Restricted:
-    """Of logits [n, C] for labels [n]: a set is asked about the classes it has, as its authors evaluate it.
+    """Of logits [n, C] for labels [n]: a set is scored among the classes it has, as its authors evaluate it.
 
     >>> restricted(torch.tensor([[9.0, 0.0, 1.0], [9.0, 2.0, 1.0]]), [2, 1]).logits.argmax(dim=1)
     tensor([1, 0])

@@ -39,15 +39,15 @@ class Segmentation(PictureTask):
 
     data: Path
     """ADE20K (ADEChallengeData2016) or PASCAL VOC as published, or a folder with images/ and masks/ of equal stems:
-    index PNG, 255 where nothing is asked. The plain form may be divided into train/ and val/."""
+    index PNG, 255 where pixels are ignored. The plain form may be divided into train/ and val/."""
     size: int | None = None
     """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
     blocks: int = 1
     """Last blocks whose patches are put side by side."""
     scales: tuple[float, ...] = (1.0,)
-    """Factors on the size at which a picture is asked about; probabilities are averaged."""
+    """Factors on the size of a test picture; probabilities are averaged."""
     windows: bool = False
-    """Slide a window over each picture that is asked about, its shorter side at --size."""
+    """Slide a window over each test picture, its shorter side at --size."""
     steps: int = STEPS
     """Of training the linear layer."""
     rates: tuple[float, ...] = RATES
@@ -65,7 +65,12 @@ class Segmentation(PictureTask):
         generator = np.random.default_rng(self.seed)
         found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
-        more = {"per_class": found.per_class, "rate": found.rate, "train_images": len(paths), "test_images": len(dataset.test)}
+        more = {
+            "per_class": found.per_class,
+            "rate": found.rate,
+            "train_images": len(paths),
+            "test_images": len(dataset.test),
+        }
         return Estimates(rows, more)
 
 
@@ -77,7 +82,7 @@ class Viewing:
     """Longer side in pixels; of a window, either side."""
     blocks: int = 1
     scales: tuple[float, ...] = (1.0,)
-    """Factors on `size`; what is said at each is averaged."""
+    """Factors on `size`; the predictions at each are averaged."""
     windows: bool = False
     """Slide a window of size × size over the picture, its shorter side at `size`, instead of shrinking it whole."""
     precision: Precision = "auto"
@@ -129,24 +134,26 @@ def measure_segmentation(
     if classes < 2:
         raise DataError("The masks know one label alone; a score needs two.")
 
-    def look(place: int) -> Rows:
+    def patches_of(place: int) -> Rows:
         return Rows(maps[place].patches.flatten(0, 1), shares(known[place].flatten(0, 1), classes))
 
     def error(head: DenseHead, held: np.ndarray) -> float:
-        tables = [confusion(dataset.truth(dataset.train[one]), said_labels(maps[one], head), classes) for one in held]
+        tables = [
+            confusion(dataset.truth(dataset.train[one]), predicted_labels(maps[one], head), classes) for one in held
+        ]
         return -_mean(overlaps(np.sum(tables, axis=0)))
 
     device = model.pos_embed.device
-    head = chosen_head(look, len(maps), classes, soft_cross_entropy, error, rates, steps, generator, device)
+    head = chosen_head(patches_of, len(maps), classes, soft_cross_entropy, error, rates, steps, generator, device)
     tables = [
         confusion(dataset.truth(one), picture_labels(model, load_image(one.image), head, viewing), classes)
-        for one in tqdm(dataset.test, desc="asking", unit="picture")
+        for one in tqdm(dataset.test, desc="test", unit="picture")
     ]
     return scored(np.stack(tables), head.rate, generator)
 
 
 def scored(tables: np.ndarray, rate: float, generator: np.random.Generator) -> Segmented:
-    """From the confusions of each picture, [n, C true, C said]."""
+    """From the confusions of each picture, [n, C true, C predicted]."""
     whole = tables.sum(axis=0)[None]
     right, total = np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))
     accuracy = bootstrap(lambda drawn: (drawn @ right) / np.maximum(drawn @ total, 1), len(tables), generator)
@@ -160,7 +167,7 @@ def scored(tables: np.ndarray, rate: float, generator: np.random.Generator) -> S
 
 
 def overlaps(tables: np.ndarray) -> np.ndarray:
-    """IoU of each class [..., C] from confusions [..., C true, C said]; NaN where it is neither true nor said.
+    """IoU of each class [..., C] from confusions [..., C true, C predicted]; NaN where it is neither.
 
     >>> overlaps(np.array([[3, 1], [0, 0]]))
     array([0.75, 0.  ])
@@ -175,10 +182,10 @@ def _mean(values: np.ndarray) -> float:
     return float(present.mean()) if len(present) else math.nan
 
 
-def confusion(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """The confusion matrix [C true, C predicted]; unknown truth, and classes beyond, count nowhere."""
-    asked = (truth != IGNORED) & (truth < classes)
-    places = truth[asked].astype(np.int64) * classes + said[asked]
+    scored = (truth != IGNORED) & (truth < classes)
+    places = truth[scored].astype(np.int64) * classes + predicted[scored]
     return np.bincount(places, minlength=classes**2).reshape(classes, classes)
 
 
@@ -188,7 +195,7 @@ def picture_labels(model: VisionTransformer, image: Image.Image, head: DenseHead
         (one,) = token_maps(
             model, [image], _scaled(viewing, viewing.scales[0], model), viewing.blocks, viewing.precision
         )
-        return said_labels(one, head)
+        return predicted_labels(one, head)
     total = torch.zeros(image.height, image.width, head.bias.shape[0])
     for box, one in _views(model, image, viewing):
         left, top = box
@@ -198,7 +205,7 @@ def picture_labels(model: VisionTransformer, image: Image.Image, head: DenseHead
     return total.argmax(dim=2).numpy()
 
 
-def said_labels(one: TokenMap, head: DenseHead) -> np.ndarray:
+def predicted_labels(one: TokenMap, head: DenseHead) -> np.ndarray:
     """The class of every pixel [H, W] of a picture seen whole."""
     strips = pixel_strips(head(one.patches), one.geometry)
     return torch.cat([logits.argmax(dim=2) for _, logits in strips]).numpy()

@@ -51,7 +51,7 @@ def test_protocols_take_and_leave_out_what_they_say():
     known = Query(Path("q"), None, easy=np.array([3]), hard=np.array([1, 5]), junk=np.array([0]))
     nobody = Query(Path("q"), None, *[np.empty(0, np.int64)] * 3)
     queries = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    found = {one.told: one for one in revisited_rankings(queries, cls, [known, nobody], np.random.default_rng(0))}
+    found = {one.name: one for one in revisited_rankings(queries, cls, [known, nobody], np.random.default_rng(0))}
     easy, medium, hard = ([False, True, False], [True, False, True, False, True], [True, False, False, True])
     for told, right in (("easy", easy), ("medium", medium), ("hard", hard)):
         assert found[told].mean_precision.value == pytest.approx(trapezoid_precision(np.array(right))), told

@@ -1,1 +1,1 @@
-"""Datasets in the folders they are published in → what a task asks of them."""
+"""Datasets in the folders they are published in → the pictures and truth that tasks need."""

@@ -1,4 +1,4 @@
-"""Labelled images to learn from and to be asked about: ImageNet as published, or any folder of class folders.
+"""Labelled images to train and to test on: ImageNet as published, or any folder of class folders.
 
 imagenet/                               from image-net.org, or as Kaggle packs it
 ├── ILSVRC/Data/CLS-LOC/                or without these folders around
@@ -19,7 +19,7 @@ from train.data.reading import read_file
 from train.data.sources import DataError, Encoded, Files, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
-ASKED = ("val", "test")
+TEST_FOLDERS = ("val", "test")
 
 
 class LabelledFiles:
@@ -55,12 +55,12 @@ def published_parts(root: Path) -> Published | None:
     Raises DataError where validation images lie flat and nothing says what they show.
     """
     for inner in (root / "ILSVRC" / "Data" / "CLS-LOC", root / "Data" / "CLS-LOC", root):
-        test = next((inner / name for name in ASKED if (inner / name).is_dir()), None)
+        test = next((inner / name for name in TEST_FOLDERS if (inner / name).is_dir()), None)
         if (inner / "train").is_dir() and test is not None:
-            asked = open_source(test)
-            if isinstance(asked, Files) and all(path.parent == test for path in asked.files):
-                asked = _flat_validation(root, test, sorted(asked.files))
-            return Published(open_source(inner / "train"), asked)
+            source = open_source(test)
+            if isinstance(source, Files) and all(path.parent == test for path in source.files):
+                source = _flat_validation(root, test, sorted(source.files))
+            return Published(open_source(inner / "train"), source)
     return None
 
 

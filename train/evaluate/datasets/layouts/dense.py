@@ -1,9 +1,9 @@
 """Pictures beside what is known of their pixels: ADE20K, PASCAL VOC, NYU Depth v2, or the plain form.
 
-ADEChallengeData2016/                    SceneParsing benchmark, 150 classes; 0 is "other" and not asked about
+ADEChallengeData2016/                    SceneParsing benchmark, 150 classes; 0 is "other" and ignored
 ├── images/{training,validation}/*.jpg
 └── annotations/{training,validation}/*.png
-VOCdevkit/VOC2012/                       21 classes with the background; 255 is not asked about
+VOCdevkit/VOC2012/                       21 classes with the background; 255 is ignored
 ├── JPEGImages/*.jpg  SegmentationClass/*.png
 └── ImageSets/Segmentation/{train,val}.txt
 nyu/                                     as listed for BTS (Lee et al. 2019): picture, depth in millimetres, focal
@@ -25,7 +25,7 @@ import numpy as np
 from core import ImageError, load_image
 from core.pictures.listing import pictures_below
 from train.data.sources import DataError
-from train.evaluate.datasets.layouts.classes import ASKED
+from train.evaluate.datasets.layouts.classes import TEST_FOLDERS
 from train.evaluate.datasets.truth import IGNORED, read_depth, read_labels
 
 TEST_SHARE = 0.25
@@ -40,7 +40,7 @@ class Pictured(NamedTuple):
 
 @dataclass(frozen=True)
 class DenseSet:
-    """Pictures to learn from and to be asked about, and how their truth is read: [H, W]."""
+    """Pictures to train and to test on, and the function that reads their truth: [H, W]."""
 
     train: list[Pictured]
     test: list[Pictured]
@@ -48,9 +48,9 @@ class DenseSet:
     classes: int = 0
     """Of segmentation; 0 where the masks have to be looked at."""
     crop: tuple[int, int, int, int] | None = None
-    """Top, bottom, left, right of what is asked about, in pixels."""
+    """Top, bottom, left, right of the part that is scored, in pixels."""
     depth_range: tuple[float, float] | None = None
-    """Metres that are asked about."""
+    """Metres that are scored."""
 
     def truth(self, one: Pictured) -> np.ndarray:
         """The truth of a picture's pixels. ImageError where it is of another size."""
@@ -98,16 +98,16 @@ def plain_pictures(root: Path, kind: str) -> list[Pictured]:
 
 
 def _plain(root: Path, kind: str, seed: int) -> tuple[list[Pictured], list[Pictured]]:
-    """The given parts; without them, a quarter of the pictures at random is asked about."""
-    test = next((root / name for name in ASKED if (root / name / "images").is_dir()), None)
+    """The given parts; without them, a quarter of the pictures at random is for test."""
+    test = next((root / name for name in TEST_FOLDERS if (root / name / "images").is_dir()), None)
     if (root / "train" / "images").is_dir() and test is not None:
         return plain_pictures(root / "train", kind), plain_pictures(test, kind)
     pictures = plain_pictures(root, kind)
     if len(pictures) < 2:
         raise DataError(f"{root} has {len(pictures)} picture with {kind}; give two or more, to learn from and to ask.")
     order = np.random.default_rng(seed).permutation(len(pictures))
-    asked = max(1, round(TEST_SHARE * len(pictures)))
-    return [pictures[place] for place in sorted(order[asked:])], [pictures[place] for place in sorted(order[:asked])]
+    count = max(1, round(TEST_SHARE * len(pictures)))
+    return [pictures[place] for place in sorted(order[count:])], [pictures[place] for place in sorted(order[:count])]
 
 
 def _stems(images: Path, truths: Path) -> list[Pictured]:
@@ -153,6 +153,6 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_ade(path: Path) -> np.ndarray:
-    """Classes 1 to 150 counted from 0; 0, what is none of them, is not asked about."""
+    """Classes 1 to 150 counted from 0; 0, which is none of them, is ignored."""
     labels = read_labels(path)
     return np.where(labels > 0, labels - 1, IGNORED)

@@ -4,7 +4,7 @@ VOCdevkit/VOC2012/
 ├── JPEGImages/*.jpg  Annotations/*.xml                 boxes, counted from 1
 ├── SegmentationClass/*.png                             for the pictures of ImageSets/Segmentation
 └── ImageSets/{Main,Segmentation}/trainval.txt
-any/images/*.jpg  any/masks/*.png                       any label but 0 is an object, 255 is not asked about
+any/images/*.jpg  any/masks/*.png                       any label but 0 is an object, 255 is ignored
 """
 
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def read_boxes(path: Path) -> list[Box]:
 
 
 def mask_boxes(labels: np.ndarray) -> list[Box]:
-    """The box around each label [H, W] but 0; what is not asked about has none."""
+    """The box around each label [H, W] but 0; ignored pixels have none."""
     return [box_around(labels == label) for label in np.unique(labels) if label not in (0, IGNORED)]
 
 

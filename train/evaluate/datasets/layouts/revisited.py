@@ -28,7 +28,7 @@ ARRAYS = {
 
 
 class Query(NamedTuple):
-    """A picture, the part of it that is asked for, and the numbers of the pictures that show the same."""
+    """A picture, the part of it that is searched for, and the numbers of the pictures that show the same."""
 
     image: Path
     box: tuple[float, float, float, float] | None
