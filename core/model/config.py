@@ -9,6 +9,13 @@ LEAST_PATCHES = 24
 """Along the longer side of a picture, for a model that nobody measured. The small models of this project learn on
 crops of 4 to 8 patches a side; on so few a picture has no parts, and the shipped one finds most eyes at 24."""
 
+_WHOLE = {
+    "width": (1, 16_384), "depth": (1, 256), "heads": (1, 256), "patch": (1, 256), "image_size": (1, 16_384),
+    "registers": (0, 1024), "channels": (1, 256),
+}  # fmt: skip
+_REAL = {"pos_offset": (-1.0, 1.0), "mlp_ratio": (0.01, 64.0), "layer_scale": (0.0, 100.0)}
+"""Least and most of each value: far beyond every model there is, and short of what would hang a loader for good."""
+
 
 @dataclass(frozen=True)
 class ViTConfig:
@@ -18,7 +25,7 @@ class ViTConfig:
     factor of (h + 0.1) / M without antialiasing (models without registers), or to the target size, with an
     offset of 0 and antialiasing (models with registers). Outputs differ, so the choice belongs to the model.
 
-    Raises RequestError where the values contradict each other.
+    Raises RequestError where a value is out of bounds or not finite, or two contradict each other.
     """
 
     width: int = 384
@@ -37,15 +44,21 @@ class ViTConfig:
     """Initial value of LayerScale; the reference trains with 1e-5."""
 
     def __post_init__(self):
-        for name in ("width", "depth", "heads", "patch", "image_size", "channels"):
-            if getattr(self, name) < 1:
-                raise RequestError(f"ViTConfig.{name} is {getattr(self, name)}; it must be at least 1.")
+        for name, (least, most) in _WHOLE.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise RequestError(f"ViTConfig.{name} is {value!r}; it must be a whole number.")
+            if not least <= value <= most:
+                least_said = f"at least {least}" if value < least else f"at most {most:,}"
+                raise RequestError(f"ViTConfig.{name} is {value}; it must be {least_said}.")
+        for name, (low, high) in _REAL.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise RequestError(f"ViTConfig.{name} is {value!r}; it must be a number from {low:g} to {high:g}.")
         if self.width % self.heads:
             raise RequestError(f"ViTConfig: width {self.width} is not a multiple of the {self.heads} heads.")
         if self.image_size % self.patch:
             raise RequestError(f"ViTConfig: image_size {self.image_size} is not a multiple of patch {self.patch}.")
-        if self.registers < 0:
-            raise RequestError(f"ViTConfig.registers is {self.registers}; it must be 0 or more.")
         if self.ffn not in ("mlp", "swiglu"):
             raise RequestError(f"ViTConfig.ffn is {self.ffn!r}; choose 'mlp' or 'swiglu'.")
 

@@ -140,7 +140,7 @@ def stored_config(path: Path) -> ViTConfig | None:
         return None
     try:
         return ViTConfig(**json.loads(text))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} describes its model in a way this version does not know ({error}).") from error
 
 

@@ -182,7 +182,7 @@ def read_hugging_face_config(path: Path) -> Described:
         config = config_from_hugging_face(values)
         size = whole_size(values.get("default_size", config.image_size), config.patch)
         return Described(config, "pos_offset" in values, size)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
         raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
 
 

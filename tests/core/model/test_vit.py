@@ -1,6 +1,7 @@
 """The ViT against the reference implementation's numbers, and the packed pass against separate ones."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -231,6 +232,16 @@ def test_wrong_masks_and_layers_are_refused(plain):
         ({"width": 50}, "multiple"),
         ({"image_size": 71}, "multiple"),
         ({"depth": 0}, "at least 1"),
+        ({"depth": 10**9}, "at most 256"),
+        ({"width": 10**6, "heads": 1}, "at most 16,384"),
+        ({"registers": -1}, "at least 0"),
+        ({"depth": 3.0}, "whole number"),
+        ({"heads": True}, "whole number"),
+        ({"heads": "6"}, "whole number"),
+        ({"mlp_ratio": math.nan}, "from 0.01 to 64"),
+        ({"mlp_ratio": math.inf}, "from 0.01 to 64"),
+        ({"pos_offset": None}, "from -1 to 1"),
+        ({"layer_scale": -math.inf}, "from 0 to 100"),
         ({"ffn": "moe"}, "swiglu"),
     ],
 )
