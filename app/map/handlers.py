@@ -54,7 +54,7 @@ class MapRoom:
 
     def sources(self) -> list[tuple[str, str]]:
         """(title, key) of what can be mapped here: the gallery first where it ships, the own collections last."""
-        listed = [(f"{one.title} · {one.pictures:,}", one.key) for one in self.engine.shelf.listed()]
+        listed = [(one.label, one.key) for one in self.engine.shelf.listed() if not one.problem]
         shipped = [one for one in listed if one[1] == GALLERY]
         return [*shipped, (TRAY, TRAY), (PATCHES, PATCHES), *(one for one in listed if one[1] != GALLERY)]
 

@@ -171,7 +171,7 @@ class Changes:
 
     def _now(self, key: str) -> dict:
         """The list of collections, that one chosen."""
-        choices = [(f"{one.title} · {one.pictures:,}", one.key) for one in self.shelf.listed()]
+        choices = [(one.label, one.key) for one in self.shelf.listed()]
         return {"collection": gr.update(choices=choices, value=key)}
 
     def _change(self, trigger: Callable, handler: Callable[..., dict], inputs: dict[str, Any], **options) -> None:

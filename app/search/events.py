@@ -134,7 +134,10 @@ class SearchEvents:
             idle["status"] = sentences.status(loaded, collection.about.size)
             yield idle | self.shown(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
         except DinoError as error:
-            yield idle | {"results": gr.HTML(results={}, busy=False), "facts": sentences.plain(str(error))}
+            yield idle | {
+                "results": gr.HTML(results={}, busy=False),
+                "facts": sentences.plain(self.engine.shelf.without_paths(error)),
+            }
 
     def found(
         self, collection: Collection, tray: Tray, model: Loaded, asked: tuple[QueryPart, ...], settings: SearchSettings
@@ -167,7 +170,7 @@ class SearchEvents:
         return replace(settings, collection=keys[0] if keys else "")
 
     def _choices(self) -> list[tuple[str, str]]:
-        return [(f"{one.title} · {one.pictures:,}", one.key) for one in self.engine.shelf.listed()]
+        return [(one.label, one.key) for one in self.engine.shelf.listed()]
 
     def _waits(self, tray: Tray, model: Loaded, settings: SearchSettings) -> Iterator[dict]:
         """Encode the gallery where this model has not seen it yet."""

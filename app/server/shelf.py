@@ -6,12 +6,14 @@
 The gallery that ships with the app is a further one, read-only. It is encoded once for each model, into the user's cache.
 """
 
+import logging
 import os
 import re
 import secrets
 import shutil
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +24,15 @@ from core import RequestError
 from core.collection.collection import Collection
 from core.collection.incoming import Incoming
 from core.collection.store import DATABASE
+from core.errors import CollectionError
 from core.pictures.gallery import RENDERED, Rendered, rendered
 
+log = logging.getLogger(__name__)
+
 GALLERY = "gallery"
-"""Key of the collection that ships; no folder has it, since folders end in a number."""
+"""Key of the collection that ships. A folder of that name among the own collections is passed over."""
+MOST_OPEN = 16
+"""Collections that are held open; with more, the one used longest ago is opened anew when it is wanted."""
 GALLERY_TITLE = "Small world, built in"
 Progress = Callable[[int, int], None]
 
@@ -38,6 +45,13 @@ class Listed:
     title: str
     pictures: int
     model: str
+    problem: str = ""
+    """Why it cannot be used, in a sentence without paths of the server; empty where it can."""
+
+    @property
+    def label(self) -> str:
+        """As it stands in a list."""
+        return f"{self.title} · {'cannot be opened' if self.problem else f'{self.pictures:,}'}"
 
 
 def data_folder() -> Path:
@@ -56,7 +70,7 @@ class Shelf:
         self.root = root or data_folder()
         self.cache = cache or cache_folder()
         self.pictures = rendered() if gallery is None else gallery
-        self._open: dict[tuple[str, str], Collection] = {}
+        self._open: OrderedDict[tuple[str, str], Collection] = OrderedDict()
         self._lock = threading.Lock()
         self._gallery_lock = threading.Lock()
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
@@ -64,12 +78,8 @@ class Shelf:
     def listed(self) -> list[Listed]:
         """Every collection by title; the gallery first, where it ships."""
         found = [Listed(GALLERY, GALLERY_TITLE, len(self.pictures), "")] if self.pictures else []
-        own = []
-        for folder in self.root.iterdir() if self.root.is_dir() else []:
-            if not folder.name.startswith(".") and (folder / DATABASE).is_file():
-                collection = self._opened(folder.name, None)
-                own.append(Listed(folder.name, collection.title, len(collection), collection.about.model))
-        return found + sorted(own, key=lambda listed: listed.title.casefold())
+        own = map(self._listed, self._folders())
+        return found + sorted(own, key=lambda listed: (bool(listed.problem), listed.title.casefold()))
 
     def open(self, key: str, model: Loaded) -> Collection:
         """A collection, to be asked with that model. CollectionError where it was made with another."""
@@ -120,7 +130,8 @@ class Shelf:
         os.replace(folder, gone)  # at once for everyone, however long the deleting takes
         shutil.rmtree(gone, ignore_errors=True)
         with self._lock:
-            self._open = {known: one for known, one in self._open.items() if known[0] != key}
+            for known in [known for known in self._open if known[0] == key]:
+                del self._open[known]
 
     def index_soon(self, collection: Collection) -> None:
         """Build the indexes that are due, on a thread of their own, one collection after the other."""
@@ -140,28 +151,54 @@ class Shelf:
             known = self._open.get((GALLERY, model.identity))
             if known is None:
                 known = Collection(folder, model.model, title=GALLERY_TITLE, lock=model.lock)
-                self._open[GALLERY, model.identity] = known
+            self._hold(GALLERY, model.identity, known)
             return known
 
     def _opened(self, key: str, model: Loaded | None) -> Collection:
         identity = model.identity if model else ""
+        lock = model.lock if model else None
         with self._lock:
             known = self._open.get((key, identity))
             if known is None:
-                lock = model.lock if model else None
-                known = Collection(self.root / key, model.model if model else None, lock=lock)
-                self._open[key, identity] = known
+                try:
+                    known = Collection(self.root / key, model.model if model else None, lock=lock)
+                except CollectionError as error:
+                    raise CollectionError(self.without_paths(error)) from error
+            self._hold(key, identity, known)
             return known
+
+    def _hold(self, key: str, identity: str, collection: Collection) -> None:
+        self._open[key, identity] = collection
+        self._open.move_to_end((key, identity))
+        while len(self._open) > MOST_OPEN:
+            self._open.popitem(last=False)
+
+    def _folders(self) -> list[str]:
+        """The keys of the own collections: folders with a database, whoever made them."""
+        here = self.root.iterdir() if self.root.is_dir() else []
+        names = [folder.name for folder in here if (folder / DATABASE).is_file()]
+        return [name for name in names if not name.startswith(".") and name != GALLERY]
+
+    def _listed(self, key: str) -> Listed:
+        try:
+            records = self._opened(key, None).store.records
+            about = records.about()
+            return Listed(key, about.title, records.count(), about.model)
+        except (CollectionError, OSError) as error:
+            log.warning("The collection %s cannot be used: %s", self.root / key, error)
+            return Listed(key, key, 0, "", self.without_paths(error))
+
+    def without_paths(self, error: Exception) -> str:
+        """An error's words without the server's own folder."""
+        return str(error).replace(f"{self.root}{os.sep}", "")
 
     def _folder(self, key: str) -> Path:
         """The folder of a collection; RequestError for what is none, however it is spelt."""
-        folder = self.root / str(key)
-        plain = re.fullmatch(r"[\w-]+-[0-9a-f]{8}", str(key)) is not None
         if key == GALLERY:
             raise RequestError("The gallery that comes with the app cannot be changed; make a collection of your own.")
-        if not plain or not (folder / DATABASE).is_file():
+        if key not in self._folders():
             raise RequestError(f"There is no collection {str(key)[:60]!r}; choose one from the list.")
-        return folder
+        return self.root / key
 
 
 def _fresh_key(title: str) -> str:

@@ -163,6 +163,11 @@ class Records:
             rows = connection.execute(query, [*([tag] if tag else []), limit, offset]).fetchall()
             return [_record(connection, row) for row in rows]
 
+    def count(self) -> int:
+        """Pictures that are there."""
+        with self.reading() as connection:
+            return connection.execute("SELECT count(*) FROM images").fetchone()[0]
+
     def tags(self) -> dict[str, int]:
         """Every tag with how many pictures have it, most used first."""
         with self.reading() as connection:

@@ -1,0 +1,90 @@
+"""Collections as disks really hold them: damaged, newer, made elsewhere, and very many."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from app.server.shelf import MOST_OPEN, Shelf
+from core import RequestError
+from core.collection.collection import Collection
+from core.collection.store import DATABASE
+from core.errors import CollectionError
+from tests.app.small import photograph
+
+
+@pytest.fixture
+def model(engine):
+    return engine.models.get("small")
+
+
+@pytest.fixture
+def shelf(tmp_path, model) -> Shelf:
+    """With one good collection of a picture."""
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
+    key = shelf.create("Good", model, 112)
+    shelf.open(key, model).add([photograph(0)])
+    return shelf
+
+
+def damaged(folder: Path) -> None:
+    (folder / DATABASE).write_bytes(b"no database" * 100)
+
+
+def newer(folder: Path) -> None:
+    with sqlite3.connect(folder / DATABASE) as database:
+        database.execute("UPDATE about SET version = 99")
+
+
+def emptied(folder: Path) -> None:
+    (folder / DATABASE).write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"), [(damaged, "is damaged"), (newer, "another version"), (emptied, "is no collection")]
+)
+@pytest.mark.parametrize("already_open", [False, True])
+def test_one_bad_collection_is_listed_with_the_reason_and_the_others_work(shelf, model, harm, reason, already_open):
+    key = shelf.create("Bad", model, 112)
+    if not already_open:
+        shelf = Shelf(shelf.root, shelf.cache, gallery=[])
+    harm(shelf.root / key)
+    good, bad = shelf.listed()
+    assert (good.title, good.pictures, good.problem) == ("Good", 1, "") and good.label == "Good · 1"
+    assert len(shelf.open(good.key, model)) == 1
+    if already_open and harm is newer:
+        return  # it was read before, and is served as it was
+    assert bad.key == key and "cannot be opened" in bad.label
+    assert reason in bad.problem and str(shelf.root) not in bad.problem
+    with pytest.raises(CollectionError, match=reason) as caught:
+        len(shelf.open(key, model))
+    assert str(shelf.root) not in shelf.without_paths(caught.value)
+
+
+def test_a_collection_made_in_python_is_found_whatever_its_folder_is_called(shelf, model):
+    Collection(shelf.root / "my animals", model.model, title="Animals").add([photograph(1), photograph(2)])
+    (listed,) = (one for one in shelf.listed() if one.title == "Animals")
+    assert listed.key == "my animals" and listed.pictures == 2
+    assert len(shelf.open("my animals", model)) == 2
+
+
+@pytest.mark.parametrize("key", ["..", ".", "", "../collections", "/etc", "nowhere", ".hidden"])
+def test_what_is_not_listed_is_not_opened(shelf, model, key):
+    Collection(shelf.root / ".hidden", model.model)
+    with pytest.raises(RequestError, match="There is no collection"):
+        shelf.open(key, model)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files as Linux tells them")
+def test_collections_that_nobody_uses_hold_no_files(shelf, model):
+    for number in range(MOST_OPEN + 8):
+        key = shelf.create(f"Number {number}", model, 112)
+        opened = shelf.open(key, model)
+        opened.add([photograph(number)])
+        opened.search(photograph(0), 1)
+        if number == MOST_OPEN:
+            before = len(os.listdir("/proc/self/fd"))
+    del opened
+    assert len(shelf.listed()) == MOST_OPEN + 9
+    assert len(os.listdir("/proc/self/fd")) <= before
