@@ -18,7 +18,7 @@ from tests.train.small_run import CONFIG, last_checkpoint, last_weights, logged
 from train import checkpoint
 from train.config import RunConfig, from_json, to_json
 from train.data.augment import AugmentConfig
-from train.method.student_teacher import build
+from train.method.student_teacher import _anchor_patches, build
 from train.pretrain import main, pretrain
 from train.run.setup import completed
 
@@ -287,7 +287,7 @@ def test_the_anchor_sees_crops_enlarged_and_pools_its_finer_patches():
     crops = torch.randn(2, 3, 56, 56, generator=torch.Generator().manual_seed(0))
     larger = torch.nn.functional.interpolate(crops, size=(112, 112), mode="bicubic")
     with torch.no_grad():
-        once, twice = networks._anchor_patches(crops, 1), networks._anchor_patches(crops, 2)
+        once, twice = (_anchor_patches(networks.anchor, crops, scale) for scale in (1, 2))
         torch.testing.assert_close(once, networks.teacher.backbone(crops).patches)
         fine = networks.teacher.backbone(larger).patches.unflatten(1, (4, 2, 4, 2))
     torch.testing.assert_close(twice, fine.mean(dim=(2, 4)).flatten(1, 2))

@@ -73,7 +73,7 @@ def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str
 def as_text(result: Outcome) -> str:
     """The outcome for reading."""
     width = max(len(one.how) for one in result.scored)
-    lines = [f"{result.test} images of {len(result.classes)} labels, {result.train} to learn from", ""]
+    lines = [f"{result.test} test images of {len(result.classes)} labels, {result.train} training images", ""]
     lines.append(f"{'':{width}}  top-1          top-5")
     for one in result.scored:
         lines.append(f"{one.how:{width}}  {_with_interval(one.top1)}   {_with_interval(one.top5)}")
