@@ -17,7 +17,15 @@ from core.pictures.listing import find_pictures
 from core.records.moment import look, with_steady_colours
 from core.records.runs import snapshots
 from core.records.scores import curves
-from core.records.timeline import Timeline, TimelinePicture, losses_of, save_timeline, shown
+from core.records.timeline import (
+    Timeline,
+    TimelinePicture,
+    continued,
+    load_timeline,
+    losses_of,
+    save_timeline,
+    shown,
+)
 from train.evaluate.emergence import ScaleConfig
 from train.evaluate.emergence.snapshots import score_snapshots
 from train.world import render
@@ -52,6 +60,8 @@ class Command:
     """The file to write, such as timeline.safetensors."""
     images: tuple[str, ...] = ()
     """Files or folders to look at, instead of sample photographs and rendered scenes."""
+    after: Path | None = None
+    """The timeline of the run that this one went on from: its steps come first, and this one's are counted on."""
     title: str = ""
     """Title of the run on the page; by default its folder's name."""
     size: int = 336
@@ -70,18 +80,20 @@ def make_timeline(command: Command) -> Timeline:
     found = snapshots(command.run)
     if not found:
         raise RequestError(f"{command.run} holds no snapshots; train with --log.snapshots, or give another run folder.")
+    before = load_timeline(command.after) if command.after else None
     if command.scale_images:
         scale = ScaleConfig(command.scale_images, command.scale_size, workers=command.workers)
         log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     chosen = _given(command.images) if command.images else _usual()
     patch = load_model(next(iter(found.values()))).config.patch
     pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
-    dims = fitting_dims(pictures, len(found), command.megabytes)
+    kept = len(found) + (len(before.moments) if before else 0)
+    dims = fitting_dims(pictures, kept, command.megabytes)
     moments = [
         look(load_model(path), [one.image for one in chosen], command.size, patch, dims, step)
         for step, path in tqdm(found.items(), desc="looking", unit="snapshot")
     ]
-    return Timeline(
+    timeline = Timeline(
         command.title or command.run.resolve().name,
         command.size,
         pictures,
@@ -89,6 +101,7 @@ def make_timeline(command: Command) -> Timeline:
         tuple(curves(command.run)) if command.scale_images else (),
         losses_of(command.run),
     )
+    return timeline if before is None else continued(before, timeline)
 
 
 def fitting_dims(pictures: Sequence[TimelinePicture], moments: int, megabytes: float) -> int:

@@ -25,7 +25,7 @@ from core.encoding import picture_bytes
 from core.errors import ImageError, RequestError
 from core.pictures.geometry import Geometry, plan_grid
 from core.pictures.image import load_image
-from core.records.moment import Moment
+from core.records.moment import Moment, with_steady_colours
 from core.records.runs import read_metrics, save_tensors
 from core.records.scores import Curve, Reading
 
@@ -86,6 +86,42 @@ def losses_of(run: Path, most: int = MOST_LINES) -> tuple[dict[str, float], ...]
         places = np.unique(np.round(np.geomspace(1, len(lines), most)).astype(int)) - 1
         lines = [lines[place] for place in places]
     return tuple({name: line[name] for name in ("step", *LOSSES) if name in line} for line in lines)
+
+
+def continued(before: Timeline, after: Timeline) -> Timeline:
+    """The timeline of a run that went on from the last network of another: that one's steps, then its own, counted on.
+
+    The network that it began with, its step 0, is the other's last. RequestError where their pictures differ.
+    """
+    if before.size != after.size or [_place(one) for one in before.pictures] != [_place(one) for one in after.pictures]:
+        raise RequestError(
+            f"The timelines {before.title!r} and {after.title!r} show different pictures, or at different sizes; "
+            "make the later one with the earlier one's --images and --size."
+        )
+    past = before.moments[-1].step
+    moments = [dataclasses.replace(one, step=past + one.step) for one in after.moments if one.step]
+    later = {curve.key: curve for curve in after.curves}
+    curves = [
+        dataclasses.replace(curve, points=curve.points | _counted_on(later[curve.key].points, past))
+        if curve.key in later
+        else curve
+        for curve in before.curves
+    ]
+    losses = [line | {"step": past + line["step"]} for line in after.losses]
+    return dataclasses.replace(
+        after,
+        moments=tuple(with_steady_colours([*before.moments, *moments])),
+        curves=tuple(curves),
+        losses=(*before.losses, *losses),
+    )
+
+
+def _counted_on(points: dict[int, Reading], past: int) -> dict[int, Reading]:
+    return {past + step: reading for step, reading in points.items() if step}
+
+
+def _place(picture: TimelinePicture) -> tuple[str, Geometry]:
+    return picture.name, picture.geometry
 
 
 def save_timeline(timeline: Timeline, path: Path) -> Path:

@@ -83,3 +83,20 @@ def test_a_folder_without_snapshots_is_named(words, told, tmp_path, capsys):
     words = [str(tmp_path) if word == "RUN" else word for word in words]
     assert main(words) == 2
     assert str(tmp_path) in (said := capsys.readouterr().err) and told in said
+
+
+@pytest.mark.slow
+def test_a_run_that_went_on_is_counted_on_from_the_one_before(run, tmp_path):
+    first, whole = tmp_path / "first.safetensors", tmp_path / "whole.safetensors"
+    two = [str(sample.path) for sample in samples()[:2]]
+    words = [str(run), *SMALL, "--images", *two]
+    assert main([*words, "--out", str(first)]) == 0
+    assert main([*words, "--out", str(whole), "--after", str(first), "--title", "Both"]) == 0
+    before, timeline = load_timeline(first), load_timeline(whole)
+    assert timeline.title == "Both" and [one.step for one in timeline.moments] == [0, 1, 2, 4, 8, 9, 10, 12, 16]
+    assert torch.equal(timeline.moments[1].features, before.moments[1].features)
+    knn, known = (next(one for one in each.curves if one.key == "knn_category") for each in (timeline, before))
+    assert knn.points == known.points | {8 + step: reading for step, reading in known.points.items() if step}
+    assert [line["step"] for line in timeline.losses][-1] == 16
+    other = [str(run), "--out", str(whole), "--size", "112", "--scale-images", "0", "--after", str(first)]
+    assert main(other) == 2 and len(load_timeline(whole).moments) == 9
