@@ -1,8 +1,8 @@
 """Between the network and Gradio: who is answered, who counts as this machine's own user, who has to log in."""
 
-import asyncio
 import re
 import secrets
+from asyncio import Lock, sleep
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import Headers
@@ -105,13 +105,13 @@ def host_of(address: str) -> str:
 
 def password_check(user: str, password: str) -> Callable[[str, str], Awaitable[bool]]:
     """What Gradio asks of each login: one after the other, later and later after wrong ones."""
-    turn, wrong = asyncio.Lock(), 0
+    turn, wrong = Lock(), 0
 
     async def check(given_user: str, given_password: str) -> bool:
         nonlocal wrong
         async with turn:
             if wrong:
-                await asyncio.sleep(min(WRONG_S * 2 ** (wrong - 1), MOST_S))
+                await sleep(min(WRONG_S * 2 ** (wrong - 1), MOST_S))
             right = secrets.compare_digest(
                 f"{given_user}\n{given_password}".encode("utf-8", "surrogatepass"),
                 f"{user}\n{password}".encode("utf-8", "surrogatepass"),

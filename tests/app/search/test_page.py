@@ -16,8 +16,11 @@ NAMES = ["=1+1.png", "<img src=x onerror=alert(1)>.png", "猫.png"]
 
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The page on its Search tab."""
-    with opened(browser, served[0]) as page:
+    """The page on its Search tab, nothing there to be searched yet."""
+    address, engine = served
+    for one in engine.shelf.listed():
+        engine.shelf.remove(one.key)
+    with opened(browser, address) as page:
         page.get_by_role("tab", name="Search").click()
         yield page
 

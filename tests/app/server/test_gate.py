@@ -109,13 +109,13 @@ def test_hosts_are_read_from_addresses():
 @pytest.fixture
 def slept(monkeypatch) -> list[float]:
     """The seconds that whoever gives a password is kept waiting, nobody really being so."""
-    seconds, nap = [], asyncio.sleep
+    seconds: list[float] = []
 
     async def noted(wanted):
         seconds.append(wanted)
-        await nap(0)
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr(gate.asyncio, "sleep", noted)
+    monkeypatch.setattr(gate, "sleep", noted)
     return seconds
 
 
