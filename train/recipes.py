@@ -54,11 +54,11 @@ def tiny() -> RunConfig:
 
 
 def shipped() -> RunConfig:
-    """The model in `assets/`: a ViT of 192 × 4 on 56 px crops, then 112 px ones, for one or two processor cores.
+    """The first half of the model in `assets/`: a ViT of 192 × 4 on 56 px crops, then 112 px ones, for a processor.
 
     `python -m train.pretrain --recipe shipped --data FOLDER … --out RUN`: 180 images a second and 65 minutes on one
-    core with bfloat16, 40 a second on one without. `assets/MODEL_CARD.md` has its scores,
-    `assets/timeline.safetensors` those of every step.
+    core with bfloat16, 40 a second on one without. `assets/MODEL_CARD.md` has the whole's
+    scores, `assets/timeline.safetensors` those of every step.
 
     Few images need other values than the reference's: there the teacher changes slowly and says softly what it sees,
     which a network that has seen nothing yet cannot learn to predict in thousands of steps. Here it follows within a
@@ -89,11 +89,11 @@ def shipped() -> RunConfig:
 
 
 def shipped_longer() -> RunConfig:
-    """The shipped model trained on: many more images on crops of 3 × 3 patches, then finer ones, from 56 to 112 px.
+    """The second half of the model in `assets/`: many images on crops of 3 × 3 patches, then finer ones, 56 to 112 px.
 
-    `python -m train.pretrain --recipe shipped_longer --start-from embedded --data FOLDER … --out RUN`: some two hours
-    of one core with bfloat16. Coarse crops first, since at equal work they see most images; what was measured stands
-    under "What was tried for the shipped model" in `tests/benchmarks/RESULTS.md`.
+    `python -m train.pretrain --recipe shipped_longer --start-from RUN --data FOLDER … --out LONGER`, RUN one of
+    `shipped`: 56 minutes of one core with bfloat16, beside other work. Coarse crops first, since at equal work they see
+    most images; what was measured stands under "What was tried for the shipped model" in `tests/benchmarks/RESULTS.md`.
     """
     start = shipped()
     return replace(

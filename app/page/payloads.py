@@ -1,7 +1,6 @@
 """Pictures and the tray in the form the browser's components take."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import gradio as gr
 
@@ -36,10 +35,7 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
         {
             "id": picture.id,
             "name": picture.name,
-            "thumb": engine.painted.recall(
-                ("thumb", picture.digest),
-                partial(_thumbnail, engine, tray, picture),
-            ),
+            "thumb": thumbnail_address(engine, tray, picture),
             "selected": picture.id in tray.selected,
         }
         for picture in tray.pictures
@@ -60,5 +56,10 @@ def pictures_sent(
     return engine.painted.recall(("pictures", key), make)
 
 
-def _thumbnail(engine: Engine, tray: Tray, picture: Picture) -> str:
-    return picture_address(thumbnail(engine, tray, picture), "JPEG", quality=85)
+def thumbnail_address(engine: Engine, tray: Tray, picture: Picture, side: int = 192) -> str:
+    """A small copy, longer side `side` pixels, as an address that holds it; kept."""
+
+    def make() -> str:
+        return picture_address(thumbnail(engine, tray, picture, side), "JPEG", quality=85)
+
+    return engine.painted.recall(("thumb", picture.digest, side), make)

@@ -55,7 +55,7 @@ def answer(
     `unless`, it is dropped itself once one of them was asked for after it.
 
     `idle` are the outputs as they are while nothing is computed, for a handler that makes them busy: they come back
-    where it is stopped or fails, wherever that happens, and `status` then says which.
+    where it is stopped or fails, wherever that happens, and `status`, unless it is among them, then says which.
     """
     wanted = inspect.signature(handler).parameters
 
@@ -68,7 +68,8 @@ def answer(
         return {outputs[name]: value for name, value in result.items()} if result else gr.skip()
 
     def at_rest(status: str) -> dict[str, Any]:
-        return dict(idle or {}) | ({"status": status} if idle and "status" in outputs else {})
+        said = {"status": status} if idle and "status" in outputs else {}
+        return said | dict(idle or {})
 
     def wanted_by(request: gr.Request) -> Callable[[], bool]:
         checks = [latest.claim(visitor(request))] if latest else []

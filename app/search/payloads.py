@@ -1,16 +1,15 @@
 """Props of the Search tab's components."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
+from app.page.payloads import thumbnail_address
 from app.search.handlers import QueryPart, Results
 from app.server.engine import Engine
-from app.server.session import Picture, Tray
-from app.server.trays import thumbnail
+from app.server.session import Tray
 from core.collection.collection import Collection, Hit, Record
-from core.encoding import base64_of, data_address, picture_address
+from core.encoding import base64_of, data_address
 
 
 def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
@@ -19,10 +18,7 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
         {
             "id": picture.id,
             "name": picture.name,
-            "uri": engine.painted.recall(
-                ("query", picture.digest),
-                partial(_small, engine, tray, picture),
-            ),
+            "uri": thumbnail_address(engine, tray, picture, 384),
         }
         for picture in tray.chosen
     ]
@@ -69,7 +65,3 @@ def _place(hit: Hit) -> dict:
         "covered": [edge / side for edge, side in zip((left, top, right, bottom), sides, strict=True)],
         "box": [edge / side for edge, side in zip(hit.place.box, sides, strict=True)],
     }
-
-
-def _small(engine: Engine, tray: Tray, picture: Picture) -> str:
-    return picture_address(thumbnail(engine, tray, picture, 384), "JPEG", quality=85)

@@ -156,16 +156,19 @@ class Shelf:
 
     def _opened(self, key: str, model: Loaded | None) -> Collection:
         identity = model.identity if model else ""
-        lock = model.lock if model else None
         with self._lock:
             known = self._open.get((key, identity))
-            if known is None:
-                try:
-                    known = Collection(self.root / key, model.model if model else None, lock=lock)
-                except CollectionError as error:
-                    raise CollectionError(self.without_paths(error)) from error
+            if known is None:  # an empty one is false
+                known = self._read(key, model)
             self._hold(key, identity, known)
             return known
+
+    def _read(self, key: str, model: Loaded | None) -> Collection:
+        lock = model.lock if model else None
+        try:
+            return Collection(self.root / key, model.model if model else None, lock=lock)
+        except CollectionError as error:
+            raise CollectionError(self.without_paths(error)) from error
 
     def _hold(self, key: str, identity: str, collection: Collection) -> None:
         self._open[key, identity] = collection
@@ -176,12 +179,15 @@ class Shelf:
     def _folders(self) -> list[str]:
         """The keys of the own collections: folders with a database, whoever made them."""
         here = self.root.iterdir() if self.root.is_dir() else []
-        names = [folder.name for folder in here if (folder / DATABASE).is_file()]
-        return [name for name in names if not name.startswith(".") and name != GALLERY]
+        return [folder.name for folder in here if self._is_key(folder.name)]
+
+    def _is_key(self, name: str) -> bool:
+        plain = bool(name) and Path(name).name == name and not name.startswith(".") and name != GALLERY
+        return plain and (self.root / name / DATABASE).is_file()
 
     def _listed(self, key: str) -> Listed:
         try:
-            records = self._opened(key, None).store.records
+            records = self._read(key, None).store.records  # not held: to be listed is not to be used
             about = records.about()
             return Listed(key, about.title, records.count(), about.model)
         except (CollectionError, OSError) as error:
@@ -196,7 +202,7 @@ class Shelf:
         """The folder of a collection; RequestError for what is none, however it is spelt."""
         if key == GALLERY:
             raise RequestError("The gallery that comes with the app cannot be changed; make a collection of your own.")
-        if key not in self._folders():
+        if not self._is_key(str(key)):
             raise RequestError(f"There is no collection {str(key)[:60]!r}; choose one from the list.")
         return self.root / key
 

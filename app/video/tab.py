@@ -130,7 +130,7 @@ def wire(shared: Shared, tab: Video) -> None:
         return {"clip": str(path)}
 
     about, latest = {name: getattr(tab, name) for name in ("note", "first", "point", "status")}, engine.latest["clip"]
-    refused = {"note": "This file is no clip that can be painted.", "first": None, "point": None}
+    refused = {"note": "This file is no clip that can be painted.", "first": None, "point": None, "status": ""}
     answer(tab.clip.change, opened, chosen, about, latest=latest, idle=refused, **HEAVY)
     changed = any_of([tab.settings["size"].release, tab.settings["rate"].release, tab.settings["seconds"].release])
     answer(changed, priced, chosen, {"note": tab.note}, unless=latest, **HEAVY)
