@@ -25,8 +25,11 @@ from app.server.access import NAMED, Access
 from app.server.agents import mend
 from app.server.engine import Engine
 from app.server.gate import Gate, password_check
+from app.server.presence import Connections
+from app.server.receive import upload_route
 from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
 from app.server.session import Tray
+from app.server.spool import spool
 from app.server.trays import open_tray
 from app.tour.steps import tour_script
 from app.video.tab import TAB as VIDEO
@@ -38,22 +41,19 @@ TABS = (EXPLORE, MATCH, SEARCH, MAP, EMERGENCE, COMPARE, VIDEO)
 """In the page's order."""
 SEEN_FIRST = ("page/page.js", "page/tray.js", "explore/stage.js")
 """Modules that every visitor waits for."""
-MOST_WAITING = 300
-"""Events in the queue; beyond these a server says that it is busy rather than let everybody wait."""
-FILES_KEPT_S = 3600
-"""Downloads are deleted after an hour; what visitors bring is deleted as soon as it is read."""
 
 
 def build(engine: Engine, access: Access, tabs: Sequence[Tab] = TABS) -> gr.Blocks:
     """The page, not yet served. Nothing here waits for the model."""
-    with gr.Blocks(title="Dinoscope", analytics_enabled=False, delete_cache=(900, FILES_KEPT_S)) as blocks:
+    spool()  # before the first component, which keeps in mind where files go
+    with gr.Blocks(title="Dinoscope", analytics_enabled=False) as blocks:
         _lay_out(engine, access, blocks, tabs)
         with gr.Column(visible=False):
             for tab in tabs:
                 if tab.endpoints:
                     tab.endpoints(engine, access)
-    # any number of light events at once; those that may wait for a model have a queue of their own
-    blocks.queue(default_concurrency_limit=None, max_size=MOST_WAITING)
+    # any number of light events at once; those that may wait for a model have lines of their own (`app.server.lines`)
+    blocks.queue(default_concurrency_limit=None)
     return blocks
 
 
@@ -77,6 +77,8 @@ def launch(
         return any(token in blocks.app.tokens for token in tokens if token)
 
     gate = Middleware(Gate, loopback=is_loopback(host), trusted=trusted, logged_in=logged_in if auth else None)
+    middleware = [gate, Middleware(Connections), Middleware(OwnHostOnly)]
+    routes = [upload_route(spool(), lambda: blocks.max_file_size), plotly_route(), modules.route()]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     blocks.launch(
         server_name=host,
@@ -96,7 +98,7 @@ def launch(
         enable_monitoring=False,
         quiet=True,
         prevent_thread_lock=True,
-        app_kwargs={"middleware": [gate, Middleware(OwnHostOnly)], "routes": [plotly_route(), modules.route()]},
+        app_kwargs={"middleware": middleware, "routes": routes},
     )
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "127.0.0.1"}.get(host, host)
     url = f"http://{shown}:{port}"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from app.explore import downloads, endpoints, figures, handlers, views
 from app.explore import tab as explore
@@ -22,6 +21,7 @@ from app.server.engine import Engine
 from app.server.latest import Latest
 from app.server.models import Loaded
 from app.server.session import NOTHING_SENT, Pin, Sent, Tray
+from app.server.spool import spool
 
 IDLE = {"stage": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 COSTLY = ("size", "block")
@@ -230,7 +230,7 @@ class ExploreEvents:
             loaded = self.engine.models.get(model)
             settings = handlers.settings_of(values, tray, loaded, threshold)
             screen = handlers.show(self.engine, tray, loaded, settings, pin=pin, basis=basis)
-            return {"file": str(make(Path(get_upload_folder()), screen, settings, loaded))}
+            return {"file": str(make(spool().folder, screen, settings, loaded))}
 
         return made
 

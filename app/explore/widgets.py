@@ -9,6 +9,7 @@ from gradio.components import Component
 
 from app.explore import controls, views
 from app.page import modules
+from app.page.files import SendButton
 from app.page.shared import Shared
 
 
@@ -26,7 +27,7 @@ PARTS: dict[str, Callable[[], Component]] = {
     "threshold": threshold_component,
     "cut-out": lambda: gr.Button("Download cut-outs (PNG)", size="sm", elem_id="cut-out"),
     "basis-save": lambda: gr.Button("Save this basis", size="sm", elem_id="basis-save"),
-    "basis-load": lambda: gr.UploadButton("Apply a saved basis", size="sm", file_count="single", elem_id="basis-load"),
+    "basis-load": lambda: SendButton("Apply a saved basis", size="sm", file_count="single", elem_id="basis-load"),
     "basis-forget": lambda: gr.Button("Back to these pictures' own", size="sm", visible=False, elem_id="basis-forget"),
     "basis-note": lambda: gr.Markdown(elem_classes="hint", elem_id="basis-note"),
 }

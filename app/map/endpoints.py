@@ -12,6 +12,7 @@ from torch import Tensor
 import core
 from app.map.colours import GREY
 from app.page.endpoints import offer
+from app.page.files import SentFile
 from app.page.wiring import LONG
 from app.server.access import Access
 from app.server.agents import list_of_files
@@ -35,12 +36,12 @@ SHEET, SMALL, FRAME = 1200, 72, 3
 
 def lay_out(engine: Engine, access: Access) -> None:
     """/atlas."""
-    images = list_of_files(gr.File(label="images", type="filepath", file_count="multiple"))
+    images = list_of_files(SentFile(label="images", type="filepath", file_count="multiple"))
     way = gr.Textbox("umap", label="method: umap or pca")
     clusters = gr.Number(0, label="clusters, or 0 for the islands of the map", precision=0)
     neighbours = gr.Number(15, label="neighbours of UMAP", precision=0)
     seed = gr.Number(0, label="seed of UMAP", precision=0)
-    offer(MapApi(engine).atlas, [images, way, clusters, neighbours, seed], queue=LONG)
+    offer(MapApi(engine).atlas, [images, way, clusters, neighbours, seed], **LONG)
 
 
 class MapApi:

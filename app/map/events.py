@@ -3,12 +3,10 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app.map import endpoints, files
@@ -21,13 +19,15 @@ from app.page import payloads
 from app.page.shared import Shared, Tab
 from app.page.wiring import DOWNLOAD, LONG, answer, any_of, busy, warn
 from app.server.engine import Engine
+from app.server.lines import Line
 from app.server.session import FeatureSettings, Tray
+from app.server.spool import spool
 from core import DinoError, RequestError
 from core.errors import AnalysisError
 from core.projection.umap import UmapSettings
 
 TASK = "map"
-DRAWING: dict[str, Any] = {"concurrency_id": "map", "concurrency_limit": 8}
+DRAWING: dict[str, Any] = {"line": Line("map", total=8, each=2)}
 """Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
 IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
 SHOWN_CHOSEN = 60
@@ -191,7 +191,7 @@ class MapEvents:
                     raise RequestError("There is no map yet to take away.")
                 atlas, places = self.room.atlas(shown.token), self.room.places(shown)
                 colouring = self.room.colouring(shown, values["by"], int(values["groups"]))
-                folder = Path(get_upload_folder())
+                folder = spool().folder
                 if kind == "csv":
                     return {"file": str(files.table(folder, atlas, places, colouring.clusters, shown.chosen))}
                 note = caption(atlas, self.room.components(atlas), shown.arrived, _umap(values))

@@ -11,12 +11,13 @@ from app.map.desk import UmapDesk, Waiting
 from app.map.payloads import about_points
 from app.map.points import Atlas, of_collection, of_patches, of_tray
 from app.server.encode import encode
-from app.server.engine import Engine, Stopped
+from app.server.engine import Engine
 from app.server.jobs import Job
 from app.server.memory import Memory
 from app.server.models import Loaded
 from app.server.session import FeatureSettings, Tray
 from app.server.shelf import GALLERY
+from app.server.turns import Stopped
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.collection.collection import Collection

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from app.match import endpoints, files, handlers
 from app.match import payloads as match_payloads
@@ -20,6 +18,7 @@ from app.server.encode import NOTHING_SELECTED
 from app.server.engine import Engine
 from app.server.models import Loaded
 from app.server.session import NOTHING_SENT, Sent, Tray
+from app.server.spool import spool
 
 MAKERS = {
     "json": files.points_json,
@@ -150,7 +149,7 @@ class MatchEvents:
             loaded = self.engine.models.get(model)
             settings = handlers.settings_of(values)
             screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region)
-            return {"file": str(make(Path(get_upload_folder()), screen, settings, loaded))}
+            return {"file": str(make(spool().folder, screen, settings, loaded))}
 
         return made
 

@@ -7,22 +7,29 @@ import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
 from gradio.components import Component
+from gradio.context import LocalContext
 
 import core
-from app.page.wiring import HEAVY
+from app.page.files import SentFile, picture_file
+from app.page.wiring import HEAVY, visitor
 from app.server.engine import Engine, Item
+from app.server.lines import Line
 from app.server.models import Loaded
+from app.server.presence import Caller
+from app.server.spool import full_disk_told, spool
+from app.server.turns import Stopped
 from core import DinoError, RequestError
 from core.features import FeatureMap
 from core.pictures.image import named_file
 
 
-def image_widget(label: str = "image") -> gr.File:
-    return gr.File(label=label, type="filepath")
+def image_widget(label: str = "image") -> SentFile:
+    return SentFile(label=label, type="filepath")
 
 
 def size_widget() -> gr.Number:
@@ -34,23 +41,23 @@ def layer_widget() -> gr.Number:
 
 
 def offer(
-    function: Callable, inputs: Sequence[Component], *, documented: Callable | None = None, queue: dict = HEAVY
+    function: Callable, inputs: Sequence[Component], *, documented: Callable | None = None, line: Line = HEAVY["line"]
 ) -> None:
     """Let programs call a function that gives a picture and numbers, or numbers alone where it is annotated so.
 
-    Its name is the endpoint's; so is its docstring, or that of `documented`.
+    Its name is the endpoint's; so is its docstring, or that of `documented`. It waits in `line` for its place.
     """
     numbers = gr.JSON(label="numbers")
     alone = (documented or function).__annotations__["return"] is dict
-    outputs = numbers if alone else [gr.Image(label="picture", format="png", type="pil"), numbers]
+    outputs = numbers if alone else [gr.Image(label="picture", format="png", type="filepath"), numbers]
     gr.Button().click(
-        _reporting(function),
+        _reporting(function, line),
         list(inputs),
         outputs,
         api_name=function.__name__,
         api_description=(documented or function).__doc__,
         show_progress="hidden",
-        **queue,
+        concurrency_limit=None,
     )
 
 
@@ -78,12 +85,28 @@ def rounded(values: np.ndarray, digits: int = 4) -> list:
     return np.round(values.astype(np.float64), digits).tolist()
 
 
-def _reporting(function: Callable) -> Callable:
+def _reporting(function: Callable, line: Line) -> Callable:
+    def work(*arguments, **named) -> Any:
+        with full_disk_told(), spool().holding(_files(arguments)):
+            result = function(*arguments, **named)
+            return result if isinstance(result, dict) else (str(picture_file(result[0])), *result[1:])
+
     @functools.wraps(function)
-    def endpoint(*arguments, **named):
+    async def endpoint(*arguments, **named):
+        request = LocalContext.request.get(None)
+        caller = Caller(visitor(request) if request else "")
         try:
-            return function(*arguments, **named)
+            return await line.once(caller, functools.partial(work, *arguments, **named))
+        except Stopped:
+            raise gr.Error("Whoever asked has left.", print_exception=False) from None
         except DinoError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     return endpoint
+
+
+def _files(arguments: Sequence[Any]) -> list[Path]:
+    """Those among an endpoint's arguments that are files sent by the client, alone or in lists."""
+    flat = [part for argument in arguments for part in (argument if isinstance(argument, list) else [argument])]
+    folder = str(spool().folder)
+    return [Path(part) for part in flat if isinstance(part, str) and part.startswith(folder)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
-from gradio.utils import get_upload_folder
 
 from app.page import modules
 from app.page.files import fresh_folder
 from app.page.wiring import DOWNLOAD, HEAVY, answer
+from app.server.spool import spool
 from core import RequestError
 
 
@@ -61,7 +61,7 @@ class FigureFold:
             return {"figures": gr.HTML(figures=draw(**values).texts())} if is_open else None
 
         def taken(**values) -> dict:
-            return {"file": str(draw(**values).page(Path(get_upload_folder())))}
+            return {"file": str(draw(**values).page(spool().folder))}
 
         outputs = {"figures": self.figures, "is_open": self.is_open}
         answer(self.fold.expand, opened, inputs, outputs, **HEAVY)

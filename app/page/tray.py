@@ -8,6 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from app.page import modules, payloads
+from app.page.files import SendButton
 from app.page.wiring import answer, warn
 from app.server.engine import Engine
 from app.server.session import Tray
@@ -22,7 +23,7 @@ TICKS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "ticks", 
 @dataclass(frozen=True)
 class TrayWidgets:
     tray: gr.HTML
-    files: gr.UploadButton
+    files: SendButton
     camera: gr.Image
     samples: gr.Gallery
     samples_fold: gr.Accordion
@@ -40,7 +41,7 @@ def tray_component(elem_id: str = "tray") -> gr.HTML:
 def lay_out() -> TrayWidgets:
     """The tray's widgets. The samples' thumbnails come when their fold is opened."""
     tray = tray_component()
-    files = gr.UploadButton(
+    files = SendButton(
         "Add pictures", file_count="multiple", type="filepath", elem_id="add-files", size="sm", variant="primary"
     )
     gr.Markdown("or drop them anywhere, or paste", elem_classes="hint")

@@ -1,29 +1,34 @@
-"""Widgets to handlers by name, and what becomes of an error."""
+"""Widgets to handlers by name, the lines in which long work waits, and what becomes of an error."""
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 
-from app.server.engine import Stopped
 from app.server.latest import Latest
+from app.server.lines import Line
+from app.server.presence import Caller
+from app.server.spool import full_disk_told
+from app.server.turns import Stopped
 from core import DinoError
 from core.templates import html
 
 STOPPED = "Stopped. What was there before stays."
 FAILED = "That did not work. What was there before stays."
+WAITING = "Others are before you; waiting for a turn …"
 
 log = logging.getLogger(__name__)
 
-HEAVY: dict[str, Any] = {"concurrency_id": "forward", "concurrency_limit": 16}
-"""Events that may wait for a model: they queue among themselves, never before the light ones."""
-LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 2}
-"""Jobs of many passes or minutes: two at a time, so that however many wait, the others' events find a thread."""
-LIGHT: dict[str, Any] = {"concurrency_limit": None}
+HEAVY: dict[str, Any] = {"line": Line("views", total=16, each=2)}
+"""Events that may wait for a model: they wait for one another, never before the light ones."""
+LONG: dict[str, Any] = {"line": Line("long", total=4, each=2)}
+"""Jobs of many passes or minutes."""
+LIGHT: dict[str, Any] = {}
 DOWNLOAD = """(file) => {
     if (!file) return;
     const link = document.createElement("a");
@@ -43,6 +48,7 @@ def answer(
     latest: Latest | None = None,
     unless: Latest | None = None,
     idle: Mapping[str, Any] | None = None,
+    line: Line | None = None,
     **options,
 ) -> Any:
     """Let `handler` answer an event, such as `button.click`; the dependency, for `.then` and `cancels`.
@@ -56,6 +62,8 @@ def answer(
 
     `idle` are the outputs as they are while nothing is computed, for a handler that makes them busy: they come back
     where it is stopped or fails, wherever that happens, and `status`, unless it is among them, then says which.
+
+    In a `line`, it waits for its place; nothing is computed for a visitor who has left, nor what a newer one replaces.
     """
     wanted = inspect.signature(handler).parameters
 
@@ -76,23 +84,23 @@ def answer(
         checks += [unless.watch(visitor(request))] if unless else []
         return lambda: all(check() for check in checks)
 
-    def once(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]  # Gradio reads the annotation
-        current = wanted_by(request)
+    def once(current: Callable[[], bool], values: dict, request: gr.Request, event: gr.EventData | None) -> Any:
         try:
-            result = handler(**arguments(values, request, event))
+            with full_disk_told():
+                result = handler(**arguments(values, request, event)) if current() else None
             return placed(result) if current() else gr.skip()
         except DinoError as error:
             if current():
                 _tell(error)
             return gr.skip()
 
-    def step_by_step(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]  # Gradio reads the annotation
-        current = wanted_by(request)
+    def steps(current: Callable[[], bool], values: dict, request: gr.Request, event: gr.EventData | None) -> Iterator:
         try:
-            for result in handler(**arguments(values, request, event)):
-                if not current():
-                    break
-                yield placed(result)
+            with full_disk_told():
+                for result in handler(**arguments(values, request, event)) if current() else ():
+                    if not current():
+                        break
+                    yield placed(result)
         except Stopped:
             if current():
                 yield placed(at_rest(STOPPED))
@@ -107,9 +115,53 @@ def answer(
         if not current():
             yield gr.skip()  # a generator that yields nothing empties what it could have filled
 
-    listener = step_by_step if inspect.isgeneratorfunction(handler) else once
-    settings = {"api_visibility": "private", "show_progress": "hidden", **LIGHT} | options
-    return trigger(listener, inputs=set(inputs.values()), outputs=list(outputs.values()), **settings)
+    in_steps = inspect.isgeneratorfunction(handler)
+    said = (lambda: placed({"status": busy(WAITING)})) if "status" in outputs else None
+    run = (
+        _in_line(line, steps if in_steps else once, wanted_by, said)
+        if line
+        else _at_once(steps if in_steps else once, wanted_by)
+    )
+    settings = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None} | options
+    return trigger(run, inputs=set(inputs.values()), outputs=list(outputs.values()), **settings)
+
+
+def _at_once(work: Callable, wanted_by: Callable) -> Callable:
+    """What Gradio calls, for work that needs no place in a line; it reads the annotations."""
+
+    def once(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]
+        return work(wanted_by(request), values, request, event)
+
+    def steps(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]
+        yield from work(wanted_by(request), values, request, event)
+
+    return steps if inspect.isgeneratorfunction(work) else once
+
+
+def _in_line(line: Line, work: Callable, wanted_by: Callable, while_waiting: Callable[[], Any] | None) -> Callable:
+    """The same for work that waits in a line; what it shows counts from the moment of asking."""
+
+    async def once(values: dict, request: gr.Request, event: gr.EventData = None):  # type: ignore[assignment]
+        try:
+            return await line.once(Caller(visitor(request)), partial(work, wanted_by(request), values, request, event))
+        except Stopped:
+            return gr.skip()
+        except DinoError as error:
+            _tell(error)
+            return gr.skip()
+
+    async def steps(values: dict, request: gr.Request, event: gr.EventData = None) -> AsyncIterator:  # type: ignore[assignment]
+        start = partial(work, wanted_by(request), values, request, event)
+        try:
+            async for result in line.steps(Caller(visitor(request)), start, while_waiting):
+                yield result
+        except Stopped:
+            yield gr.skip()
+        except DinoError as error:
+            _tell(error)
+            yield gr.skip()
+
+    return steps if inspect.isgeneratorfunction(work) else once
 
 
 def any_of(triggers: Sequence[Callable]) -> Callable:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from app.page import sentences
 from app.page.files import fresh_folder
@@ -16,6 +15,7 @@ from app.search import handlers
 from app.search.tab import Search, States
 from app.server.jobs import Job
 from app.server.session import Tray
+from app.server.spool import spool
 from core import DinoError, RequestError
 from core.collection.collection import Added
 
@@ -139,7 +139,7 @@ class Changes:
 
     def exported(self, collection: str, **others) -> dict:
         opened = self.shelf.look(collection)
-        path = fresh_folder(Path(get_upload_folder())) / f"{collection.rsplit('-', 1)[0]}.zip"
+        path = fresh_folder(spool().folder) / f"{collection.rsplit('-', 1)[0]}.zip"
         return {"file": str(opened.export(path))}
 
     def deleted(self, collection: str, **others) -> dict:

@@ -8,6 +8,7 @@ from PIL import Image
 
 import core
 from app.page.endpoints import image_widget, offer
+from app.page.files import SentFile
 from app.page.wiring import LONG
 from app.search.files import contact_sheet
 from app.search.handlers import LARGEST_K, split_tags
@@ -32,7 +33,7 @@ def lay_out(engine: Engine, access: Access) -> None:
         return api.add_images(collection, images, tags, size)
 
     collection = gr.Textbox(label="collection: its key or title, or gallery")
-    images = list_of_files(gr.File(label="images, zip or tar archives", type="filepath", file_count="multiple"))
+    images = list_of_files(SentFile(label="images, zip or tar archives", type="filepath", file_count="multiple"))
     mode = gr.Textbox("cls", label="mode: cls, mean or region")
     box = gr.Textbox("", label="box: left, top, right, bottom in pixels, or empty")
     point = gr.Textbox("", label="point: x, y in pixels, or empty")
@@ -40,7 +41,7 @@ def lay_out(engine: Engine, access: Access) -> None:
     tags = gr.Textbox("", label="tags with commas between, or empty")
     size = gr.Number(SIZE, label="longer side in pixels, for a new collection", precision=0)
     offer(api.search, [collection, image_widget(), mode, box, point, k, tags])
-    offer(add_images, [collection, images, tags, size], documented=api.add_images, queue=LONG)
+    offer(add_images, [collection, images, tags, size], documented=api.add_images, **LONG)
 
 
 class SearchApi:

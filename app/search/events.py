@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from app.page import payloads, sentences
 from app.page.files import fresh_folder
@@ -23,6 +21,7 @@ from app.server.latest import Latest
 from app.server.models import Loaded
 from app.server.session import Tray
 from app.server.shelf import GALLERY
+from app.server.spool import spool
 from app.server.uploads import add_bytes
 from core import DinoError, RequestError
 from core.collection.collection import Collection
@@ -207,7 +206,7 @@ class SearchEvents:
             hits = self.found(collection, tray, loaded, handlers.still_there(asked, tray), settings).hits
             if not hits:
                 raise RequestError("There are no results to take away: search with a picture first.")
-            path = fresh_folder(Path(get_upload_folder())) / f"dinoscope-search.{kind}"
+            path = fresh_folder(spool().folder) / f"dinoscope-search.{kind}"
             if kind == "csv":
                 path.write_bytes(files.table(hits))
             else:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app.page import modules
+from app.page.files import SendButton
 from app.page.shared import FittedChoice
 from app.search import curation
 from app.search.curation import CurationFold
@@ -31,8 +32,8 @@ class Manage:
     title: gr.Textbox
     size: gr.Radio
     create: gr.Button
-    files: gr.UploadButton
-    folder: gr.UploadButton
+    files: SendButton
+    folder: SendButton
     path: gr.Textbox
     add_path: gr.Button
     tags: gr.Textbox
@@ -42,7 +43,7 @@ class Manage:
     rename_to: gr.Textbox
     rename: gr.Button
     export: gr.Button
-    bring_in: gr.UploadButton
+    bring_in: SendButton
     delete: gr.Button
     really: gr.Button
     progress: gr.Markdown
@@ -163,5 +164,5 @@ def _manage(access: Access) -> Manage:
     )  # fmt: skip
 
 
-def _upload(label: str, elem_id: str, **options) -> gr.UploadButton:
-    return gr.UploadButton(label, type="filepath", size="sm", elem_id=elem_id, **options)
+def _upload(label: str, elem_id: str, **options) -> SendButton:
+    return SendButton(label, type="filepath", size="sm", elem_id=elem_id, **options)

@@ -17,8 +17,10 @@ import core
 from app.server.latest import Latest
 from app.server.memory import Memory
 from app.server.models import Loaded, Models
+from app.server.presence import CALLER
 from app.server.session import Picture, Tray
 from app.server.shelf import Shelf
+from app.server.turns import Stopped
 from app.server.uploads import GALLERY, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
 from core.features import FeatureMap, Geometry, plan_grid
@@ -28,10 +30,6 @@ FEATURES_MB = 1024
 DECODED_MB = 256
 WAKE_S = 0.2
 """Between two looks of someone who waits for a model whether they still want to."""
-
-
-class Stopped(Exception):
-    """A visitor does not want to wait any longer."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +182,16 @@ class Engine:
 
 @contextlib.contextmanager
 def _turn(model: Loaded, stop: threading.Event | None) -> Iterator[None]:
-    """The model to oneself; Stopped where the signal comes first."""
-    if not model.lock.acquire_unless(stop.is_set if stop else bool, WAKE_S if stop else -1):
+    """The model to oneself; Stopped where the signal comes first, or whoever this is for has left."""
+    gone = CALLER.get().gone
+
+    def unwanted() -> bool:
+        return gone() or (stop is not None and stop.is_set())
+
+    if not model.lock.acquire_unless(unwanted, WAKE_S):
         raise Stopped
     try:
-        if stop is not None and stop.is_set():
+        if unwanted():
             raise Stopped
         yield
     finally:

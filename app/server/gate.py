@@ -20,7 +20,7 @@ _PROXIED = re.compile(
     r"via|forwarded|x-forwarded.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|client-ip|x-original-.*|"
     r"cf-.*|cdn-loop|fastly-.*|fly-.*|x-envoy-.*|x-amz.*|x-cloud-trace-context|tailscale-.*|ngrok-.*"
 )
-_GUARDED = ("/cancel", "/reset", "/openapi.json", "/docs", "/redoc")
+_GUARDED = ("/upload", "/cancel", "/reset", "/openapi.json", "/docs", "/redoc")
 """Ends of addresses that Gradio and FastAPI answer without asking whether somebody is logged in."""
 
 

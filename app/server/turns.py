@@ -1,8 +1,17 @@
-"""A lock that is handed on in the order in which it was asked for."""
+"""Who is next: a lock that is handed on in the order of asking, and places that go round the visitors."""
 
+import asyncio
+import contextlib
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+
+from core import RequestError
+
+
+class Stopped(Exception):
+    """A visitor does not want to wait any longer, or has left."""
 
 
 class FairLock:
@@ -57,3 +66,69 @@ class FairLock:
 
     def __exit__(self, *_) -> None:
         self.release()
+
+
+REMEMBERED = 100
+"""Places given, of which it is still known to whom."""
+
+
+class Places:
+    """So many places for long work. Visitors get them in turn, each a few at most, whoever asked how often before.
+
+    To be used within one event loop.
+    """
+
+    def __init__(self, total: int, each: int, most_waiting: int = 300, each_waiting: int = 60):
+        self.total, self.each = total, each
+        self.most_waiting, self.each_waiting = most_waiting, each_waiting
+        self._held: Counter[str] = Counter()
+        self._lines: dict[str, deque[asyncio.Future]] = {}
+        """Those who wait, by visitor."""
+        self._served: dict[str, int] = {}
+        """When visitors got their last place, by a count of all that were given."""
+        self._given = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self, visitor: str, gone: Callable[[], bool] = bool) -> AsyncIterator[None]:
+        """A place for as long as this lasts. Raises Stopped where the visitor has left, RequestError where too many wait."""
+        await self._wait(visitor)
+        try:
+            if gone():
+                raise Stopped
+            yield
+        finally:
+            self._held[visitor] -= 1
+            self._held = +self._held
+            self._hand_on()
+
+    async def _wait(self, visitor: str) -> None:
+        waiting = sum(map(len, self._lines.values()))
+        own = self._lines.get(visitor, ())
+        if waiting >= self.most_waiting or len(own) >= self.each_waiting:
+            raise RequestError(f"{waiting} requests wait already, {len(own)} of them yours; ask again in a moment.")
+        turn = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(visitor, deque()).append(turn)
+        self._hand_on()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it was given at the same moment
+                self._held[visitor] -= 1
+                self._hand_on()
+            raise
+
+    def _hand_on(self) -> None:
+        while self._held.total() < self.total:
+            able = [name for name in self._lines if self._held[name] < self.each]
+            if not able:
+                return
+            visitor = min(able, key=lambda name: self._served.get(name, 0))
+            turn = self._lines[visitor].popleft()
+            if not self._lines[visitor]:
+                del self._lines[visitor]
+            if not turn.cancelled():
+                self._held[visitor] += 1
+                self._given += 1
+                self._served = {name: when for name, when in self._served.items() if when > self._given - REMEMBERED}
+                self._served[visitor] = self._given
+                turn.set_result(None)

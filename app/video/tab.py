@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from PIL import Image, ImageDraw
 
-from app.page.files import fresh_folder
+from app.page.files import fresh_folder, picture_file
 from app.page.shared import Shared, Tab
 from app.page.wiring import HEAVY, LONG, answer, any_of, busy
 from app.server.session import FeatureSettings, Picture, Tray
+from app.server.spool import spool
 from app.server.trays import gallery
 from app.video import clips
 from app.video.clips import ClipSettings
@@ -59,7 +59,7 @@ def lay_out() -> Video:
             with gr.Column(visible=False, elem_id="clip-pointing") as pointing:
                 gr.Markdown("Click a place in the first frame: what looks like it, through the whole clip?")
                 first = gr.Image(
-                    type="pil", interactive=False, show_label=False, buttons=[], elem_id="clip-first", height=300
+                    type="filepath", interactive=False, show_label=False, buttons=[], elem_id="clip-first", height=300
                 )
             status = gr.HTML(elem_id="clip-status")
             result = gr.Video(
@@ -105,9 +105,10 @@ def wire(shared: Shared, tab: Video) -> None:
         if clip is None:
             yield {"note": "No clip yet.", "first": None, "point": None, "status": ""}
             return
+        spool().keep(Path(clip))
         frame = clips.first_frame(clip)
         note = clips.price(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))
-        yield {"note": note, "first": frame, "point": None, "status": ""}
+        yield {"note": note, "first": str(picture_file(frame)), "point": None, "status": ""}
 
     def priced(model: str, clip: str | None, point, **values) -> dict | None:
         if clip is None:
@@ -120,12 +121,12 @@ def wire(shared: Shared, tab: Video) -> None:
         frame = clips.first_frame(clip)
         x, y = event._data["index"]
         point = min(max(x / frame.width, 0.0), 1.0), min(max(y / frame.height, 0.0), 1.0)
-        return {"point": point, "first": _ringed(frame, point)}
+        return {"point": point, "first": str(picture_file(_ringed(frame, point)))}
 
     def sampled(tray: Tray) -> dict:
         name, digest = next((pair for pair in gallery(engine) if pair[0] == SAMPLE), gallery(engine)[0])
         (item,) = engine.items(tray, [Picture("", name, digest, sample=True)])
-        path = fresh_folder(Path(get_upload_folder())) / "a move over a photograph.mp4"
+        path = fresh_folder(spool().folder) / "a move over a photograph.mp4"
         clips.sample_clip(item.image, path)
         return {"clip": str(path)}
 
@@ -156,7 +157,7 @@ def _wire_painting(shared: Shared, tab: Video, chosen: dict) -> None:
         waiting = {"start": gr.update(interactive=False), "stop": gr.update(visible=True)}
         yield waiting | {"status": busy("Reading the clip …")}
         loaded = engine.models.get(model)
-        out = fresh_folder(Path(get_upload_folder())) / f"dinoscope-{settings.view.lower()}.mp4"
+        out = fresh_folder(spool().folder) / f"dinoscope-{settings.view.lower()}.mp4"
         layer = FeatureSettings(block=int(block)).layer(loaded.depth)
         signal = engine.stop_signal(tray.visitor, TASK)
         for step in clips.paint_clip(engine, loaded, Path(clip), settings, layer, out, signal):

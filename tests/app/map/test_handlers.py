@@ -11,9 +11,10 @@ from app.map.desk import UmapDesk
 from app.map.handlers import PATCHES, TRAY, MapRoom, MapState
 from app.map.payloads import about_points, colours_prop, places_prop
 from app.map.points import Atlas
-from app.server.engine import Engine, Stopped
+from app.server.engine import Engine
 from app.server.session import Tray
 from app.server.shelf import GALLERY, Shelf
+from app.server.turns import Stopped
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.collection.collection import Collection

@@ -48,14 +48,15 @@ def test_a_search_is_answered_while_others_add_for_long_and_the_additions_end_we
     with zipfile.ZipFile(pictures, "w") as archive:
         for number in range(COUNT):
             archive.writestr(f"{number}.jpg", photograph(100 + number, kind="JPEG"))
-    one, other = (Client(served[0], verbose=False) for _ in range(2))
-    mine, places = f"Mine, {same}", LONG["concurrency_limit"]
+    places, other = LONG["line"].total, Client(served[0], verbose=False)
+    adding = [Client(served[0], verbose=False) for _ in range(places + 1)]  # a visitor has only some of the places
+    mine = f"Mine, {same}"
     other.predict(collection=mine, images=[handle_file(str(path))], size=SIZE, api_name="/add_images")
 
     additions = request.getfixturevalue("additions")
     filled = [mine if same else f"Long 0, {same}", *(f"Long {number}, {same}" for number in range(1, places + 1))]
     sent = {"images": [handle_file(str(pictures))], "size": SIZE, "api_name": "/add_images"}
-    jobs = [one.submit(collection=name, **sent) for name in filled]
+    jobs = [one.submit(collection=name, **sent) for one, name in zip(adding, filled, strict=True)]
     for _ in range(places):  # every place for long jobs is taken, and one waits
         assert additions.under_way.acquire(timeout=PATIENCE_S)
     asked = other.submit(collection=mine, image=handle_file(str(path)), k=1, api_name="/search")

@@ -7,8 +7,8 @@ import gradio as gr
 import pytest
 
 from app.page.wiring import FAILED, STOPPED, answer
-from app.server.engine import Stopped
 from app.server.latest import Latest
+from app.server.turns import Stopped
 from core import RequestError
 
 ADA, BOB = (SimpleNamespace(session_hash=name) for name in ("ada", "bob"))

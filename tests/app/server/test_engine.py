@@ -2,9 +2,10 @@ import threading
 
 import pytest
 
-from app.server.engine import Engine, Stopped
+from app.server.engine import Engine
 from app.server.models import Models, forward_cost
 from app.server.session import Tray
+from app.server.turns import Stopped
 from app.server.uploads import add_bytes
 from core import ModelError, RequestError
 from tests.app.small import SIZE, photograph, small_model

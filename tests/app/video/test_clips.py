@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from app.server.engine import Stopped
+from app.server.turns import Stopped
 from app.video import clips
 from app.video.clips import ClipSettings, first_frame, paint_clip, price
 from core import RequestError
