@@ -11,6 +11,7 @@ from PIL import Image
 from app.explore import views
 from app.explore.view import Endpoint, Painted, Scene, View
 from app.page.endpoints import about, encoded, image_widget, layer_widget, offer, rounded, size_widget
+from app.page.sending import SentNumber
 from app.server.access import Access
 from app.server.engine import Engine, Item
 from core import RequestError
@@ -18,14 +19,19 @@ from core.analysis.render import colourise, onto_picture
 from core.analysis.similarity import query_vector, similarity_map
 from core.features import FeatureMap
 
-_WIDGETS = {str: (gr.Textbox, {}), int: (gr.Number, {"precision": 0}), float: (gr.Number, {}), bool: (gr.Checkbox, {})}
+_WIDGETS = {
+    str: (gr.Textbox, {}),
+    int: (SentNumber, {"precision": 0}),
+    float: (SentNumber, {}),
+    bool: (gr.Checkbox, {}),
+}
 
 
 def lay_out(engine: Engine, access: Access) -> None:
     """One for each view that has one, and /similarity."""
     api = ExploreApi(engine)
     image, other, size, layer = image_widget(), image_widget("other image"), size_widget(), layer_widget()
-    x, y = (gr.Number(label=f"{name}, pixels of the picture") for name in "xy")
+    x, y = (SentNumber(label=f"{name}, pixels of the picture") for name in "xy")
     for view in views.VIEWS:
         if view.endpoint:
             offer(api.view(view, view.endpoint), [image, size, layer, *_widgets(view.endpoint.options)])

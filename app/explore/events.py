@@ -14,6 +14,7 @@ from app.explore.tab import Explore
 from app.page import payloads, sentences
 from app.page.figures import Drawn
 from app.page.shared import Shared, Tab
+from app.page.told import Told
 from app.page.waiting import waits
 from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
 from app.server.encode import NOTHING_SELECTED, cost
@@ -182,22 +183,20 @@ class ExploreEvents:
         """The pinned patch and the dragged threshold come back from the browser."""
         engine, states = self.engine, self.states
 
-        def pinned(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
-            data = event._data or {}
-            if "picture" not in data:
+        def pinned(tray: Tray, model: str, pin, threshold, basis, event: Told, **values) -> dict:
+            if "picture" not in event:
                 return {"pin": None}
             loaded = engine.models.get(model)
-            place = str(data["picture"]), int(data["row"]), int(data["col"])
+            place = event.text("picture"), event.whole("row"), event.whole("col")
             settings = handlers.settings_of(values, tray, loaded)
             return {"pin": handlers.pin_at(engine, tray, loaded, settings, *place)}
 
-        def dragged(tray: Tray, model: str, pin, threshold, basis, event: gr.EventData, **values) -> dict:
+        def dragged(tray: Tray, model: str, pin, threshold, basis, event: Told, **values) -> dict:
             loaded = engine.models.get(model)
             scores = handlers.scores_key(tray, loaded, handlers.settings_of(values, tray, loaded))
-            chosen = event._data["threshold"]
-            if chosen is None:
+            if "threshold" not in event:
                 return {"threshold": None}
-            return {"threshold": handlers.Dragged(min(max(float(chosen), 0.0), 1.0), scores)}
+            return {"threshold": handlers.Dragged(min(max(event.number("threshold"), 0.0), 1.0), scores)}
 
         pin = answer(self.tab.stage.select, pinned, self.inputs, {"pin": states.pin})
         self.refresh(pin.then)

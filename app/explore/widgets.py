@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from app.explore import controls, views
 from app.page import modules
-from app.page.files import SendButton
+from app.page.sending import SendButton
 from app.page.shared import Shared
 
 

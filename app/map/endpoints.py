@@ -12,7 +12,7 @@ from torch import Tensor
 import core
 from app.map.colours import GREY
 from app.page.endpoints import offer
-from app.page.files import SentFile
+from app.page.sending import SentFile, SentNumber
 from app.page.wiring import LONG
 from app.server.access import Access
 from app.server.agents import list_of_files
@@ -38,9 +38,9 @@ def lay_out(engine: Engine, access: Access) -> None:
     """/atlas."""
     images = list_of_files(SentFile(label="images", type="filepath", file_count="multiple"))
     way = gr.Textbox("umap", label="method: umap or pca")
-    clusters = gr.Number(0, label="clusters, or 0 for the islands of the map", precision=0)
-    neighbours = gr.Number(15, label="neighbours of UMAP", precision=0)
-    seed = gr.Number(0, label="seed of UMAP", precision=0)
+    clusters = SentNumber(0, label="clusters, or 0 for the islands of the map", precision=0)
+    neighbours = SentNumber(15, label="neighbours of UMAP", precision=0)
+    seed = SentNumber(0, label="seed of UMAP", precision=0)
     offer(MapApi(engine).atlas, [images, way, clusters, neighbours, seed], **LONG)
 
 

@@ -1,13 +1,11 @@
 """The wiring of the Map tab: the map is drawn by its principal components at once, and glides into UMAP when that is there."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from app.map import endpoints, files
 from app.map import tab as layout
@@ -17,6 +15,7 @@ from app.map.points import Atlas
 from app.map.tab import Map
 from app.page import payloads
 from app.page.shared import Shared, Tab
+from app.page.told import Told
 from app.page.wiring import DOWNLOAD, LONG, answer, any_of, busy, warn
 from app.server.engine import Engine
 from app.server.lines import Line
@@ -130,10 +129,10 @@ class MapEvents:
         atlas = self.room.atlas(shown.token)
         return {"atlas": gr.HTML(colours=self._colours(atlas, shown, values))}
 
-    def pick(self, shown: MapState, event: gr.EventData, **values) -> dict | None:
-        if event._data.get("token") != shown.token:
+    def pick(self, shown: MapState, event: Told, **values) -> dict | None:
+        if event.text("token") != shown.token:
             return None
-        shown = replace(shown, asked=int(event._data["id"]))
+        shown = replace(shown, asked=event.whole("id"))
         recoloured = {"atlas": gr.HTML(colours=self._colours(self.room.atlas(shown.token), shown, values))}
         return {"shown": shown} | (recoloured if values["by"] == "similarity" else {})
 
@@ -145,13 +144,13 @@ class MapEvents:
         """Points drawn round come into a gallery; one that is opened goes into the tray, and Explore shows it."""
         tab, shared = self.tab, self.shared
 
-        def chosen(shown: MapState, event: gr.EventData) -> dict | None:
-            if event._data.get("token") != shown.token:
+        def chosen(shown: MapState, event: Told) -> dict | None:
+            if event.text("token") != shown.token:
                 return None
             atlas = self.room.atlas(shown.token)
-            ids = tuple(point for point in event._data["ids"] if isinstance(point, int) and 0 <= point < len(atlas))
+            ids = tuple(point for point in event.wholes("ids") if 0 <= point < len(atlas))
             pictures = [
-                (Image.open(io.BytesIO(atlas.thumbnail(point)[1])), atlas.names[point]) for point in ids[:SHOWN_CHOSEN]
+                (str(files.thumbnail(spool().folder, atlas, point)), atlas.names[point]) for point in ids[:SHOWN_CHOSEN]
             ]
             more = f"; the first {SHOWN_CHOSEN} are shown" if len(ids) > SHOWN_CHOSEN else ""
             note = f"{len(ids):,} chosen{more}. Click one to open it in Explore. The table (CSV) marks them."
@@ -162,14 +161,14 @@ class MapEvents:
                 "choice": gr.update(visible=True),
             }
 
-        def opened(shown: MapState, tray: Tray, event: gr.EventData) -> dict | None:
-            if event._data.get("token") != shown.token:
+        def opened(shown: MapState, tray: Tray, event: Told) -> dict | None:
+            if event.text("token") != shown.token:
                 return None
-            return into(shown, tray, int(event._data["id"]))
+            return into(shown, tray, event.whole("id"))
 
-        def opened_chosen(shown: MapState, tray: Tray, event: gr.EventData) -> dict | None:
-            index = int(event._data["index"])
-            return into(shown, tray, shown.chosen[index]) if index < len(shown.chosen) else None
+        def opened_chosen(shown: MapState, tray: Tray, event: Told) -> dict | None:
+            index = event.whole("index")
+            return into(shown, tray, shown.chosen[index]) if 0 <= index < len(shown.chosen) else None
 
         def into(shown: MapState, tray: Tray, point: int) -> dict:
             grown = self.room.into_tray(shown, point, tray)

@@ -58,3 +58,9 @@ def page(folder: Path, atlas: Atlas, places: np.ndarray, colouring: Colouring, c
         modules=modules.inlined("map/map.js"),
     )
     return write(folder, "dinoscope-map.html", page.encode())
+
+
+def thumbnail(folder: Path, atlas: Atlas, point: int) -> Path:
+    """The small picture of one point as a file."""
+    kind, data = atlas.thumbnail(point)
+    return write(folder, f"thumbnail.{kind.rpartition('/')[2]}", data)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from app.match import sheet
 from app.page.endpoints import about, encoded, image_widget, layer_widget, offer, rounded, size_widget
+from app.page.sending import SentNumber
 from app.server.access import Access
 from app.server.engine import Engine
 from core.analysis.matching import match as find_matches
@@ -16,10 +17,10 @@ from core.analysis.matching import object_masks
 
 def lay_out(engine: Engine, access: Access) -> None:
     """/match."""
-    density = gr.Number(0.35, label="density: matches per patch along a line, above 0 to 1")
+    density = SentNumber(0.35, label="density: matches per patch along a line, above 0 to 1")
     mutual = gr.Checkbox(True, label="mutual: both patches choose each other")
     inside = gr.Checkbox(True, label="inside: the foreground alone")
-    smoothing = gr.Number(1, label="smoothing: neighbours at each side, 0 to 3", precision=0)
+    smoothing = SentNumber(1, label="smoothing: neighbours at each side, 0 to 3", precision=0)
     pictures = [image_widget(), image_widget("other image")]
     offer(MatchApi(engine).match, [*pictures, size_widget(), layer_widget(), density, mutual, inside, smoothing])
 

@@ -12,6 +12,7 @@ from app.match.handlers import MatchSettings, Region
 from app.match.tab import Match
 from app.page import payloads, sentences
 from app.page.shared import Shared, Tab
+from app.page.told import Told
 from app.page.waiting import waits
 from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
 from app.server.encode import NOTHING_SELECTED
@@ -154,12 +155,12 @@ class MatchEvents:
         return made
 
 
-def _reference(tray: Tray, event: gr.EventData) -> dict:
-    return {"reference": tray.find(event._data["reference"]).id}
+def _reference(tray: Tray, event: Told) -> dict:
+    return {"reference": tray.find(event.text("reference")).id}
 
 
-def _region(tray: Tray, event: gr.EventData) -> dict:
-    region = handlers.region_from(event._data or {})
+def _region(tray: Tray, event: Told) -> dict:
+    region = handlers.region_from(event.text("picture"), event.list("outline"))
     tray.find(region.picture)
     return {"region": region}
 

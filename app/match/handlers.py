@@ -3,6 +3,7 @@
 h w patch grid. The first of two to six pictures is the reference unless another is chosen.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,12 +104,14 @@ def selection(tray: Tray) -> Tray:
     return replace(tray, selected=tuple(picture.id for picture in tray.chosen[:MOST]))
 
 
-def region_from(data: dict) -> Region:
+def region_from(picture: str, points: list) -> Region:
     """A region as the browser tells it; RequestError where it is no outline."""
     try:
-        outline = tuple((float(x), float(y)) for x, y in data["outline"][:2000])
-        return Region(str(data["picture"]), outline)
-    except (KeyError, TypeError, ValueError):
+        outline = tuple((float(x), float(y)) for x, y in points[:2000])
+        if not all(math.isfinite(x) and math.isfinite(y) for x, y in outline):
+            raise ValueError("not finite")
+        return Region(picture, outline)
+    except (TypeError, ValueError, OverflowError):
         raise RequestError("That was no outline: draw around a part of a picture.") from None
 
 

@@ -5,6 +5,7 @@ Widgets that nobody sees carry the types, so that `Client.view_api()` describes 
 
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from gradio.components import Component
 from gradio.context import LocalContext
 
 import core
-from app.page.files import SentFile, picture_file
+from app.page.files import picture_file
+from app.page.sending import SentFile, SentNumber
+from app.page.told import LARGEST_WHOLE
 from app.page.wiring import HEAVY, visitor
 from app.server.engine import Engine, Item
 from app.server.lines import Line
@@ -32,12 +35,12 @@ def image_widget(label: str = "image") -> SentFile:
     return SentFile(label=label, type="filepath")
 
 
-def size_widget() -> gr.Number:
-    return gr.Number(label="longer side in pixels; the model's own where there is none", precision=0)
+def size_widget() -> SentNumber:
+    return SentNumber(label="longer side in pixels; the model's own where there is none", precision=0)
 
 
-def layer_widget() -> gr.Number:
-    return gr.Number(-1, label="block, counted from the end", precision=0)
+def layer_widget() -> SentNumber:
+    return SentNumber(-1, label="block, counted from the end", precision=0)
 
 
 def offer(
@@ -88,7 +91,7 @@ def rounded(values: np.ndarray, digits: int = 4) -> list:
 def _reporting(function: Callable, line: Line) -> Callable:
     def work(*arguments, **named) -> Any:
         with full_disk_told(), spool().holding(_files(arguments)):
-            result = function(*arguments, **named)
+            result = function(**_filled_in(function, arguments, named))
             return result if isinstance(result, dict) else (str(picture_file(result[0])), *result[1:])
 
     @functools.wraps(function)
@@ -103,6 +106,20 @@ def _reporting(function: Callable, line: Line) -> Callable:
             raise gr.Error(str(error), print_exception=False) from None
 
     return endpoint
+
+
+def _filled_in(function: Callable, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by name, with the defaults of those left empty; RequestError for numbers that are missing or absurd."""
+    given = inspect.signature(function).bind(*arguments, **named).arguments
+    for name, parameter in inspect.signature(function).parameters.items():
+        if given.get(name) is None and parameter.default is not parameter.empty:
+            given[name] = parameter.default
+        value = given.get(name)
+        if value is None and parameter.annotation in (int, float):
+            raise RequestError(f"{name} is missing; give a number.")
+        if isinstance(value, float | int) and not abs(value) < LARGEST_WHOLE:
+            raise RequestError(f"{name} is {value:g}, which is no number that can be meant.")
+    return given
 
 
 def _files(arguments: Sequence[Any]) -> list[Path]:

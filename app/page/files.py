@@ -1,35 +1,15 @@
-"""Files that visitors send and take away: their widgets, their folders, and what says how they were made."""
+"""Files that a visitor takes away: their folders, and what says how they were made."""
 
 import dataclasses
 import secrets
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-from gradio.data_classes import FileData
 from PIL import Image
 
 from app.server.encode import Encoded
 from app.server.models import Loaded
 from app.server.spool import spool
-
-
-class SentFile(gr.File):
-    """A file of a visitor's. For each, Gradio's own (6.31) leaves an empty file behind beside it."""
-
-    is_template = True  # drawn as a file
-
-    def _process_single_file(self, f: FileData) -> str:  # type: ignore[override]
-        return f.path
-
-
-class SendButton(gr.UploadButton):
-    """A button that sends files; the same of it."""
-
-    is_template = True  # drawn as an upload button
-
-    def _process_single_file(self, f: FileData) -> str:  # type: ignore[override]
-        return f.path
 
 
 def provenance(encoded: Encoded, settings: dict[str, Any], model: Loaded) -> dict:

@@ -8,7 +8,8 @@ import gradio as gr
 from PIL import Image
 
 from app.page import modules, payloads
-from app.page.files import SendButton
+from app.page.sending import SendButton
+from app.page.told import Told
 from app.page.wiring import answer, warn
 from app.server.engine import Engine
 from app.server.session import Tray
@@ -81,14 +82,14 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
         data = picture_bytes(photograph.convert("RGB"), "JPEG", quality=92)
         return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}.jpg"))
 
-    def sampled(tray: Tray, event: gr.EventData) -> dict:
-        return update(add_sample(engine, tray, int(event._data["index"])))
+    def sampled(tray: Tray, event: Told) -> dict:
+        return update(add_sample(engine, tray, event.whole("index")))
 
-    def ticked(tray: Tray, event: gr.EventData) -> dict:
-        return update(tray.select(event._data["id"], bool(event._data["selected"])))
+    def ticked(tray: Tray, event: Told) -> dict:
+        return update(tray.select(event.text("id"), event.flag("selected")))
 
-    def removed(tray: Tray, event: gr.EventData) -> dict:
-        return update(remove(engine, tray, event._data["id"]))
+    def removed(tray: Tray, event: Told) -> dict:
+        return update(remove(engine, tray, event.text("id")))
 
     events = [
         answer(widgets.files.upload, added, inputs | {"files": widgets.files}, outputs),

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from app.page.told import Told
 from app.server.latest import Latest
 from app.server.lines import Line
 from app.server.presence import Caller
@@ -53,7 +54,7 @@ def answer(
 ) -> Any:
     """Let `handler` answer an event, such as `button.click`; the dependency, for `.then` and `cancels`.
 
-    It gets the value of each input by name, and `request` and `event` where it has parameters of these names. It
+    It gets the value of each input by name, and `request` and `event` (a `Told`) where it has parameters of these names. It
     returns, or yields, a dict of output names to values; names left out stay as they are. A `DinoError` is shown to
     the visitor and changes nothing.
 
@@ -68,7 +69,7 @@ def answer(
     wanted = inspect.signature(handler).parameters
 
     def arguments(values: dict, request: gr.Request, event: gr.EventData | None) -> dict[str, Any]:
-        special = {"request": request, "event": event}
+        special = {"request": request, "event": Told(event._data if event else None)}
         named = {name: values[component] for name, component in inputs.items()}
         return named | {name: value for name, value in special.items() if name in wanted}
 

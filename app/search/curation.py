@@ -3,11 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from app.page import modules
+from app.page.told import Told
 from app.page.wiring import answer, any_of
 from app.search.words import CURATION
 from app.server.access import Access
@@ -59,10 +59,9 @@ def wire(fold: CurationFold, access: Access) -> None:
         page = page_prop(curation, first, 0) if first else {}
         return {"kept": curation, "shown": gr.HTML(curation=curation_prop(curation), page=page, report="")}
 
-    def turned(kept: Curation | None, request: gr.Request, event: gr.EventData) -> dict:
+    def turned(kept: Curation | None, request: gr.Request, event: Told) -> dict:
         access.check_looking(dict(request.headers))
-        key, number = _asked(event._data)
-        return {"shown": gr.HTML(page=page_prop(_known(kept), key, number))}
+        return {"shown": gr.HTML(page=page_prop(_known(kept), event.text("kind"), event.whole("page")))}
 
     def reported(kept: Curation | None, request: gr.Request) -> dict:
         access.check_looking(dict(request.headers))
@@ -78,13 +77,6 @@ def _known(kept: Curation | None) -> Curation:
     if kept is None:
         raise RequestError("No curation is open on this page; type the path of its folder and open it.")
     return kept
-
-
-def _asked(data: Any) -> tuple[str, int]:
-    try:
-        return str(data["kind"]), int(data["page"])
-    except (TypeError, KeyError, ValueError) as error:
-        raise RequestError("Which images are to be shown could not be read; choose a kind of them again.") from error
 
 
 def opened(path: str) -> Curation:

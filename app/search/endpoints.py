@@ -8,7 +8,7 @@ from PIL import Image
 
 import core
 from app.page.endpoints import image_widget, offer
-from app.page.files import SentFile
+from app.page.sending import SentFile, SentNumber
 from app.page.wiring import LONG
 from app.search.files import contact_sheet
 from app.search.handlers import LARGEST_K, split_tags
@@ -37,9 +37,9 @@ def lay_out(engine: Engine, access: Access) -> None:
     mode = gr.Textbox("cls", label="mode: cls, mean or region")
     box = gr.Textbox("", label="box: left, top, right, bottom in pixels, or empty")
     point = gr.Textbox("", label="point: x, y in pixels, or empty")
-    k = gr.Number(24, label="results", precision=0)
+    k = SentNumber(24, label="results", precision=0)
     tags = gr.Textbox("", label="tags with commas between, or empty")
-    size = gr.Number(SIZE, label="longer side in pixels, for a new collection", precision=0)
+    size = SentNumber(SIZE, label="longer side in pixels, for a new collection", precision=0)
     offer(api.search, [collection, image_widget(), mode, box, point, k, tags])
     offer(add_images, [collection, images, tags, size], documented=api.add_images, **LONG)
 

@@ -8,6 +8,7 @@ import gradio as gr
 from app.page import payloads, sentences
 from app.page.files import fresh_folder
 from app.page.shared import Shared, Tab
+from app.page.told import Told
 from app.page.wiring import DOWNLOAD, HEAVY, LONG, answer, any_of, busy
 from app.search import changes, curation, endpoints, files, handlers
 from app.search import payloads as search_payloads
@@ -189,9 +190,9 @@ class SearchEvents:
         shared = self.shared
         inputs = {**shared.inputs("tray", "model"), "collection": self.tab.settings["collection"]}
 
-        def taken(tray: Tray, model: str, collection: str, event: gr.EventData) -> dict:
+        def taken(tray: Tray, model: str, collection: str, event: Told) -> dict:
             opened = self.engine.shelf.open(collection, self.engine.models.get(model))
-            data, name = handlers.thumbnail(self.engine.shelf, opened, collection, int(event._data["id"]))
+            data, name = handlers.thumbnail(self.engine.shelf, opened, collection, event.whole("id"))
             tray = add_bytes(self.engine.library, tray, data, name)
             return {"tray": tray, "items": payloads.tray_update(self.engine, tray)}
 
@@ -216,13 +217,13 @@ class SearchEvents:
         return made
 
 
-def _asked(mode: Mode, event: gr.EventData) -> dict:
-    asked = handlers.asked_from((event._data or {}).get("asked", []))
+def _asked(mode: Mode, event: Told) -> dict:
+    asked = handlers.asked_from(event.list("asked") if "asked" in event else [])
     return {"asked": asked, "mode": handlers.fitting_mode(asked, mode)}
 
 
-def _marked(before: tuple[int, ...], event: gr.EventData) -> dict:
-    return {"marked": tuple(int(identity) for identity in (event._data or {}).get("ids", [])[: handlers.LARGEST_K])}
+def _marked(before: tuple[int, ...], event: Told) -> dict:
+    return {"marked": event.wholes("ids", ())[: handlers.LARGEST_K]}
 
 
 def _tag_choices(here: dict[str, int], kept: tuple[str, ...], chosen: tuple[str, ...]) -> dict:

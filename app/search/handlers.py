@@ -83,7 +83,7 @@ def asked_from(data: Sequence[dict]) -> tuple[QueryPart, ...]:
             )
             for one in data[:24]
         )
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise RequestError("What is asked with could not be read; draw it again.") from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app.page import modules
-from app.page.files import SendButton
+from app.page.sending import SendButton
 from app.page.shared import FittedChoice
 from app.search import curation
 from app.search.curation import CurationFold

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from app.page.files import fresh_folder, picture_file
 from app.page.shared import Shared, Tab
+from app.page.told import Told
 from app.page.wiring import HEAVY, LONG, answer, any_of, busy
 from app.server.session import FeatureSettings, Picture, Tray
 from app.server.spool import spool
@@ -115,11 +116,11 @@ def wire(shared: Shared, tab: Video) -> None:
             return None
         return {"note": clips.price(clip, _settings(values | {"view": "PCA"}), engine.models.get(model))}
 
-    def pointed(clip: str | None, event: gr.EventData) -> dict | None:
+    def pointed(clip: str | None, event: Told) -> dict | None:
         if clip is None:
             return None
         frame = clips.first_frame(clip)
-        x, y = event._data["index"]
+        x, y = event.numbers("index", 2)
         point = min(max(x / frame.width, 0.0), 1.0), min(max(y / frame.height, 0.0), 1.0)
         return {"point": point, "first": str(picture_file(_ringed(frame, point)))}
 

@@ -35,6 +35,12 @@ class Clusters:
         return np.bincount(self.labels[self.labels != ALONE], minlength=len(self.medoids))
 
 
+def check_seed(seed: int) -> None:
+    """RequestError for a seed that NumPy's generators do not take."""
+    if not 0 <= seed < 2**32:
+        raise RequestError(f"seed is {seed}; choose 0 to {2**32 - 1:,}.")
+
+
 def kmeans(vectors: Tensor | np.ndarray, count: int = 8, seed: int = 0) -> Clusters:
     """The vectors [n, D] in `count` groups by direction; every picture belongs to one.
 
@@ -43,6 +49,7 @@ def kmeans(vectors: Tensor | np.ndarray, count: int = 8, seed: int = 0) -> Clust
     units = unit_vectors(vectors)
     if not 1 <= count <= len(units):
         raise RequestError(f"count is {count}; choose 1 to {len(units)}, the number of pictures.")
+    check_seed(seed)
     from sklearn.cluster import KMeans  # a second to import, wanted only here
 
     generator = torch.Generator().manual_seed(seed)

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from core.errors import AnalysisError, RequestError
 from core.files import replacing
+from core.projection.clusters import check_seed
 from core.projection.components import aligned, project, unit_vectors
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class UmapSettings:
             raise RequestError(f"neighbours is {self.neighbours}; choose 2 to 200.")
         if not 0 <= self.distance <= 1:
             raise RequestError(f"distance is {self.distance}; choose 0 to 1.")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)

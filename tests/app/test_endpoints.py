@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tests.app.small import SIZE, photograph
 
+JSON = {"content-type": "application/json"}
 OFFERED = {"pca", "foreground", "attention", "similarity", "match", "search", "add_images", "atlas"}
 
 
@@ -240,3 +242,42 @@ def test_the_page_names_no_other_host(served):
     for line in page.split("<"):
         if line.startswith(("script", "link", "meta", "img", "iframe")):
             assert "//" not in line.split(">")[0], line
+
+
+HUGE = 1e300
+PICTURE = {"path": "sent.png", "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("similarity", [PICTURE, None, 5, None, SIZE, -1], "x is missing; give a number"),
+        ("similarity", [PICTURE, "left", 5, None, SIZE, -1], "'left' is no number"),
+        ("similarity", [PICTURE, float("nan"), 5, None, SIZE, -1], "no number"),
+        ("pca", [PICTURE, HUGE, -1], "no number that can be meant"),
+        ("pca", [PICTURE, SIZE, [1]], "no number"),
+        ("pca", [PICTURE, -14, -1], "size is -14"),
+        ("search", [None, PICTURE, "cls", "", "", 3, ""], "There is no collection"),
+        ("match", [PICTURE, PICTURE, SIZE, -1, HUGE, True, False, 1], "density"),
+        ("atlas", [[PICTURE] * 6, "umap", 0, 15, -1], "seed is -1"),
+        ("atlas", [[PICTURE] * 6, "pca", 2, 15, -1], "seed is -1"),
+        ("atlas", [None, "pca", 0, 15, 0], "0 images were sent"),
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused_in_words(served, file, capfd, name, values, told):
+    (path,) = httpx.post(f"{served[0]}/gradio_api/upload", files={"files": ("a.png", photograph(7))}).json()
+    body = json.dumps({"data": values}).replace('"sent.png"', json.dumps(path))
+    event = httpx.post(f"{served[0]}/gradio_api/call/{name}", content=body, headers=JSON).json()["event_id"]
+    answer = httpx.get(f"{served[0]}/gradio_api/call/{name}/{event}", timeout=60).text
+    assert answer.startswith("event: error") and told in answer
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("pca", [PICTURE, None, None]), ("similarity", [PICTURE, 5, 5, None, SIZE, None])]
+)
+def test_values_left_empty_are_the_usual_ones(served, name, values):
+    (path,) = httpx.post(f"{served[0]}/gradio_api/upload", files={"files": ("a.png", photograph(7))}).json()
+    body = json.dumps({"data": values}).replace('"sent.png"', json.dumps(path))
+    event = httpx.post(f"{served[0]}/gradio_api/call/{name}", content=body, headers=JSON).json()["event_id"]
+    assert "event: complete" in httpx.get(f"{served[0]}/gradio_api/call/{name}/{event}", timeout=60).text

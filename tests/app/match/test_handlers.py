@@ -138,9 +138,9 @@ def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):
     one = tray.select("p1", False).select("p2", False)
     with pytest.raises(RequestError, match="select a second"):
         handlers.show(engine, one, model, USUAL)
-    for data in ({}, {"picture": "p0"}, {"picture": "p0", "outline": [1, 2]}, {"picture": "p0", "outline": "<b>"}):
+    for outline in ([1, 2], ["<b>"], [[0.1, float("nan")]], [[0.1, 10**400]], [[0.1]], [{}]):
         with pytest.raises(RequestError, match="no outline"):
-            handlers.region_from(data)
+            handlers.region_from("p0", outline)
     with pytest.raises(RequestError, match="show is 'Stripes'"):
         MatchSettings(show="Stripes")
 
