@@ -140,10 +140,17 @@ class Records:
         finally:
             connection.close()
 
-    def known(self, digests: Sequence[str]) -> set[str]:
-        """Those of the files that are there already."""
+    def ids_of(self, digests: Sequence[str]) -> dict[str, int]:
+        """The ids of those files that are there, by digest."""
+        query = "SELECT id FROM images WHERE digest = ?"
         with self.reading() as connection:
-            return {digest for digest in digests if _first(connection, "SELECT 1 FROM images WHERE digest = ?", digest)}
+            found = {digest: _first(connection, query, digest) for digest in digests}
+        return {digest: row[0] for digest, row in found.items() if row}
+
+    def ids(self) -> list[int]:
+        """The ids of all pictures, ascending."""
+        with self.reading() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM images ORDER BY id")]
 
     def get(self, ids: Iterable[int]) -> dict[int, Record]:
         """The records of those ids that exist."""
@@ -196,6 +203,24 @@ def insert(connection: sqlite3.Connection, record: Record) -> None:
     values = [getattr(record, name) for name in _COLUMNS.split(", ")]
     connection.execute(f"INSERT INTO images ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
     connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(tag, record.id) for tag in record.tags])
+
+
+def delete(connection: sqlite3.Connection, identity: int) -> bool:
+    """Forget a picture; whether it was there."""
+    there = connection.execute("DELETE FROM images WHERE id = ?", [identity]).rowcount > 0
+    if there:
+        connection.execute("INSERT INTO removed VALUES (?)", [identity])
+    return there
+
+
+def take_out(connection: sqlite3.Connection, digest: str) -> Record | None:
+    """The record of a file, which is forgotten; None where there is none."""
+    row = _first(connection, f"SELECT {_COLUMNS} FROM images WHERE digest = ?", digest)
+    if row is None:
+        return None
+    record = _record(connection, row)
+    delete(connection, record.id)
+    return record
 
 
 def update_about(connection: sqlite3.Connection, **values: object) -> None:

@@ -17,11 +17,25 @@ import torch
 from filelock import FileLock, Timeout
 
 from core.analysis.pca import leading_eigenvectors
+from core.collection.checksums import sums_of
 from core.collection.encode import Entry
-from core.collection.records import WAIT_S, About, Record, Records, about_of, insert, now, update_about
+from core.collection.records import (
+    WAIT_S,
+    About,
+    Record,
+    Records,
+    about_of,
+    delete,
+    insert,
+    now,
+    take_out,
+    update_about,
+)
 from core.collection.vectors import (
     PLACE_COLUMNS,
+    REMEDY,
     STEP,
+    SUMS_FILE,
     File,
     Snapshot,
     append,
@@ -30,6 +44,7 @@ from core.collection.vectors import (
     open_snapshot,
     quantised,
     read_basis,
+    with_gap,
 )
 from core.errors import CollectionError
 
@@ -79,15 +94,38 @@ class Store:
                         return self._snapshot
                     removed = np.array([row[0] for row in connection.execute("SELECT id FROM removed")], np.int64)
                 with contextlib.suppress(FileNotFoundError):  # written anew in this very moment
-                    self._snapshot = open_snapshot(self.root, about, removed)
+                    self._snapshot = open_snapshot(self.root, about, removed, self._snapshot)
                     return self._snapshot
-        raise CollectionError(f"Vector files are missing in {self.root}; import the collection's last export.")
+        raise CollectionError(f"Vector files are missing in {self.root}; {REMEDY}.")
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the files that are there already, all they left whole: what is damaged may be added again."""
+        ids = self.records.ids_of(digests)
+        if not ids:
+            return set()
+        snapshot = self.snapshot()
+        whole = set(snapshot.ids[snapshot.whole(snapshot.rows_of(list(ids.values())))].tolist())
+        return {digest for digest, identity in ids.items() if identity in whole}
+
+    def damaged(self) -> list[int]:
+        """The ids of the pictures that were found damaged by now."""
+        snapshot = self.snapshot()
+        if not snapshot.checks.damaged.any():
+            return []
+        whole = snapshot.ids[snapshot.alive & ~snapshot.checks.damaged]
+        return sorted(set(self.records.ids()).difference(whole.tolist()))
+
+    def verify(self) -> list[int]:
+        """The ids of all pictures that are damaged; every file is read through for it."""
+        snapshot = self.snapshot()
+        snapshot.whole(np.flatnonzero(snapshot.alive))
+        return self.damaged()
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
-        """Add pictures; the ids of those whose file was not there already."""
+        """Add pictures; the ids of those whose file was not there already, or damaged, when they take its place."""
         with self._writing():
             about = self.records.about()
-            known = self.records.known([entry.digest for entry in entries])
+            known = self.known([entry.digest for entry in entries])
             fresh = list({entry.digest: entry for entry in entries if entry.digest not in known}.values())
             if not fresh:
                 return []
@@ -95,7 +133,7 @@ class Store:
             grown = self._append_vectors(about, fresh, ids)
             with self.records.changing() as connection:
                 for identity, entry in zip(ids, fresh, strict=True):
-                    insert(connection, _record(identity, entry))
+                    insert(connection, _record(identity, entry, take_out(connection, entry.digest)))
                 update_about(
                     connection,
                     rows=about.rows + len(fresh),
@@ -104,25 +142,28 @@ class Store:
                     next_id=ids[-1] + 1,
                 )
             if about.rows + len(fresh) >= FIT_AT and about.width > KEPT[-1] and self.snapshot().basis is None:
-                self._write_anew()
+                self._write_anew_unless_damaged()
         return ids
 
     def remove(self, ids: Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""
         with self._writing():
             with self.records.changing() as connection:
-                gone = [i for i in ids if connection.execute("DELETE FROM images WHERE id = ?", [int(i)]).rowcount]
-                connection.executemany("INSERT INTO removed VALUES (?)", [(int(i),) for i in gone])
+                gone = [i for i in ids if delete(connection, int(i))]
                 update_about(connection)
             alive = self.snapshot().alive
             if (~alive).sum() > max(CHUNK, REMOVED_SHARE * len(alive)):
-                self._write_anew()
+                self._write_anew_unless_damaged()
         return len(gone)
 
     def tidy(self) -> None:
-        """Write the files anew, without what was removed."""
+        """Write the files anew, without what was removed. CollectionError where anything that stays is damaged."""
         with self._writing():
-            self._write_anew()
+            if not self._write_anew_unless_damaged():
+                raise CollectionError(
+                    f"{len(self.damaged()):,} pictures of {self.root} are damaged, so that its files are not written "
+                    "anew, which would take them for whole: add the same files again, or remove them, and then tidy."
+                )
 
     def rename(self, title: str) -> None:
         with self._writing(), self.records.changing() as connection:
@@ -169,7 +210,14 @@ class Store:
             "places": places,
             "thumbnails": np.frombuffer(b"".join(entry.thumbnail for entry in entries), np.uint8),
         }
-        return _append(folder, about, arrays)
+        return _append(folder, about, arrays, basis)
+
+    def _write_anew_unless_damaged(self) -> bool:
+        """Whether it was; damaged bytes are not copied to where they would have a right checksum."""
+        if self.verify():
+            return False
+        self._write_anew()
+        return True
 
     def _write_anew(self) -> None:
         """The next generation of vector files: without removed pictures, and with reduced cells once that is due."""
@@ -201,19 +249,22 @@ def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | No
         append(folder, File("basis.f32", np.float32, basis.shape[1]), 0, basis.numpy())
     rows = np.flatnonzero(old.alive)
     for start in range(0, len(rows), CHUNK):
-        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis))
+        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis), basis)
     _sync_folder(folder)
     return about
 
 
-def _append(folder: Path, about: About, arrays: dict[str, np.ndarray]) -> About:
-    """Write rows to every file of a generation; what its counts will be."""
+def _append(folder: Path, about: About, given: dict[str, np.ndarray], basis: torch.Tensor | None) -> About:
+    """Write rows to every file of a generation, and their checksums; what its counts will be."""
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     starts = {"cells": about.cells, "thumbnails": about.thumbnail_bytes}
-    layout = files(about.width, arrays["cells"].shape[1])
+    layout = files(about.width, given["cells"].shape[1])
+    arrays = {what: np.ascontiguousarray(values, layout[what].dtype) for what, values in given.items()}
     for what, values in arrays.items():
         append(folder, layout[what], starts.get(what, about.rows), values)
+    sums = sums_of(arrays, None if basis is None else basis.numpy())
+    append(folder, SUMS_FILE, *with_gap(folder, about.rows, sums))
     if new or about.rows == 0:
         _sync_folder(folder)
     return replace(
@@ -257,13 +308,13 @@ def _fitted(snapshot: Snapshot) -> torch.Tensor:
     return vectors[:, :kept].contiguous()
 
 
-def _record(identity: int, entry: Entry) -> Record:
+def _record(identity: int, entry: Entry, before: Record | None) -> Record:
     return Record(
         id=identity,
         name=entry.name,
         label=entry.label,
-        tags=entry.tags,
-        added=now(),
+        tags=entry.tags if before is None else (*before.tags, *entry.tags),
+        added=now() if before is None else before.added,
         height=entry.height,
         width=entry.width,
         digest=entry.digest,

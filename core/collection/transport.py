@@ -38,7 +38,8 @@ def export(store: Store, path: Path) -> Path:
     """Write the collection as it is now to one zip, whole or not at all."""
     snapshot = store.snapshot()
     records = store.records.get(snapshot.ids[snapshot.alive].tolist())
-    rows = np.array([row for row in np.flatnonzero(snapshot.alive) if int(snapshot.ids[row]) in records], np.int64)
+    whole = snapshot.whole(np.flatnonzero(snapshot.alive))
+    rows = np.array([row for row in whole if int(snapshot.ids[row]) in records], np.int64)
     try:
         with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             about = {name: getattr(snapshot.about, name) for name in (*_TEXTS, *_NUMBERS)}
