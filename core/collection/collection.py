@@ -22,6 +22,7 @@ from core.analysis.maps import described
 from core.collection.adding import Added, Progress, add
 from core.collection.duplicates import near_duplicates
 from core.collection.encode import Encoder
+from core.collection.importing import bring_in
 from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
 from core.collection.query import (
@@ -39,7 +40,7 @@ from core.collection.query import (
 from core.collection.records import VERSION, About, Record
 from core.collection.search import EXACT_VALUES, Hit, MatchedPart, Method, Searcher
 from core.collection.store import Store
-from core.collection.transport import bring_in, export
+from core.collection.transport import export
 from core.errors import CollectionError, DinoError, RequestError
 from core.features import Origin
 from core.model.vit import VisionTransformer
@@ -85,6 +86,7 @@ class Collection:
         self._told: set[str] = set()
         lock = nullcontext() if lock is None else lock
         if not self.store.exists:
+            self.store.check_not_orphaned()
             if model is None:
                 raise CollectionError(f"{self.folder} holds no collection; give a model to make one there.")
             self.store.create(_about(Encoder(model, size, layer), title or self.folder.name))

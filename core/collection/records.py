@@ -19,6 +19,9 @@ from pathlib import Path
 
 from core.errors import CollectionError
 
+_CANNOT_WRITE = ("unable to open", "readonly", "disk I/O error", "is full")
+"""Parts of what SQLite says where it cannot make a file."""
+_WITHOUT_LOCKS = "win32-none" if os.name == "nt" else "unix-none"
 VERSION = 1
 WAIT_S = 30.0
 _SCHEMA = """
@@ -87,7 +90,7 @@ class Records:
         partial = Records(self.path.with_name(f"{self.path.name}.part"))
         for left in self.path.parent.glob(f"{partial.path.name}*"):  # by one who was killed here
             left.unlink()
-        with partial.changing() as connection:
+        with partial.changing("rwc") as connection:
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             names = [field.name for field in fields(About)]
@@ -103,16 +106,16 @@ class Records:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment."""
-        with self._connected() as connection:
-            connection.execute("BEGIN")
+        """A connection that sees one moment; also where nothing can be written, on a full or read-only disk."""
+        with self._meant(), contextlib.closing(self._opened_to_read()) as connection:
             yield connection
             connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[sqlite3.Connection]:
+    def changing(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
         """A connection whose changes happen all at once when the block ends, or not at all."""
-        with self._connected() as connection:
+        with self._meant(), contextlib.closing(self._connection(f"mode={mode}")) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
@@ -124,21 +127,36 @@ class Records:
                     connection.execute("ROLLBACK")
                 raise
 
+    def _opened_to_read(self) -> sqlite3.Connection:
+        """A connection in a transaction that has begun to read.
+
+        To read what one process writes while others read it, SQLite keeps two files beside the database, and makes
+        them anew where it is closed everywhere. Where it cannot, nobody writes, and it reads without them.
+        """
+        connection = self._connection("mode=rw")
+        try:
+            return _begun(connection)
+        except sqlite3.OperationalError as error:
+            if not self.path.exists() or not any(reason in str(error) for reason in _CANNOT_WRITE):
+                raise
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not (log.exists() and log.stat().st_size):
+            return _begun(self._connection("mode=ro&immutable=1"))
+        connection = self._connection(f"mode=ro&vfs={_WITHOUT_LOCKS}")  # of one who was killed; it has to be read too
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return _begun(connection)
+
+    def _connection(self, options: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{options}"
+        return sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
+
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _meant(self) -> Iterator[None]:
+        """CollectionError in place of what SQLite says."""
         try:
-            connection = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
-        except sqlite3.Error as error:
-            raise CollectionError(
-                f"{self.path} cannot be opened ({error}); check that the folder is there and may be written to."
-            ) from error
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            yield connection
+            yield
         except sqlite3.DatabaseError as error:
             raise CollectionError(_meaning(self.path, error)) from error
-        finally:
-            connection.close()
 
     def ids_of(self, digests: Sequence[str]) -> dict[str, int]:
         """The ids of those files that are there, by digest."""
@@ -242,8 +260,24 @@ def _first(connection: sqlite3.Connection, query: str, *values: object) -> tuple
     return connection.execute(query, values).fetchone()
 
 
+def _begun(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, in a transaction that sees this moment; closed where it cannot be had."""
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _meaning(path: Path, error: sqlite3.Error) -> str:
-    text = str(error)
+    text, missing = str(error), not path.exists()
+    path = Path(path.absolute().parent.name, path.name)  # visitors of the app read it too
+    if missing:
+        return f"{path} is gone; put it back from a copy, or import the collection's last export."
+    if "readonly" in text:
+        return f"{path} cannot be changed: its disk or folder is read-only ({text}). It can be searched all the same."
     if "no such table" in text or "not a database" in text or "malformed" in text:
         return f"{path} is no collection, or is damaged ({text}); name another folder, or import its last export."
     if "locked" in text:

@@ -36,6 +36,7 @@ from core.collection.vectors import (
     REMEDY,
     STEP,
     SUMS_FILE,
+    VECTORS,
     File,
     Snapshot,
     append,
@@ -60,11 +61,18 @@ REMOVED_SHARE = 1 / 3
 """Of removed pictures, at which the files are written anew without them."""
 
 
+def is_collection(folder: Path) -> bool:
+    """Whether a folder holds a collection, or what is left of one."""
+    return (folder / DATABASE).is_file() or any((folder / VECTORS).glob("*/*"))
+
+
 class Store:
     """The files and records of one collection's folder. Threads and processes may share it; writers take turns."""
 
     def __init__(self, root: Path):
         self.root = root
+        self.name = root.absolute().name
+        """As messages call it, which visitors of the app read too: its folder's name, without the way there."""
         self.records = Records(root / DATABASE)
         self._lock = FileLock(root / "write.lock", timeout=WAIT_S)
         self._snapshot: Snapshot | None = None
@@ -74,15 +82,32 @@ class Store:
     def exists(self) -> bool:
         return self.records.path.is_file()
 
+    @property
+    def _has_database(self) -> bool:
+        return self.exists and self.records.path.stat().st_size > 0
+
     def create(self, about: About) -> None:
-        """Make the folder a collection; nothing where it is one already."""
+        """Make the folder a collection; nothing where it is one already.
+
+        CollectionError where it was one and has lost its database: it is never taken for an empty one.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CollectionError(f"{self.root} cannot be made ({error.strerror}); name another folder.") from error
+            raise CollectionError(f"{self.name} cannot be made ({error.strerror}); name another folder.") from error
         with self._writing():
-            if not (self.exists and self.records.path.stat().st_size):
+            if not self._has_database:
+                self.check_not_orphaned()
                 self.records.create(about)
+
+    def check_not_orphaned(self) -> None:
+        """CollectionError where vectors lie here without a database that says what they are."""
+        if not self._has_database and any((self.root / VECTORS).glob("*/*")):
+            raise CollectionError(
+                f"{self.name} holds the vectors of a collection, but its database {DATABASE} is gone. Nothing was "
+                "changed: put the database back from a copy, or import the collection's last export under another "
+                f"name. To begin anew here, delete the folder {VECTORS} in it."
+            )
 
     def snapshot(self) -> Snapshot:
         """The vectors as of now; the same object until something changes."""
@@ -96,7 +121,7 @@ class Store:
                 with contextlib.suppress(FileNotFoundError):  # written anew in this very moment
                     self._snapshot = open_snapshot(self.root, about, removed, self._snapshot)
                     return self._snapshot
-        raise CollectionError(f"Vector files are missing in {self.root}; {REMEDY}.")
+        raise CollectionError(f"Vector files are missing in {self.name}; {REMEDY}.")
 
     def known(self, digests: Sequence[str]) -> set[str]:
         """Those of the files that are there already, all they left whole: what is damaged may be added again."""
@@ -161,7 +186,7 @@ class Store:
         with self._writing():
             if not self._write_anew_unless_damaged():
                 raise CollectionError(
-                    f"{len(self.damaged()):,} pictures of {self.root} are damaged, so that its files are not written "
+                    f"{len(self.damaged()):,} pictures of {self.name} are damaged, so that its files are not written "
                     "anew, which would take them for whole: add the same files again, or remove them, and then tidy."
                 )
 
@@ -183,11 +208,11 @@ class Store:
                 yield
         except Timeout as error:
             raise CollectionError(
-                f"Another program has been writing to {self.root} for {WAIT_S:g} s; try again when it is done."
+                f"Another program has been writing to {self.name} for {WAIT_S:g} s; try again when it is done."
             ) from error
         except OSError as error:
             raise CollectionError(
-                f"{self.root} could not be written ({error.strerror or error}). Nothing of this change was kept and "
+                f"{self.name} could not be written ({error.strerror or error}). Nothing of this change was kept and "
                 "everything before is whole: make room, or check permissions, and try again."
             ) from error
 

@@ -33,6 +33,7 @@ from core.errors import CollectionError
 STEP = 127.0
 """int8 steps of a unit vector's components: a cosine is then off by some 0.002, whatever the number of dimensions."""
 PLACE_COLUMNS = 6
+VECTORS = "vectors"
 SUMS = "sums.u32"
 REMEDY = "import the collection's last export, or add its pictures to a new one"
 
@@ -119,7 +120,7 @@ class Snapshot:
 
 
 def folder_of(root: Path, generation: int) -> Path:
-    return root / "vectors" / f"{generation:06}"
+    return root / VECTORS / f"{generation:06}"
 
 
 def open_snapshot(root: Path, about: About, removed: np.ndarray, before: Snapshot | None = None) -> Snapshot:
@@ -135,7 +136,7 @@ def open_snapshot(root: Path, about: About, removed: np.ndarray, before: Snapsho
     arrays["thumbnails"] = arrays["thumbnails"][:, 0]
     sums = read_sums(folder, about.rows)
     if basis is not None and about.rows and sums[0, -1] not in (0, crc(basis.numpy())):
-        raise CollectionError(f"{folder / 'basis.f32'} is damaged; {REMEDY}.")
+        raise CollectionError(f"{_named(folder / 'basis.f32')} is damaged; {REMEDY}.")
     known = before.checks if before is not None and before.about.generation == about.generation else None
     checks = Checks(sums, known)
     arrays["places"] = _checked_places(arrays["places"], about, checks)
@@ -150,7 +151,7 @@ def read_basis(folder: Path, width: int) -> Tensor | None:
         return None
     values = np.fromfile(path, np.float32)
     if not len(values) or len(values) % width or len(values) > width**2 or not np.isfinite(values).all():
-        raise CollectionError(f"{path} is damaged; {REMEDY}.")
+        raise CollectionError(f"{_named(path)} is damaged; {REMEDY}.")
     return torch.from_numpy(values.reshape(width, -1))
 
 
@@ -180,7 +181,7 @@ def append(folder: Path, file: File, start: int, values: np.ndarray) -> None:
     with path.open("r+b" if path.exists() else "w+b", buffering=0) as stream:
         there = stream.seek(0, os.SEEK_END)
         if there < offset:
-            raise CollectionError(f"{path} is shorter than it was; {REMEDY}.")
+            raise CollectionError(f"{_named(path)} is shorter than it was; {REMEDY}.")
         if there > offset:
             stream.truncate(offset)
         stream.seek(offset)
@@ -202,7 +203,7 @@ def _mapped(folder: Path, file: File, rows: int) -> np.ndarray:
         return np.empty((0, file.columns), file.dtype)
     path = folder / file.name
     if path.stat().st_size < rows * file.columns * np.dtype(file.dtype).itemsize:
-        raise CollectionError(f"{path} is shorter than it was; {REMEDY}.")
+        raise CollectionError(f"{_named(path)} is shorter than it was; {REMEDY}.")
     return np.memmap(path, file.dtype, "r", shape=(rows, file.columns))
 
 
@@ -242,3 +243,8 @@ def _impossible(places: np.ndarray, about: About) -> np.ndarray:
     wrong[:-1] |= broken
     wrong[:1] |= (first[:1] != 0) | (start[:1] != 0)
     return wrong
+
+
+def _named(path: Path) -> str:
+    """A file of a generation as messages call it: from the collection's folder on."""
+    return "/".join(path.absolute().parts[-4:])

@@ -13,7 +13,7 @@ from PIL import Image
 import core
 from core.analysis.similarity import query_vector, similarity_map
 from core.collection import collection as retrieval
-from core.collection import transport
+from core.collection import importing
 from core.collection.collection import Collection, Example
 from core.collection.incoming import Limits
 from core.errors import CollectionError, ImageError, RequestError
@@ -209,7 +209,7 @@ def test_a_tampered_export_is_refused_and_leaves_nothing(collection, tmp_path, c
         for name, data in files.items():
             archive.writestr(name, data)
     with pytest.raises(CollectionError):
-        transport.bring_in(path, tmp_path / "again", Limits(free_bytes=2**22, ratio=2))
+        importing.bring_in(path, tmp_path / "again", Limits(free_bytes=2**22, ratio=2))
     assert [entry.name for entry in tmp_path.iterdir() if "again" in entry.name] == []
 
 
