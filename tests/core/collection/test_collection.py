@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,10 @@ def test_another_model_is_refused_and_the_remedy_named(collection, photos, model
     other = small_model("another")
     with pytest.raises(CollectionError, match=r"was made with small .* or make a new collection"):
         Collection(collection.folder, other)
+    other.source = replace(other.source, name="small")
+    with pytest.raises(CollectionError, match="Other weights have that name now"):
+        Collection(collection.folder, other)
+    other.source = replace(other.source, name="another")
     asked = core.extract(other, core.load_image(photograph(1)), SIZE)
     with pytest.raises(CollectionError, match="Choose that model"):
         collection.search(asked)
