@@ -236,7 +236,7 @@ def _check_thumbnails(path: Path, places: np.ndarray) -> None:
 
 
 def _check_basis(basis: np.ndarray) -> None:
-    products = basis.T @ basis
+    products = basis.T.astype(np.float64) @ basis
     if not np.allclose(products, np.eye(len(products)), atol=1e-2):
         raise ValueError("basis.f32 is no basis")
 

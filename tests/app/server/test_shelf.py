@@ -132,7 +132,7 @@ def test_what_cannot_be_deleted_is_told_without_the_servers_paths(shelf, monkeyp
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "replace", failing)
-    with pytest.raises(CollectionError, match="cannot be deleted .*Read-only") as caught:
+    with pytest.raises(CollectionError, match=r"cannot be deleted .*Read-only") as caught:
         shelf.remove(listed.key)
     assert str(shelf.root) not in str(caught.value)
 

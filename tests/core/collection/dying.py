@@ -99,7 +99,9 @@ def _die_at(moment: int, writes: Writes) -> None:
 
         return call
 
-    replaced = [(place, name, dying(vectors.append if name == "append" else getattr(place, name))) for place, name in writes]
+    replaced = [
+        (place, name, dying(vectors.append if name == "append" else getattr(place, name))) for place, name in writes
+    ]
     for place, name, call in replaced:
         setattr(place, name, call)
 
