@@ -4,7 +4,7 @@ n pictures.
 
 A picture's bytes are checked when they are first read in this process, and only its own: reading costs a few
 microseconds more a picture, once (CRC-32 runs at 1 to 2.5 GB/s: for 100,000 pictures 0.04 s when the collection is
-opened, 0.06 s at the first exact search of cls vectors, which takes 0.1 s itself). Checking whole files at opening would
+opened, 0.06 s at the first exact search of cls vectors, which takes 0.05 to 0.1 s itself). Checking whole files at opening would
 read gigabytes before the first answer; a thread in the background would, too, beside the visitors.
 """
 

@@ -7,7 +7,8 @@
       index/                 faiss indexes, once exact search is slow; may be deleted (`core.collection.index`)
 
 Whatever is killed at whatever moment, the next one finds the collection as it was after the last whole change. Opening
-maps files and reads one row of the database, so that its cost does not grow with the collection.
+reads one row of the database; the first search or thumbnail maps files, and reads the places of all pictures (0.05 s for
+100,000). Bytes that changed on the disk are noticed where they are read (`core.collection.checksums`).
 """
 
 import logging

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from core.analysis.pca import leading_eigenvectors
 from core.collection.checksums import sums_of
 from core.collection.encode import Entry
 from core.collection.records import (
@@ -31,6 +30,7 @@ from core.collection.records import (
     take_out,
     update_about,
 )
+from core.collection.reduction import KEPT, fitted
 from core.collection.vectors import (
     PLACE_COLUMNS,
     REMEDY,
@@ -40,6 +40,7 @@ from core.collection.vectors import (
     File,
     Snapshot,
     append,
+    check_lengths,
     files,
     folder_of,
     open_snapshot,
@@ -52,10 +53,6 @@ from core.errors import CollectionError
 DATABASE = "collection.sqlite"
 FIT_AT = 256
 """Pictures from which on cells are reduced to fewer dimensions: enough to know along which they vary."""
-KEPT = (64, 96, 128)
-"""Dimensions kept of a cell: the fewest with which cosines are off by ACCURACY at most, or the last."""
-ACCURACY = 0.02
-SAMPLED = 20_000
 CHUNK = 4096
 REMOVED_SHARE = 1 / 3
 """Of removed pictures, at which the files are written anew without them."""
@@ -115,11 +112,13 @@ class Store:
             for _ in range(5):
                 with self.records.reading() as connection:
                     about = about_of(connection)
-                    if self._snapshot is not None and self._snapshot.about == about:
-                        return self._snapshot
-                    removed = np.array([row[0] for row in connection.execute("SELECT id FROM removed")], np.int64)
+                    known = self._snapshot if self._snapshot and self._snapshot.about == about else None
+                    gone = [] if known else [row[0] for row in connection.execute("SELECT id FROM removed")]
                 with contextlib.suppress(FileNotFoundError):  # written anew in this very moment
-                    self._snapshot = open_snapshot(self.root, about, removed, self._snapshot)
+                    if known is not None:
+                        check_lengths(self.root, known)
+                        return known
+                    self._snapshot = open_snapshot(self.root, about, np.array(gone, np.int64), self._snapshot)
                     return self._snapshot
         raise CollectionError(f"Vector files are missing in {self.name}; {REMEDY}.")
 
@@ -249,7 +248,7 @@ class Store:
         old = self.snapshot()
         basis = old.basis
         if basis is None and old.alive.sum() >= FIT_AT and old.about.width > KEPT[-1]:
-            basis = _fitted(old)
+            basis = fitted(old)
         about = replace(old.about, generation=old.about.generation + 1, rows=0, cells=0, thumbnail_bytes=0)
         folder = folder_of(self.root, about.generation)
         shutil.rmtree(folder, ignore_errors=True)  # of one who was killed here
@@ -317,20 +316,6 @@ def _taken(old: Snapshot, rows: np.ndarray, about: About, basis: torch.Tensor | 
         "places": places,
         "thumbnails": np.frombuffer(thumbnails, np.uint8),
     }
-
-
-def _fitted(snapshot: Snapshot) -> torch.Tensor:
-    """[D, K]: the directions that keep the cells' inner products best (Eckart and Young 1936)."""
-    chosen = np.linspace(0, len(snapshot.cells) - 1, min(SAMPLED, len(snapshot.cells))).astype(int)
-    sample = torch.from_numpy(snapshot.cells[chosen]).float() / STEP
-    vectors = leading_eigenvectors(sample.T @ sample, KEPT[-1])[1]
-    few = sample[torch.linspace(0, len(sample) - 1, 512).long()]
-    exact = few @ few.T
-    for kept in KEPT:
-        reduced = few @ vectors[:, :kept]
-        if (reduced @ reduced.T - exact).abs().flatten().quantile(0.95) <= ACCURACY:
-            break
-    return vectors[:, :kept].contiguous()
 
 
 def _record(identity: int, entry: Entry, before: Record | None) -> Record:

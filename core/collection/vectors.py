@@ -198,13 +198,25 @@ def with_gap(folder: Path, start: int, sums: np.ndarray) -> tuple[int, np.ndarra
     return first, np.concatenate([np.zeros((start - first, COLUMNS), np.uint32), sums])
 
 
-def _mapped(folder: Path, file: File, rows: int) -> np.ndarray:
-    if rows == 0:
-        return np.empty((0, file.columns), file.dtype)
+def check_lengths(root: Path, snapshot: Snapshot) -> None:
+    """CollectionError where a mapped file was cut short since, reading past whose end would end the process."""
+    folder = folder_of(root, snapshot.about.generation)
+    for kind, file in files(snapshot.about.width, snapshot.cells.shape[1]).items():
+        if rows := len(getattr(snapshot, kind)):
+            _check_length(folder, file, rows)
+
+
+def _check_length(folder: Path, file: File, rows: int) -> None:
     path = folder / file.name
     if path.stat().st_size < rows * file.columns * np.dtype(file.dtype).itemsize:
         raise CollectionError(f"{_named(path)} is shorter than it was; {REMEDY}.")
-    return np.memmap(path, file.dtype, "r", shape=(rows, file.columns))
+
+
+def _mapped(folder: Path, file: File, rows: int) -> np.ndarray:
+    if rows == 0:
+        return np.empty((0, file.columns), file.dtype)
+    _check_length(folder, file, rows)
+    return np.memmap(folder / file.name, file.dtype, "r", shape=(rows, file.columns))
 
 
 def _checked_places(places: np.ndarray, about: About, checks: Checks) -> np.ndarray:

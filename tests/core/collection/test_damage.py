@@ -168,6 +168,19 @@ def test_the_first_and_several_damaged_places_leave_the_others_findable(made):
     assert again.verify() == [1, 2, 7, 8, 12]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_cut_short_while_it_is_open_does_not_end_the_process(made, kind):
+    found(made, "region")
+    name = files(1, 1)[kind].name
+    (vectors_of(made) / name).write_bytes(b"")
+    for use in (lambda: found(made, "region"), lambda: made.thumbnail(1), lambda: made.vectors(), made.verify):
+        with pytest.raises(CollectionError, match=rf"c/vectors/000001/{name} is shorter than it was; import"):
+            use()
+    (vectors_of(made) / name).unlink()
+    with pytest.raises(CollectionError, match="Vector files are missing in c; import"):
+        found(made, "cls")
+
+
 def test_no_checksum_is_zero():
     assert crc(np.empty(0, np.uint8)) == 1
 
