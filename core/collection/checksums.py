@@ -20,7 +20,7 @@ COLUMNS = len(KINDS) + 1
 
 def crc(data: np.ndarray) -> int:
     """The CRC-32 of an array's bytes; never 0, which stands for none: rows of before there were checksums."""
-    return zlib.crc32(np.ascontiguousarray(data).reshape(-1).view(np.uint8)) or 1
+    return zlib.crc32(np.ascontiguousarray(data).reshape(-1).view(np.uint8).data) or 1
 
 
 def row_spans(kind: str, places: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def row_spans(kind: str, places: np.ndarray, rows: np.ndarray) -> tuple[np.ndarr
 def row_sums(kind: str, array: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """[m] uint32: the checksum of each of the rows in the array of that kind."""
     width = array.itemsize * array[0].size if len(array) else 0
-    content, crc32 = memoryview(array.reshape(-1).view(np.uint8)), zlib.crc32
+    content, crc32 = array.reshape(-1).view(np.uint8).data, zlib.crc32
     starts, ends = ((span * width).tolist() for span in row_spans(kind, places, rows))
     return np.array([crc32(content[start:end]) or 1 for start, end in zip(starts, ends, strict=True)], np.uint32)
 

@@ -153,7 +153,7 @@ def _about(data: bytes) -> About:
     if values["version"] != VERSION:
         given = str(values["version"])[:20]
         raise CollectionError(f"It was written by another version ({given}); this one reads {VERSION}.")
-    texts = {name: _text(values[name], LONGEST_TEXT) for name in TEXTS}
+    texts: dict[str, Any] = {name: _text(values[name], LONGEST_TEXT) for name in TEXTS}
     numbers: dict[str, Any] = {name: _whole(values[name], -DEEPEST, WIDEST) for name in NUMBERS}
     about = About(**texts, **numbers)
     if not (about.width > 0 and 0 < about.patch <= about.size and about.layer <= DEEPEST):
