@@ -19,6 +19,7 @@ from app.server.session import Picture, Tray
 from core import RequestError
 from core.collection.collection import Collection
 from core.encoding import picture_bytes
+from core.errors import CollectionError
 from core.features import FeatureMap
 
 THUMBNAIL_SIDE = 96
@@ -74,7 +75,7 @@ def of_collection(collection: Collection, original: Callable[[str], Path | None]
 
     def picture(point: int) -> tuple[str, bytes]:
         file = original(records[point].name)
-        data = file.read_bytes() if file else collection.thumbnail(records[point].id)
+        data = file.read_bytes() if file else _thumbnail(collection, records[point].id)
         return records[point].name.split("/")[-1], data
 
     return Atlas(
@@ -83,9 +84,17 @@ def of_collection(collection: Collection, original: Callable[[str], Path | None]
         vectors=vectors[kept].astype(np.float32),
         labels=[record.label for record in records],
         dates=[record.added for record in records],
-        thumbnail=lambda point: ("image/webp", collection.thumbnail(records[point].id)),
+        thumbnail=lambda point: ("image/webp", _thumbnail(collection, records[point].id)),
         picture=picture,
     )
+
+
+def _thumbnail(collection: Collection, identity: int) -> bytes:
+    """What was kept of a picture; a grey square where that is damaged, since its point is right nevertheless."""
+    try:
+        return collection.thumbnail(identity)
+    except CollectionError:
+        return picture_bytes(Image.new("RGB", (16, 16), (128, 128, 128)), "WEBP")
 
 
 def of_tray(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int) -> Atlas:

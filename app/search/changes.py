@@ -76,7 +76,7 @@ class Changes:
         shown = {"really": gr.update(visible=True)}
         answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
         self._change(manage.really.click, self.deleted, self.inputs)
-        file = {"file": self.tab.file}
+        file = {"file": self.tab.file, "progress": self.manage.progress}
         ready = answer(manage.export.click, self.exported, self.inputs, file, **LONG)
         ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
@@ -140,7 +140,7 @@ class Changes:
     def exported(self, collection: str, **others) -> dict:
         opened = self.shelf.look(collection)
         path = fresh_folder(spool().folder) / f"{collection.rsplit('-', 1)[0]}.zip"
-        return {"file": str(opened.export(path))}
+        return {"file": str(opened.export(path)), "progress": sentences.plain(" ".join(opened.problems))}
 
     def deleted(self, collection: str, **others) -> dict:
         self.shelf.remove(collection)

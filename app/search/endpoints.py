@@ -64,8 +64,9 @@ class SearchApi:
 
         collection: its key or title ("gallery" ships with the app). image: a picture file. mode: cls, mean or region.
         box: "left, top, right, bottom" or point: "x, y", pixels of the picture, or neither. k: 1 to 200. tags: only
-        pictures with all of these, commas between. Picture: contact sheet. Numbers: model, collection, method, results
-        [{id, name, label, tags, score, box [left, top, right, bottom] in pixels, width, height, sha256}], best first.
+        pictures with all of these, commas between. Picture: contact sheet. Numbers: model, collection, method, problems (a
+        sentence for whatever is damaged and left out), results, best first: [{id, name, label, tags, score, box [left,
+        top, right, bottom] in pixels, width, height, sha256}].
         """
         opened = self._open(collection)
         if not 1 <= int(k) <= LARGEST_K:
@@ -90,7 +91,8 @@ class SearchApi:
             for hit in hits
         ]
         about = {"model": opened.about.model, "collection": opened.title, "method": opened.method(mode).sentence}
-        return contact_sheet(opened, hits), {**about, "results": results}
+        self.engine.shelf.index_if_damaged(opened)
+        return contact_sheet(opened, hits), {**about, "problems": opened.problems, "results": results}
 
     def add_images(self, collection: str, images: list[str], tags: str = "", size: int = SIZE) -> dict:
         """Pictures into a collection, which is made where none has that key or title; files, zip or tar archives.

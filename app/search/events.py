@@ -147,9 +147,11 @@ class SearchEvents:
         return handlers.search(self.engine, collection, tray, model, asked, handlers.with_mode(settings, asked))
 
     def shown(self, collection: Collection, found: Results) -> dict:
-        """Updates that show results."""
+        """Updates that show results, and say what is wrong with the collection's files."""
         results = gr.HTML(results=search_payloads.results_prop(collection, found), busy=False)
-        return {"results": results, "facts": sentences.plain(found.facts), "marked": ()}
+        facts = " ".join([found.facts, *collection.problems])  # after thumbnails were read, which may be damaged too
+        self.engine.shelf.index_if_damaged(collection)
+        return {"results": results, "facts": sentences.plain(facts), "marked": ()}
 
     def grouped(self, tray: Tray, model: str, threshold: float, **values) -> Iterator[dict]:
         """Groups of nearly equal pictures in place of the results."""

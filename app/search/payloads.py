@@ -10,6 +10,7 @@ from app.server.engine import Engine
 from app.server.session import Tray
 from core.collection.collection import Collection, Hit, Record
 from core.encoding import base64_of, data_address
+from core.errors import CollectionError
 
 
 def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
@@ -43,9 +44,17 @@ def _item(collection: Collection, hit: Hit | Record) -> dict:
         "tags": list(record.tags),
         "width": record.width,
         "height": record.height,
-        "uri": data_address("image/webp", collection.thumbnail(record.id)),
+        "uri": _address(collection, record.id),
     }
     return item | (_place(hit) if isinstance(hit, Hit) else {})
+
+
+def _address(collection: Collection, identity: int) -> str:
+    """The picture for an `img`; empty where it is damaged, which the collection's `problems` say."""
+    try:
+        return data_address("image/webp", collection.thumbnail(identity))
+    except CollectionError:
+        return ""
 
 
 def _place(hit: Hit) -> dict:

@@ -22,8 +22,9 @@ from pathlib import Path
 from app.server.models import Loaded
 from core import RequestError
 from core.collection.collection import Collection
+from core.collection.importing import sweep
 from core.collection.incoming import Incoming
-from core.collection.store import DATABASE
+from core.collection.store import is_collection
 from core.errors import CollectionError
 from core.pictures.gallery import RENDERED, Rendered, rendered
 
@@ -34,6 +35,7 @@ GALLERY = "gallery"
 MOST_OPEN = 16
 """Collections that are held open; with more, the one used longest ago is opened anew when it is wanted."""
 GALLERY_TITLE = "Small world, built in"
+_REMOVED = "-removed"
 Progress = Callable[[int, int], None]
 
 
@@ -74,6 +76,9 @@ class Shelf:
         self._lock = threading.Lock()
         self._gallery_lock = threading.Lock()
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
+        sweep(self.root)
+        for left in self.root.glob(f".*{_REMOVED}"):  # by one who was killed while it deleted
+            shutil.rmtree(left, ignore_errors=True)
 
     def listed(self) -> list[Listed]:
         """Every collection by title; the gallery first, where it ships."""
@@ -119,15 +124,19 @@ class Shelf:
     def bring_in(self, path: Path) -> str:
         """Make a collection of an exported zip; its key."""
         key = _fresh_key(path.stem)
-        self.root.mkdir(parents=True, exist_ok=True)
         Collection.bring_in(path, self.root / key)
         return key
 
     def remove(self, key: str) -> None:
         """Delete a collection and all that is in it."""
         folder = self._folder(key)
-        gone = folder.with_name(f".{folder.name}-removed")
-        os.replace(folder, gone)  # at once for everyone, however long the deleting takes
+        gone = folder.with_name(f".{folder.name}{_REMOVED}")
+        try:
+            os.replace(folder, gone)  # at once for everyone, however long the deleting takes
+        except OSError as error:
+            raise CollectionError(
+                f"{key} cannot be deleted ({error.strerror}); check its disk and permissions."
+            ) from error
         shutil.rmtree(gone, ignore_errors=True)
         with self._lock:
             for known in [known for known in self._open if known[0] == key]:
@@ -135,7 +144,12 @@ class Shelf:
 
     def index_soon(self, collection: Collection) -> None:
         """Build the indexes that are due, on a thread of their own, one collection after the other."""
-        self._indexing.submit(collection.build_indexes)
+        self._indexing.submit(_index, collection)
+
+    def index_if_damaged(self, collection: Collection) -> None:
+        """Build anew, likewise, what was found damaged."""
+        if collection.searcher.problems:
+            self.index_soon(collection)
 
     def original(self, key: str, name: str) -> Path | None:
         """The file of a gallery picture; None for own collections, which keep thumbnails only."""
@@ -177,13 +191,13 @@ class Shelf:
             self._open.popitem(last=False)
 
     def _folders(self) -> list[str]:
-        """The keys of the own collections: folders with a database, whoever made them."""
+        """The keys of the own collections: folders that hold one, or what is left of one, whoever made them."""
         here = self.root.iterdir() if self.root.is_dir() else []
         return [folder.name for folder in here if self._is_key(folder.name)]
 
     def _is_key(self, name: str) -> bool:
         plain = bool(name) and Path(name).name == name and not name.startswith(".") and name != GALLERY
-        return plain and (self.root / name / DATABASE).is_file()
+        return plain and is_collection(self.root / name)
 
     def _listed(self, key: str) -> Listed:
         try:
@@ -205,6 +219,13 @@ class Shelf:
         if not self._is_key(str(key)):
             raise RequestError(f"There is no collection {str(key)[:60]!r}; choose one from the list.")
         return self.root / key
+
+
+def _index(collection: Collection) -> None:
+    try:
+        collection.build_indexes()
+    except (CollectionError, OSError) as error:  # it is searched without
+        log.warning("No index was built for %s: %s", collection.folder, error)
 
 
 def _fresh_key(title: str) -> str:

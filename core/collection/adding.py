@@ -16,16 +16,11 @@ Progress = Callable[[int, int], None]
 """Told (pictures done, pictures in all or 0 where that is not known)."""
 
 
-class Known(Protocol):
-    def known(self, digests: Sequence[str]) -> set[str]:
-        """Those of the digests whose files are there already."""
-
-
 class Store(Protocol):
     """A store of encoded pictures."""
 
-    @property
-    def records(self) -> Known: ...
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the digests whose files are there already."""
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Keep the pictures; the ids of those whose file was not there already."""
@@ -100,7 +95,7 @@ def add(
 def _prepared(store: Store, encoder: Encoder, incoming: Incoming) -> Prepared | None:
     """The picture decoded and brought to size; None where the same file is there already."""
     data, digest = incoming.read()
-    if store.records.known([digest]):
+    if store.known([digest]):
         return None
     image = load_image(named_file(data, incoming.name) if isinstance(data, bytes) else data)
     pixels, geometry = encoder.prepare(image)

@@ -7,9 +7,11 @@
       index/                 faiss indexes, once exact search is slow; may be deleted (`core.collection.index`)
 
 Whatever is killed at whatever moment, the next one finds the collection as it was after the last whole change. Opening
-maps files and reads one row of the database, so that its cost does not grow with the collection.
+reads one row of the database; the first search or thumbnail maps files, and reads the places of all pictures (0.05 s for
+100,000). Bytes that changed on the disk are noticed where they are read (`core.collection.checksums`).
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -21,6 +23,7 @@ from core.analysis.maps import described
 from core.collection.adding import Added, Progress, add
 from core.collection.duplicates import near_duplicates
 from core.collection.encode import Encoder
+from core.collection.importing import bring_in
 from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
 from core.collection.query import (
@@ -38,13 +41,17 @@ from core.collection.query import (
 from core.collection.records import VERSION, About, Record
 from core.collection.search import EXACT_VALUES, Hit, MatchedPart, Method, Searcher
 from core.collection.store import Store
-from core.collection.transport import bring_in, export
-from core.errors import CollectionError, RequestError
+from core.collection.transport import export
+from core.errors import CollectionError, DinoError, RequestError
 from core.features import Origin
 from core.model.vit import VisionTransformer
 
 __all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record"]
 
+log = logging.getLogger(__name__)
+
+NAMED = 3
+"""Damaged pictures that are named; the others are counted."""
 SIZE = 224
 """Longer side at which pictures are shown to the model unless asked otherwise: 16×16 patches each, and with ViT-S a
 thousand and more a minute on two cores. 518 finds smaller parts and takes eight times as long. The same for every
@@ -77,8 +84,10 @@ class Collection:
         self.folder = Path(folder)
         self.store = Store(self.folder)
         self.searcher = Searcher(self.folder, exact_values)
+        self._told: set[str] = set()
         lock = nullcontext() if lock is None else lock
         if not self.store.exists:
+            self.store.check_not_orphaned()
             if model is None:
                 raise CollectionError(f"{self.folder} holds no collection; give a model to make one there.")
             self.store.create(_about(Encoder(model, size, layer), title or self.folder.name))
@@ -148,12 +157,26 @@ class Collection:
         tags = list(tags)
         rows = snapshot.rows_of(self.store.records.tagged(tags)) if tags else np.flatnonzero(snapshot.alive)
         found, scores = self.searcher.rank(snapshot, query.mode, query.vector, k, rows)
+        self._tell()
         records = self.store.records.get(snapshot.ids[found].tolist())
         return [
             Hit(record, float(np.clip(score, -1, 1)), self.searcher.place(snapshot, query, row, record))
             for row, score in zip(found.tolist(), scores.tolist(), strict=True)
             if (record := records.get(int(snapshot.ids[row])))  # else removed a moment ago
         ]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with its files, as far as was noticed by now: a sentence each, without paths."""
+        return [*self._damage(self.store.damaged()), *self.searcher.problems.values()]
+
+    def verify(self) -> list[int]:
+        """The ids of pictures whose vectors, cells or thumbnail are not as they were written; all files are read.
+
+        They are left out of every search. Add the same files again, which takes their place with their tags kept, or
+        remove them.
+        """
+        return self.store.verify()
 
     def query(
         self,
@@ -190,11 +213,11 @@ class Collection:
         return self.store.records.page(offset, limit, tag)
 
     def thumbnail(self, identity: int) -> bytes:
-        """A small WebP of one picture. RequestError where it is not here."""
+        """A small WebP of one picture. RequestError where it is not here, CollectionError where it is damaged."""
         snapshot = self.store.snapshot()
         rows = snapshot.rows_of([identity])
-        if not len(rows):
-            raise gone(identity)
+        if not len(snapshot.whole(rows, "thumbnails")):
+            raise self._unreadable(identity)
         return snapshot.thumbnail(int(rows[0]))
 
     def vectors(self, kind: str = "cls") -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +225,9 @@ class Collection:
         if kind not in ("cls", "mean"):
             raise RequestError(f"kind is {kind!r}; choose 'cls' or 'mean'.")
         snapshot = self.store.snapshot()
-        return snapshot.ids[snapshot.alive], getattr(snapshot, kind)[snapshot.alive]
+        rows = snapshot.whole(np.flatnonzero(snapshot.alive), kind)
+        self._tell()
+        return snapshot.ids[rows], getattr(snapshot, kind)[rows]
 
     def near_duplicates(
         self,
@@ -211,7 +236,9 @@ class Collection:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> list[list[int]]:
         """Groups of ids whose cls vectors have at least that cosine, directly or through others; largest first."""
-        return near_duplicates(self.store.snapshot(), threshold, progress, cancelled)
+        groups = near_duplicates(self.store.snapshot(), threshold, progress, cancelled)
+        self._tell()
+        return groups
 
     def method(self, mode: Mode = "cls") -> Method:
         """The current kind of search of that mode: exact, or an index with its recall."""
@@ -227,14 +254,43 @@ class Collection:
         self.store.tidy()
 
     def export(self, path: str | Path) -> Path:
-        """The collection as one zip, thumbnails and vectors included, the pictures themselves not."""
-        return export(self.store, Path(path))
+        """The collection as one zip, thumbnails and vectors included, the pictures themselves not.
+
+        Pictures that are damaged are left out, which `problems` says then.
+        """
+        made = export(self.store, Path(path))
+        self._tell()
+        return made
 
     @classmethod
     def bring_in(cls, path: str | Path, folder: str | Path, model: VisionTransformer | None = None) -> "Collection":
         """The collection of an exported zip, in a new folder."""
         bring_in(Path(path), Path(folder))
         return cls(folder, model)
+
+    def _unreadable(self, identity: int) -> DinoError:
+        damage = self._damage([identity] if self.store.records.get([identity]) else [])
+        return CollectionError(damage[0]) if damage else gone(identity)
+
+    def _damage(self, ids: Sequence[int]) -> list[str]:
+        """A sentence about damaged pictures, where there are any."""
+        if not ids:
+            return []
+        names = [record.name for record in self.store.records.get(ids[:NAMED]).values()]
+        what = "1 picture" if len(ids) == 1 else f"{len(ids):,} pictures"
+        more = " …" if len(ids) > NAMED else ""
+        return [
+            f"{what} of the collection {self.title!r} cannot be read any more, since bytes on the disk have changed "
+            f"({', '.join(names)}{more}); the others are searched. Add the same files again, which takes their place, or "
+            "remove them."
+        ]
+
+    def _tell(self) -> None:
+        """Log what is wrong, each thing once."""
+        for sentence in self.problems:
+            if sentence not in self._told:
+                log.warning("%s", sentence)
+                self._told.add(sentence)
 
 
 def _about(encoder: Encoder, title: str) -> About:

@@ -32,7 +32,7 @@ def near_duplicates(
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows = np.flatnonzero(snapshot.alive)
+    rows = snapshot.whole(np.flatnonzero(snapshot.alive), "cls")
     vectors = torch.from_numpy(snapshot.cls[rows]) if len(rows) else torch.empty(0, 1)
     pairs: list[np.ndarray] = [np.empty((2, 0), np.int64)]
     step = max(1, BLOCK_VALUES // max(1, len(rows)))

@@ -22,12 +22,16 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from core.collection.zipnames import member_names
 from core.errors import CollectionError
 from core.pictures.listing import SUFFIXES, find_pictures, natural_key
 
 LONGEST_NAME = 500
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
-"""Errors of Python's readers for archives that are cut short or nonsense."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError),
+    UnicodeDecodeError,
+)
+"""Errors of Python's readers for archives that are cut short or nonsense; the last for names said to be UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +161,11 @@ def _wanted(name: str) -> bool:
 def _zip_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Incoming]:
     with zipfile.ZipFile(path) as archive:
         files = [member for member in archive.infolist() if not member.is_dir()]
-        pictures = sorted((m for m in files if _wanted(m.filename)), key=lambda m: natural_key(m.filename))
+        named = zip(member_names(files), files, strict=True)
+        pictures = sorted((one for one in named if _wanted(one[0])), key=lambda one: natural_key(one[0]))
         left, total = len(files) - len(pictures), 0
-        for member in pictures:
-            name = plain_name(member.filename)
+        for packed_name, member in pictures:
+            name = plain_name(packed_name)
             if (member.external_attr >> 16) & 0o170000 == 0o120000:
                 refused.append(f"{path.name}: {name} is a link, which is not followed; pack the picture itself.")
                 continue

@@ -13,7 +13,8 @@ so that the answer is right whatever the index has seen. Generations have indexe
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+import zlib
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,8 @@ class IndexFacts:
     recall: float
     """Share of the exact ten nearest that it finds, measured on a sample of the collection itself."""
     bytes: int
+    crc: int | None = None
+    """CRC-32 of its file; None of before it was kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +78,12 @@ def memory_budget() -> int:
 
 
 def build(root: Path, snapshot: Snapshot, space: Space, budget: int) -> IndexFacts:
-    """Build, measure and store the index of one kind of vector, replacing the one before."""
+    """Build, measure and store the index of one kind of vector, replacing the one before.
+
+    CollectionError where it cannot be written, before the work.
+    """
     faiss = _faiss()
+    _check_writable(root / "index")
     matrix = getattr(snapshot, space)
     count, width = matrix.shape
     kind = choose(count, width, budget)
@@ -96,29 +103,54 @@ def build(root: Path, snapshot: Snapshot, space: Space, budget: int) -> IndexFac
 
 
 def facts_of(root: Path, generation: int, space: Space) -> IndexFacts | None:
-    """The description of the current index; None where none was built for this generation."""
+    """The description of the current index; None where none was built for this generation.
+
+    CollectionError where it cannot be read, or says what no index is.
+    """
+    path = _path(root, space, generation).with_suffix(".json")
     try:
-        return IndexFacts(**json.loads(_path(root, space, generation).with_suffix(".json").read_text("utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        facts = IndexFacts(**json.loads(path.read_text("utf-8")))
+        counts = [facts.covered, facts.effort, facts.bytes, *([] if facts.crc is None else [facts.crc])]
+        right = all(type(count) is int and count >= 0 for count in counts) and facts.kind in PASSED
+        if (
+            right
+            and facts.effort >= 1
+            and type(facts.recall) is float
+            and (facts.space, facts.generation)
+            == (
+                space,
+                generation,
+            )
+        ):
+            return facts
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, TypeError, RecursionError):
+        pass
+    raise _damaged(space)
 
 
-def load(root: Path, facts: IndexFacts) -> Index:
-    """The index itself, read from the disk."""
+def load(root: Path, facts: IndexFacts, width: int) -> Index:
+    """The index itself, read from the disk. CollectionError where it is not the one that was written.
+
+    Its bytes are compared first: faiss follows links between vectors unasked, wherever flipped ones lead.
+    """
     path = _path(root, facts.space, facts.generation)
     try:
-        return Index(facts, _faiss().read_index(str(path)))
-    except RuntimeError as error:
-        raise CollectionError(
-            f"{path} is damaged; delete the folder {path.parent.name} beside it and search."
-        ) from error
+        if path.stat().st_size != facts.bytes or facts.crc not in (None, _crc_of_file(path)):
+            raise _damaged(facts.space)
+        index = _faiss().read_index(str(path))
+    except (RuntimeError, OSError, MemoryError) as error:
+        raise _damaged(facts.space) from error
+    if (index.ntotal, index.d) != (facts.covered, width):
+        raise _damaged(facts.space)
+    return Index(facts, index)
 
 
 def _stored(root: Path, index: Any, facts: IndexFacts) -> IndexFacts:
     path = _path(root, facts.space, facts.generation)
-    path.parent.mkdir(exist_ok=True)
     data = _faiss().serialize_index(index).tobytes()
-    facts = IndexFacts(**(asdict(facts) | {"bytes": len(data)}))
+    facts = replace(facts, bytes=len(data), crc=zlib.crc32(data))
     path.with_suffix(".json").unlink(missing_ok=True)  # for a moment there is none, never a false one
     write_whole(path, data)
     write_whole(path.with_suffix(".json"), json.dumps(asdict(facts), indent=1).encode())
@@ -126,6 +158,15 @@ def _stored(root: Path, index: Any, facts: IndexFacts) -> IndexFacts:
         if other.stem != path.stem:
             other.unlink(missing_ok=True)
     return facts
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+        write_whole(folder / "probe", bytes(4096))
+        (folder / "probe").unlink()
+    except OSError as error:
+        raise CollectionError(f"A search index cannot be written to {folder} ({error.strerror}).") from error
 
 
 def _tuned(index: Any, kind: Kind, matrix: np.ndarray) -> tuple[int, float]:
@@ -176,7 +217,19 @@ def _exact(matrix: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
 
 def _floats(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
     values = matrix[rows].astype(np.float32)
-    return values / STEP if matrix.dtype == np.int8 else values
+    return values / STEP if matrix.dtype == np.int8 else np.nan_to_num(values)  # of damaged rows, which are never found
+
+
+def _crc_of_file(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def _damaged(space: Space) -> CollectionError:
+    return CollectionError(f"The search index of {space} vectors is damaged.")
 
 
 def _path(root: Path, space: Space, generation: int) -> Path:

@@ -83,7 +83,6 @@ class QdrantCollection:
             )
             if not self.client.collection_exists(name):
                 self._create(model.config.width)
-            self.records = _Known(self)
             made = self._point(0)
         self.origin = Origin(**made.payload["origin"])
         check_origin(self.origin, self.encoder.origin, "working")
@@ -104,9 +103,20 @@ class QdrantCollection:
         """As `Collection.add`: one writer at a time, since ids are counted here."""
         return add(self, self.encoder, as_sources(images), tags, progress, cancelled, limits)
 
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the digests whose files are there already."""
+        condition = self.models.FieldCondition(key="digest", match=self.models.MatchAny(any=list(digests)))
+        points, _ = self.client.scroll(
+            self.name,
+            scroll_filter=self.models.Filter(must=[condition]),
+            limit=len(digests) + 1,
+            with_payload=["digest"],
+        )
+        return {point.payload["digest"] for point in points}
+
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Add encoded pictures; the ids of those whose file was not there already."""
-        known = self.records.known([entry.digest for entry in entries])
+        known = self.known([entry.digest for entry in entries])
         fresh = list({entry.digest: entry for entry in entries if entry.digest not in known}.values())
         if not fresh:
             return []
@@ -222,24 +232,6 @@ class QdrantCollection:
         cells = F.normalize(torch.tensor(np.asarray(scored.vector["cells"], np.float32)), dim=-1)
         heat = (cells @ query.place).unflatten(0, payload["grid"]).numpy()
         return Hit(record, float(scored.score), place_of(heat, record, self.patch))
-
-
-class _Known:
-    """The records as an addition needs them."""
-
-    def __init__(self, collection: QdrantCollection):
-        self.collection = collection
-
-    def known(self, digests: Sequence[str]) -> set[str]:
-        models, collection = self.collection.models, self.collection
-        condition = models.FieldCondition(key="digest", match=models.MatchAny(any=list(digests)))
-        points, _ = collection.client.scroll(
-            collection.name,
-            scroll_filter=models.Filter(must=[condition]),
-            limit=len(digests) + 1,
-            with_payload=["digest"],
-        )
-        return {point.payload["digest"] for point in points}
 
 
 def _pictures(models):

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from core.errors import CollectionError
 
+_CANNOT_WRITE = ("unable to open", "readonly", "disk I/O error", "is full")
+"""Parts of what SQLite says where it cannot make a file."""
+_WITHOUT_LOCKS = "win32-none" if os.name == "nt" else "unix-none"
 VERSION = 1
 WAIT_S = 30.0
 _SCHEMA = """
@@ -87,7 +90,7 @@ class Records:
         partial = Records(self.path.with_name(f"{self.path.name}.part"))
         for left in self.path.parent.glob(f"{partial.path.name}*"):  # by one who was killed here
             left.unlink()
-        with partial.changing() as connection:
+        with partial.changing("rwc") as connection:
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             names = [field.name for field in fields(About)]
@@ -103,16 +106,16 @@ class Records:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment."""
-        with self._connected() as connection:
-            connection.execute("BEGIN")
+        """A connection that sees one moment; also where nothing can be written, on a full or read-only disk."""
+        with self._meant(), contextlib.closing(self._opened_to_read()) as connection:
             yield connection
             connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def changing(self) -> Iterator[sqlite3.Connection]:
+    def changing(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
         """A connection whose changes happen all at once when the block ends, or not at all."""
-        with self._connected() as connection:
+        with self._meant(), contextlib.closing(self._connection(f"mode={mode}")) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
@@ -124,26 +127,48 @@ class Records:
                     connection.execute("ROLLBACK")
                 raise
 
+    def _opened_to_read(self) -> sqlite3.Connection:
+        """A connection in a transaction that has begun to read.
+
+        To read what one process writes while others read it, SQLite keeps two files beside the database, and makes
+        them anew where it is closed everywhere. Where it cannot, nobody writes, and it reads without them.
+        """
+        connection = self._connection("mode=rw")
+        try:
+            return _begun(connection)
+        except sqlite3.OperationalError as error:
+            if not self.path.exists() or not any(reason in str(error) for reason in _CANNOT_WRITE):
+                raise
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not (log.exists() and log.stat().st_size):
+            return _begun(self._connection("mode=ro&immutable=1"))
+        connection = self._connection(f"mode=ro&vfs={_WITHOUT_LOCKS}")  # of one who was killed; it has to be read too
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return _begun(connection)
+
+    def _connection(self, options: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{options}"
+        return sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
+
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _meant(self) -> Iterator[None]:
+        """CollectionError in place of what SQLite says."""
         try:
-            connection = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
-        except sqlite3.Error as error:
-            raise CollectionError(
-                f"{self.path} cannot be opened ({error}); check that the folder is there and may be written to."
-            ) from error
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            yield connection
+            yield
         except sqlite3.DatabaseError as error:
             raise CollectionError(_meaning(self.path, error)) from error
-        finally:
-            connection.close()
 
-    def known(self, digests: Sequence[str]) -> set[str]:
-        """Those of the files that are there already."""
+    def ids_of(self, digests: Sequence[str]) -> dict[str, int]:
+        """The ids of those files that are there, by digest."""
+        query = "SELECT id FROM images WHERE digest = ?"
         with self.reading() as connection:
-            return {digest for digest in digests if _first(connection, "SELECT 1 FROM images WHERE digest = ?", digest)}
+            found = {digest: _first(connection, query, digest) for digest in digests}
+        return {digest: row[0] for digest, row in found.items() if row}
+
+    def ids(self) -> list[int]:
+        """The ids of all pictures, ascending."""
+        with self.reading() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM images ORDER BY id")]
 
     def get(self, ids: Iterable[int]) -> dict[int, Record]:
         """The records of those ids that exist."""
@@ -198,6 +223,24 @@ def insert(connection: sqlite3.Connection, record: Record) -> None:
     connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(tag, record.id) for tag in record.tags])
 
 
+def delete(connection: sqlite3.Connection, identity: int) -> bool:
+    """Forget a picture; whether it was there."""
+    there = connection.execute("DELETE FROM images WHERE id = ?", [identity]).rowcount > 0
+    if there:
+        connection.execute("INSERT INTO removed VALUES (?)", [identity])
+    return there
+
+
+def take_out(connection: sqlite3.Connection, digest: str) -> Record | None:
+    """The record of a file, which is forgotten; None where there is none."""
+    row = _first(connection, f"SELECT {_COLUMNS} FROM images WHERE digest = ?", digest)
+    if row is None:
+        return None
+    record = _record(connection, row)
+    delete(connection, record.id)
+    return record
+
+
 def update_about(connection: sqlite3.Connection, **values: object) -> None:
     """Set what is given, and count the change."""
     assignments = "".join(f"{name} = ?, " for name in values)
@@ -217,8 +260,24 @@ def _first(connection: sqlite3.Connection, query: str, *values: object) -> tuple
     return connection.execute(query, values).fetchone()
 
 
+def _begun(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, in a transaction that sees this moment; closed where it cannot be had."""
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _meaning(path: Path, error: sqlite3.Error) -> str:
-    text = str(error)
+    text, missing = str(error), not path.exists()
+    path = Path(path.absolute().parent.name, path.name)  # visitors of the app read it too
+    if missing:
+        return f"{path} is gone; put it back from a copy, or import the collection's last export."
+    if "readonly" in text:
+        return f"{path} cannot be changed: its disk or folder is read-only ({text}). It can be searched all the same."
     if "no such table" in text or "not a database" in text or "malformed" in text:
         return f"{path} is no collection, or is damaged ({text}); name another folder, or import its last export."
     if "locked" in text:

@@ -15,6 +15,7 @@ from core.collection.index import PASSED, Index, IndexFacts, Space, build, facts
 from core.collection.query import Mode, Query
 from core.collection.records import Record
 from core.collection.vectors import Snapshot
+from core.errors import CollectionError
 from core.pictures.geometry import Geometry
 
 EXACT_VALUES = 100_000_000
@@ -24,6 +25,7 @@ STALE_SHARE = 0.2
 CELLS_PER_PICTURE = 4
 """Candidates among cells for each wanted picture, since several may be of one picture."""
 SPACES: dict[Mode, Space] = {"cls": "cls", "mean": "mean", "region": "cells"}
+_INSTEAD = "Every picture is compared instead, which is slower and exact, until the index is built anew."
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +88,24 @@ class Searcher:
         self.root = root
         self.exact_values = exact_values
         self.budget = memory_budget() if budget is None else budget
+        self.problems: dict[Space, str] = {}
+        """Why an index that is there is not used; empty where all is well."""
+        self._unusable: dict[Space, IndexFacts] = {}
         self._indexes: dict[Space, Index] = {}
         self._loading = threading.Lock()
 
     def rank(self, snapshot: Snapshot, mode: Mode, vector: Tensor, k: int, rows: np.ndarray) -> Ranked:
-        """The best `k` of the rows (ascending) in that mode, whether an index is there, behind, or not."""
+        """The best `k` of the rows (ascending) in that mode, whether an index is there, behind, damaged, or not.
+
+        Every row of the answer is whole in all files: damaged ones are left out, and marked in the snapshot's checks.
+        """
+        while True:
+            rows = rows[~snapshot.checks.damaged[rows]]
+            found, scores = self._best(snapshot, mode, vector, k, rows)
+            if len(snapshot.whole(found)) == len(found):
+                return found, scores
+
+    def _best(self, snapshot: Snapshot, mode: Mode, vector: Tensor, k: int, rows: np.ndarray) -> Ranked:
         index = self._index(snapshot, SPACES[mode]) if self._values(snapshot, mode, rows) > self.exact_values else None
         if index is None:
             return _compared(snapshot, mode, vector, k, rows)
@@ -108,7 +123,7 @@ class Searcher:
         space = SPACES[mode]
         total = len(getattr(snapshot, space))
         everything = np.arange(len(snapshot.alive))
-        facts = facts_of(self.root, snapshot.about.generation, space)
+        facts = self._facts(snapshot, space)
         if facts is None or self._values(snapshot, mode, everything) <= self.exact_values:
             return Method(total)
         return Method(total - facts.covered, facts)
@@ -118,15 +133,17 @@ class Searcher:
         everything = np.arange(len(snapshot.alive))
         spaces = []
         for mode, space in SPACES.items():
-            facts = facts_of(self.root, snapshot.about.generation, space)
+            facts = self._facts(snapshot, space)
             total = len(getattr(snapshot, space))
-            behind = facts is None or total - facts.covered > STALE_SHARE * facts.covered
+            behind = facts is None or facts.crc is None or total - facts.covered > STALE_SHARE * facts.covered
             if behind and self._values(snapshot, mode, everything) > self.exact_values:
                 spaces.append(space)
         return spaces
 
     def build(self, snapshot: Snapshot, space: Space) -> IndexFacts:
-        return build(self.root, snapshot, space, self.budget)
+        facts = build(self.root, snapshot, space, self.budget)
+        self._well(space)
+        return facts
 
     def _values(self, snapshot: Snapshot, mode: Mode, rows: np.ndarray) -> int:
         matrix = getattr(snapshot, SPACES[mode])
@@ -134,14 +151,37 @@ class Searcher:
         return int(matrix.size * share)
 
     def _index(self, snapshot: Snapshot, space: Space) -> Index | None:
-        facts = facts_of(self.root, snapshot.about.generation, space)
-        if facts is None or facts.covered > len(getattr(snapshot, space)):
-            return None
+        """The index of those vectors; None where there is none, or none that can be used, which `problems` says then."""
         with self._loading:
+            facts = self._facts(snapshot, space)
+            if facts is None:
+                return None
             kept = self._indexes.get(space)
             if kept is None or kept.facts != facts:
-                kept = self._indexes[space] = load(self.root, facts)
+                try:
+                    kept = self._indexes[space] = load(self.root, facts, getattr(snapshot, space).shape[1])
+                except CollectionError as error:
+                    if self._facts(snapshot, space) == facts:  # else it was being replaced in this moment
+                        self.problems[space] = f"{error} {_INSTEAD}"
+                        self._unusable[space] = facts
+                    return None
             return kept
+
+    def _facts(self, snapshot: Snapshot, space: Space) -> IndexFacts | None:
+        """The description of the index, where it has one that can be used."""
+        try:
+            facts = facts_of(self.root, snapshot.about.generation, space)
+        except CollectionError as error:
+            self.problems[space] = f"{error} {_INSTEAD}"
+            return None
+        if facts is not None and facts == self._unusable.get(space):
+            return None
+        self._well(space)
+        return None if facts is None or facts.covered > len(getattr(snapshot, space)) else facts
+
+    def _well(self, space: Space) -> None:
+        self.problems.pop(space, None)
+        self._unusable.pop(space, None)
 
     def _covered_rows(self, snapshot: Snapshot, facts: IndexFacts) -> int:
         if facts.space != "cells":
@@ -165,6 +205,7 @@ class Searcher:
 
 
 def _compared(snapshot: Snapshot, mode: Mode, vector: Tensor, k: int, rows: np.ndarray) -> Ranked:
+    rows = snapshot.whole(rows, SPACES[mode])
     if mode == "region":
         return nearest_by_cell(snapshot, snapshot.project(vector), k, rows)
     return nearest(getattr(snapshot, SPACES[mode]), vector, k, rows)

@@ -16,33 +16,51 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from core.analysis.pca import leading_eigenvectors
+from core.collection.checksums import sums_of
 from core.collection.encode import Entry
-from core.collection.records import WAIT_S, About, Record, Records, about_of, insert, now, update_about
+from core.collection.records import (
+    WAIT_S,
+    About,
+    Record,
+    Records,
+    about_of,
+    delete,
+    insert,
+    now,
+    take_out,
+    update_about,
+)
+from core.collection.reduction import KEPT, fitted
 from core.collection.vectors import (
     PLACE_COLUMNS,
+    REMEDY,
     STEP,
+    SUMS_FILE,
+    VECTORS,
     File,
     Snapshot,
     append,
+    check_lengths,
     files,
     folder_of,
     open_snapshot,
     quantised,
     read_basis,
+    with_gap,
 )
 from core.errors import CollectionError
 
 DATABASE = "collection.sqlite"
 FIT_AT = 256
 """Pictures from which on cells are reduced to fewer dimensions: enough to know along which they vary."""
-KEPT = (64, 96, 128)
-"""Dimensions kept of a cell: the fewest with which cosines are off by ACCURACY at most, or the last."""
-ACCURACY = 0.02
-SAMPLED = 20_000
 CHUNK = 4096
 REMOVED_SHARE = 1 / 3
 """Of removed pictures, at which the files are written anew without them."""
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder holds a collection, or what is left of one."""
+    return (folder / DATABASE).is_file() or any((folder / VECTORS).glob("*/*"))
 
 
 class Store:
@@ -50,6 +68,8 @@ class Store:
 
     def __init__(self, root: Path):
         self.root = root
+        self.name = root.absolute().name
+        """As messages call it, which visitors of the app read too: its folder's name, without the way there."""
         self.records = Records(root / DATABASE)
         self._lock = FileLock(root / "write.lock", timeout=WAIT_S)
         self._snapshot: Snapshot | None = None
@@ -59,15 +79,32 @@ class Store:
     def exists(self) -> bool:
         return self.records.path.is_file()
 
+    @property
+    def _has_database(self) -> bool:
+        return self.exists and self.records.path.stat().st_size > 0
+
     def create(self, about: About) -> None:
-        """Make the folder a collection; nothing where it is one already."""
+        """Make the folder a collection; nothing where it is one already.
+
+        CollectionError where it was one and has lost its database: it is never taken for an empty one.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CollectionError(f"{self.root} cannot be made ({error.strerror}); name another folder.") from error
+            raise CollectionError(f"{self.name} cannot be made ({error.strerror}); name another folder.") from error
         with self._writing():
-            if not (self.exists and self.records.path.stat().st_size):
+            if not self._has_database:
+                self.check_not_orphaned()
                 self.records.create(about)
+
+    def check_not_orphaned(self) -> None:
+        """CollectionError where vectors lie here without a database that says what they are."""
+        if not self._has_database and any((self.root / VECTORS).glob("*/*")):
+            raise CollectionError(
+                f"{self.name} holds the vectors of a collection, but its database {DATABASE} is gone. Nothing was "
+                "changed: put the database back from a copy, or import the collection's last export under another "
+                f"name. To begin anew here, delete the folder {VECTORS} in it."
+            )
 
     def snapshot(self) -> Snapshot:
         """The vectors as of now; the same object until something changes."""
@@ -75,19 +112,44 @@ class Store:
             for _ in range(5):
                 with self.records.reading() as connection:
                     about = about_of(connection)
-                    if self._snapshot is not None and self._snapshot.about == about:
-                        return self._snapshot
-                    removed = np.array([row[0] for row in connection.execute("SELECT id FROM removed")], np.int64)
+                    known = self._snapshot if self._snapshot and self._snapshot.about == about else None
+                    gone = [] if known else [row[0] for row in connection.execute("SELECT id FROM removed")]
                 with contextlib.suppress(FileNotFoundError):  # written anew in this very moment
-                    self._snapshot = open_snapshot(self.root, about, removed)
+                    if known is not None:
+                        check_lengths(self.root, known)
+                        return known
+                    self._snapshot = open_snapshot(self.root, about, np.array(gone, np.int64), self._snapshot)
                     return self._snapshot
-        raise CollectionError(f"Vector files are missing in {self.root}; import the collection's last export.")
+        raise CollectionError(f"Vector files are missing in {self.name}; {REMEDY}.")
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Those of the files that are there already, all they left whole: what is damaged may be added again."""
+        ids = self.records.ids_of(digests)
+        if not ids:
+            return set()
+        snapshot = self.snapshot()
+        whole = set(snapshot.ids[snapshot.whole(snapshot.rows_of(list(ids.values())))].tolist())
+        return {digest for digest, identity in ids.items() if identity in whole}
+
+    def damaged(self) -> list[int]:
+        """The ids of the pictures that were found damaged by now."""
+        snapshot = self.snapshot()
+        if not snapshot.checks.damaged.any():
+            return []
+        whole = snapshot.ids[snapshot.alive & ~snapshot.checks.damaged]
+        return sorted(set(self.records.ids()).difference(whole.tolist()))
+
+    def verify(self) -> list[int]:
+        """The ids of all pictures that are damaged; every file is read through for it."""
+        snapshot = self.snapshot()
+        snapshot.whole(np.flatnonzero(snapshot.alive))
+        return self.damaged()
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
-        """Add pictures; the ids of those whose file was not there already."""
+        """Add pictures; the ids of those whose file was not there already, or damaged, when they take its place."""
         with self._writing():
             about = self.records.about()
-            known = self.records.known([entry.digest for entry in entries])
+            known = self.known([entry.digest for entry in entries])
             fresh = list({entry.digest: entry for entry in entries if entry.digest not in known}.values())
             if not fresh:
                 return []
@@ -95,7 +157,7 @@ class Store:
             grown = self._append_vectors(about, fresh, ids)
             with self.records.changing() as connection:
                 for identity, entry in zip(ids, fresh, strict=True):
-                    insert(connection, _record(identity, entry))
+                    insert(connection, _record(identity, entry, take_out(connection, entry.digest)))
                 update_about(
                     connection,
                     rows=about.rows + len(fresh),
@@ -104,25 +166,28 @@ class Store:
                     next_id=ids[-1] + 1,
                 )
             if about.rows + len(fresh) >= FIT_AT and about.width > KEPT[-1] and self.snapshot().basis is None:
-                self._write_anew()
+                self._write_anew_unless_damaged()
         return ids
 
     def remove(self, ids: Sequence[int]) -> int:
         """Forget pictures; how many of the ids were there."""
         with self._writing():
             with self.records.changing() as connection:
-                gone = [i for i in ids if connection.execute("DELETE FROM images WHERE id = ?", [int(i)]).rowcount]
-                connection.executemany("INSERT INTO removed VALUES (?)", [(int(i),) for i in gone])
+                gone = [i for i in ids if delete(connection, int(i))]
                 update_about(connection)
             alive = self.snapshot().alive
             if (~alive).sum() > max(CHUNK, REMOVED_SHARE * len(alive)):
-                self._write_anew()
+                self._write_anew_unless_damaged()
         return len(gone)
 
     def tidy(self) -> None:
-        """Write the files anew, without what was removed."""
+        """Write the files anew, without what was removed. CollectionError where anything that stays is damaged."""
         with self._writing():
-            self._write_anew()
+            if not self._write_anew_unless_damaged():
+                raise CollectionError(
+                    f"{len(self.damaged()):,} pictures of {self.name} are damaged, so that its files are not written "
+                    "anew, which would take them for whole: add the same files again, or remove them, and then tidy."
+                )
 
     def rename(self, title: str) -> None:
         with self._writing(), self.records.changing() as connection:
@@ -142,11 +207,11 @@ class Store:
                 yield
         except Timeout as error:
             raise CollectionError(
-                f"Another program has been writing to {self.root} for {WAIT_S:g} s; try again when it is done."
+                f"Another program has been writing to {self.name} for {WAIT_S:g} s; try again when it is done."
             ) from error
         except OSError as error:
             raise CollectionError(
-                f"{self.root} could not be written ({error.strerror or error}). Nothing of this change was kept and "
+                f"{self.name} could not be written ({error.strerror or error}). Nothing of this change was kept and "
                 "everything before is whole: make room, or check permissions, and try again."
             ) from error
 
@@ -169,14 +234,21 @@ class Store:
             "places": places,
             "thumbnails": np.frombuffer(b"".join(entry.thumbnail for entry in entries), np.uint8),
         }
-        return _append(folder, about, arrays)
+        return _append(folder, about, arrays, basis)
+
+    def _write_anew_unless_damaged(self) -> bool:
+        """Whether it was; damaged bytes are not copied to where they would have a right checksum."""
+        if self.verify():
+            return False
+        self._write_anew()
+        return True
 
     def _write_anew(self) -> None:
         """The next generation of vector files: without removed pictures, and with reduced cells once that is due."""
         old = self.snapshot()
         basis = old.basis
         if basis is None and old.alive.sum() >= FIT_AT and old.about.width > KEPT[-1]:
-            basis = _fitted(old)
+            basis = fitted(old)
         about = replace(old.about, generation=old.about.generation + 1, rows=0, cells=0, thumbnail_bytes=0)
         folder = folder_of(self.root, about.generation)
         shutil.rmtree(folder, ignore_errors=True)  # of one who was killed here
@@ -201,19 +273,22 @@ def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | No
         append(folder, File("basis.f32", np.float32, basis.shape[1]), 0, basis.numpy())
     rows = np.flatnonzero(old.alive)
     for start in range(0, len(rows), CHUNK):
-        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis))
+        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis), basis)
     _sync_folder(folder)
     return about
 
 
-def _append(folder: Path, about: About, arrays: dict[str, np.ndarray]) -> About:
-    """Write rows to every file of a generation; what its counts will be."""
+def _append(folder: Path, about: About, given: dict[str, np.ndarray], basis: torch.Tensor | None) -> About:
+    """Write rows to every file of a generation, and their checksums; what its counts will be."""
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     starts = {"cells": about.cells, "thumbnails": about.thumbnail_bytes}
-    layout = files(about.width, arrays["cells"].shape[1])
+    layout = files(about.width, given["cells"].shape[1])
+    arrays = {what: np.ascontiguousarray(values, layout[what].dtype) for what, values in given.items()}
     for what, values in arrays.items():
         append(folder, layout[what], starts.get(what, about.rows), values)
+    sums = sums_of(arrays, None if basis is None else basis.numpy())
+    append(folder, SUMS_FILE, *with_gap(folder, about.rows, sums))
     if new or about.rows == 0:
         _sync_folder(folder)
     return replace(
@@ -243,27 +318,13 @@ def _taken(old: Snapshot, rows: np.ndarray, about: About, basis: torch.Tensor | 
     }
 
 
-def _fitted(snapshot: Snapshot) -> torch.Tensor:
-    """[D, K]: the directions that keep the cells' inner products best (Eckart and Young 1936)."""
-    chosen = np.linspace(0, len(snapshot.cells) - 1, min(SAMPLED, len(snapshot.cells))).astype(int)
-    sample = torch.from_numpy(snapshot.cells[chosen]).float() / STEP
-    vectors = leading_eigenvectors(sample.T @ sample, KEPT[-1])[1]
-    few = sample[torch.linspace(0, len(sample) - 1, 512).long()]
-    exact = few @ few.T
-    for kept in KEPT:
-        reduced = few @ vectors[:, :kept]
-        if (reduced @ reduced.T - exact).abs().flatten().quantile(0.95) <= ACCURACY:
-            break
-    return vectors[:, :kept].contiguous()
-
-
-def _record(identity: int, entry: Entry) -> Record:
+def _record(identity: int, entry: Entry, before: Record | None) -> Record:
     return Record(
         id=identity,
         name=entry.name,
         label=entry.label,
-        tags=entry.tags,
-        added=now(),
+        tags=entry.tags if before is None else (*before.tags, *entry.tags),
+        added=now() if before is None else before.added,
         height=entry.height,
         width=entry.width,
         digest=entry.digest,

@@ -4,13 +4,17 @@ import csv
 import io
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from app.map.points import of_collection
 from app.search import files, handlers, payloads
 from app.search.changes import summary
 from app.search.endpoints import SearchApi
+from app.search.events import SearchEvents
 from app.search.handlers import QueryPart, SearchSettings
 from app.server.session import Tray
 from app.server.shelf import GALLERY, Shelf
@@ -203,3 +207,37 @@ def test_programs_fill_and_ask(engine, tmp_path, model):
     for wrong, words in (({"collection": "none"}, "There is no"), ({"box": "1,2"}, "give 4"), ({"k": 0}, "1 to 200")):
         with pytest.raises(RequestError, match=words):
             api.search(**({"collection": "Mine", "image": str(tmp_path / "ask.png")} | wrong))
+
+
+def test_damage_is_said_above_the_results_and_all_else_is_shown(engine, key, model, tray):
+    events = SearchEvents(SimpleNamespace(engine=engine), None, None)
+    folder = engine.shelf.root / key / "vectors" / "000001"
+    for name in ("thumbnails.webp", "cls.f16"):
+        data = bytearray((folder / name).read_bytes())
+        data[30] ^= 255
+        (folder / name).write_bytes(data)
+    collection, found = find(engine, key, model, tray, (QueryPart("p1"),))
+    assert [hit.id for hit in found.hits if hit.id == 1] == [] and len(found.hits) == 3
+    assert "1 picture of the collection" in events.shown(collection, found)["facts"]
+
+    engine.shelf = Shelf(engine.shelf.root, engine.shelf.cache, gallery=[])
+    collection = engine.shelf.open(key, model)
+    shown = events.shown(collection, handlers.browse(collection, SearchSettings(key)))
+    assert "cannot be read any more" in shown["facts"]
+    items = shown["results"].props["results"]["groups"][0]["items"]
+    assert [bool(item["uri"]) for item in items] == [False, True, True, True]
+
+    atlas = of_collection(Shelf(engine.shelf.root, engine.shelf.cache, gallery=[]).open(key, model))
+    assert len(atlas) == 3, "a map has whole vectors only"
+
+
+def test_a_map_shows_a_grey_square_for_a_damaged_thumbnail(engine, key, model):
+    path = engine.shelf.root / key / "vectors" / "000001" / "thumbnails.webp"
+    path.write_bytes(path.read_bytes()[:30] + b"?" + path.read_bytes()[31:])
+    atlas = of_collection(engine.shelf.open(key, model))
+    assert len(atlas) == 4
+    assert [Image.open(io.BytesIO(atlas.thumbnail(point)[1])).size == (16, 16) for point in range(4)] == [
+        True,
+        *[False] * 3,
+    ]
+    assert Image.open(io.BytesIO(atlas.picture(0)[1])).size == (16, 16)

@@ -1,10 +1,12 @@
 """Collections as disks really hold them: damaged, newer, made elsewhere, and very many."""
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from app.server.shelf import MOST_OPEN, Shelf
 from core import RequestError
@@ -12,6 +14,7 @@ from core.collection.collection import Collection
 from core.collection.store import DATABASE
 from core.errors import CollectionError
 from tests.app.small import photograph
+from tests.core.collection.made import entries
 
 
 @pytest.fixture
@@ -41,8 +44,19 @@ def emptied(folder: Path) -> None:
     (folder / DATABASE).write_bytes(b"")
 
 
+def orphaned(folder: Path) -> None:
+    Collection(folder).store.append(entries(2, width=48, grid=(2, 2)))
+    (folder / DATABASE).unlink()
+
+
 @pytest.mark.parametrize(
-    ("harm", "reason"), [(damaged, "is damaged"), (newer, "another version"), (emptied, "is no collection")]
+    ("harm", "reason"),
+    [
+        (damaged, "is damaged"),
+        (newer, "another version"),
+        (emptied, "is no collection"),
+        (orphaned, r"database collection\.sqlite is gone"),
+    ],
 )
 @pytest.mark.parametrize("already_open", [False, True])
 def test_one_bad_collection_is_listed_with_the_reason_and_the_others_work(shelf, model, harm, reason, already_open):
@@ -54,7 +68,7 @@ def test_one_bad_collection_is_listed_with_the_reason_and_the_others_work(shelf,
     assert (good.title, good.pictures, good.problem) == ("Good", 1, "") and good.label == "Good · 1"
     assert len(shelf.open(good.key, model)) == 1
     assert bad.key == key and "cannot be opened" in bad.label
-    assert reason in bad.problem and str(shelf.root) not in bad.problem
+    assert re.search(reason, bad.problem) and str(shelf.root) not in bad.problem
     if already_open and harm is newer:
         return  # what was read before is served as it was
     with pytest.raises(CollectionError, match=reason) as caught:
@@ -94,3 +108,44 @@ def test_collections_that_nobody_uses_hold_no_files(shelf, model):
     del opened
     assert counts[0] < counts[MOST_OPEN // 2] and counts[-1] == counts[-2] == counts[MOST_OPEN]
     assert len(shelf.listed()) == MOST_OPEN + 9 and held(shelf.root) <= counts[-1]
+
+
+def test_what_was_killed_halfway_is_swept_away_at_the_next_start(shelf, model):
+    path = Collection(shelf.root / "animals", model.model).export(shelf.root / "animals.zip")
+    for left in (".importing-1a2b3c4d", ".animals-removed"):
+        (shelf.root / left / "vectors").mkdir(parents=True)
+    going_on = shelf.root / ".importing-00000000"
+    going_on.mkdir()
+    with FileLock(going_on / "importing.lock"):
+        Shelf(shelf.root, shelf.cache, gallery=[])
+        assert [one.name for one in shelf.root.iterdir() if one.name.startswith(".")] == [going_on.name]
+        shelf.bring_in(path)
+        assert going_on.is_dir()
+    shelf.bring_in(path)
+    assert not going_on.exists()
+
+
+def test_what_cannot_be_deleted_is_told_without_the_servers_paths(shelf, monkeypatch):
+    (listed,) = shelf.listed()
+
+    def failing(*arguments):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(CollectionError, match=r"cannot be deleted .*Read-only") as caught:
+        shelf.remove(listed.key)
+    assert str(shelf.root) not in str(caught.value)
+
+
+def test_a_damaged_index_is_built_anew_soon(shelf, model):
+    (listed,) = shelf.listed()
+    opened = shelf.open(listed.key, model)
+    opened.searcher.exact_values = 1
+    opened.build_indexes()
+    for file in (opened.folder / "index").glob("cls*.faiss"):
+        file.write_bytes(b"nothing")
+    opened.search(photograph(0), 1)
+    assert opened.problems
+    shelf.index_if_damaged(opened)
+    shelf._indexing.submit(lambda: None).result()
+    assert opened.search(photograph(0), 1) and opened.problems == []

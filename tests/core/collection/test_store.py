@@ -132,18 +132,18 @@ def test_it_is_whole_after_kills_at_any_moment(tmp_path):
     assert promised > 36, "the kills came before anything was written"
 
 
-def test_writers_are_killed_at_every_write(tmp_path):
+@pytest.mark.parametrize(("what", "moments"), [("add", 15), ("export", 12), ("bring_in", 20)])
+def test_it_is_whole_after_kills_at_every_write(tmp_path, what, moments):
     """Many more moments than processes can be started for: forks of one that has no threads, which a fork would lose."""
     root = tmp_path / "c"
-    store(root).append(entries(4))
-    words = [sys.executable, "-m", "tests.core.collection.dying", str(root), "14"]
+    words = [sys.executable, "-m", "tests.core.collection.dying", what, str(root), str(moments)]
     subprocess.run(words, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, timeout=300)
     Store(root).append(entries(3, 500))
     check(Store(root))
     assert len(Store(root).records.page(0, -1)) >= 7
 
 
-@pytest.mark.parametrize("moment", range(6))
+@pytest.mark.parametrize("moment", range(7))
 def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeypatch, moment):
     made = store(tmp_path / "c")
     made.append(entries(4))
@@ -155,7 +155,7 @@ def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeyp
         return vectors.append(*arguments)
 
     monkeypatch.setattr(store_module, "append", failing)
-    if moment < 5:
+    if moment < 6:
         with pytest.raises(CollectionError, match=r"No space left on device.*everything before is whole"):
             made.append(entries(3, 10))
     monkeypatch.undo()
