@@ -11,7 +11,7 @@
     ├── clusters/settings.json, centres.npz, pool/ curated/ (cluster and cosine of each row)
     ├── retrieved.parquet               what each curated image, or each cluster, brings
     ├── fates.parquet                   a row per image: kept or dropped, by which step, because of which image
-    ├── selected.txt                    the images kept, one a line, where all of them are files
+    ├── selected.txt                    the images kept, a list as `core.pictures.lists` reads it, where all are files
     ├── report.html
     └── dropped.parquet                 small pictures of what was dropped, to be browsed (`core.records.curation`)
 

@@ -15,31 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from train.data.reading import read_file
-from train.data.sources import DataError, Encoded, Files, Source, open_source
+from train.data.sources import DataError, Files, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 TEST_FOLDERS = ("val", "test")
-
-
-class LabelledFiles:
-    """Image files with a label each: a `Source`."""
-
-    def __init__(self, paths: Sequence[Path], labels: Sequence[str]):
-        self.files, self.labels = paths, labels
-        self.blocks = [range(i, i + 1) for i in range(len(paths))]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def read(self, index: int) -> Encoded:
-        return Encoded(read_file(self.files[index]), self.name(index), self.labels[index])
-
-    def name(self, index: int) -> str:
-        return str(self.files[index])
-
-    def label(self, index: int) -> str:
-        return self.labels[index]
 
 
 class Published(NamedTuple):
@@ -58,13 +37,17 @@ def published_parts(root: Path) -> Published | None:
         test = next((inner / name for name in TEST_FOLDERS if (inner / name).is_dir()), None)
         if (inner / "train").is_dir() and test is not None:
             source = open_source(test)
-            if isinstance(source, Files) and all(path.parent == test for path in source.files):
+            if (
+                isinstance(source, Files)
+                and source.labels is None
+                and all(path.parent == test for path in source.files)
+            ):
                 source = _flat_validation(root, test, sorted(source.files))
             return Published(open_source(inner / "train"), source)
     return None
 
 
-def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> LabelledFiles:
+def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Files:
     solution, devkit = root / "LOC_val_solution.csv", root / DEVKIT
     if solution.is_file():
         with solution.open(newline="", encoding="utf-8") as file:
@@ -72,9 +55,9 @@ def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Labelle
         missing = [path.name for path in paths if path.stem not in known]
         if missing:
             raise DataError(f"{solution} does not name {missing[0]} (nor {len(missing) - 1} more); take it whole.")
-        return LabelledFiles(paths, [known[path.stem] for path in paths])
+        return Files(folder, paths, [known[path.stem] for path in paths])
     if (devkit / "meta.mat").is_file():
-        return LabelledFiles(paths, _devkit_labels(devkit, len(paths)))
+        return Files(folder, paths, _devkit_labels(devkit, len(paths)))
     raise DataError(
         f"The images in {folder} lie flat and nothing says what they show; put LOC_val_solution.csv or "
         f"{DEVKIT.parent} into {root}, or sort them into class folders."

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from train.data.reading import read_file
+from core.pictures.reading import read_file
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.dense import plain_pictures
 from train.evaluate.datasets.truth import IGNORED, read_labels
