@@ -5,7 +5,7 @@
       features.parquet.parts/
         00000.parquet …                     what unfinished runs have computed, merged into the table at the end
 
-Columns: `path`, `name`, `bytes`, `modified` (ns), `height`, `width`, `rows`, `columns`, `patch`, `cls` (D numbers),
+Columns: `path` and `name` (as `core.pictures.names` writes them), `bytes`, `modified` (ns), `height`, `width`, `rows`, `columns`, `patch`, `cls` (D numbers),
 `patches` (rows · columns lists of D numbers, row by row). How they were made is in the metadata of the schema.
 """
 
@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from core.features import FeatureMap
 from core.files import replacing
 from core.pictures.listing import Picture
+from core.pictures.names import as_text
 from core.records.feature_files import Settings
 
 PART_BYTES = 32 * 2**20
@@ -54,7 +55,12 @@ class FeatureTable:
         return [picture for picture in pictures if known.get(picture.label) != (picture.bytes, picture.modified)]
 
     def write(self, picture: Picture, feature_map: FeatureMap) -> None:
-        row = {"path": picture.label, "name": picture.name, "bytes": picture.bytes, "modified": picture.modified}
+        row = {
+            "path": picture.label,
+            "name": as_text(picture.name),
+            "bytes": picture.bytes,
+            "modified": picture.modified,
+        }
         tensors = {name: tensor.numpy() for name, tensor in self.settings.tensors(feature_map).items()}
         self._rows.append(row | asdict(feature_map.geometry) | tensors)
         self._bytes += sum(tensor.nbytes for tensor in tensors.values())
