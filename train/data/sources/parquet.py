@@ -158,6 +158,7 @@ def _named(tables: Sequence[Path], image: str, label: str | None) -> Files:
         column, said = _column(table, image) or [], _column(table, label)
         for place, one in enumerate(column):
             named = one.get("path") if isinstance(one, dict) else one
+            named = None if named is None or "\0" in str(named) else named  # no path has that
             paths.append(table.parent / str(named or f"row {place} of {table.name}, which has no path"))
             labels.append(_label(said[place]) if said is not None else None)
     return Files(tables[0].parent, paths, labels if any(one is not None for one in labels) else None)

@@ -10,7 +10,7 @@ nyu/                                     as listed for BTS (Lee et al. 2019): pi
 ├── nyu_train.txt   /kitchen_0028b/rgb_00045.jpg /kitchen_0028b/sync_depth_00045.png 518.8579
 └── nyu_test.txt
 any/                                     plain: equal stems; or the same within train/ and val/ (or test/)
-├── images/*.jpg
+├── images/*.jpg                          in masks 255 is ignored; where all hold 0 and 255 alone, it is label 1
 └── masks/*.png  or  depth/*.{png,npy}
 """
 
@@ -26,7 +26,7 @@ from core import ImageError, load_image
 from core.pictures.listing import pictures_below
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.classes import TEST_FOLDERS
-from train.evaluate.datasets.truth import IGNORED, read_depth, read_labels
+from train.evaluate.datasets.truth import IGNORED, mask_reader, read_depth, read_labels
 
 TEST_SHARE = 0.25
 
@@ -78,7 +78,8 @@ def segmentation_set(root: Path, seed: int = 0) -> DenseSet:
     for voc in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
         if (voc / "SegmentationClass").is_dir():
             return DenseSet(_voc(voc, "train"), _voc(voc, "val"), read_labels, classes=21)
-    return DenseSet(*_plain(root, "masks", seed), read_labels)
+    train, test = _plain(root, "masks", seed)
+    return DenseSet(train, test, mask_reader([one.truth for one in (*train, *test)]))
 
 
 def depth_set(root: Path, seed: int = 0) -> DenseSet:
