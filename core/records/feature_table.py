@@ -24,6 +24,7 @@ from core.features import FeatureMap
 from core.files import replacing
 from core.pictures.listing import Picture
 from core.pictures.names import as_text
+from core.records.arrow import opened
 from core.records.feature_files import Settings
 
 PART_BYTES = 32 * 2**20
@@ -50,7 +51,7 @@ class FeatureTable:
         """The pictures without a row that was made from the same file with the same settings."""
         known: dict[str, tuple[int, int]] = {}
         for source in self._sources():
-            columns = pq.read_table(source, columns=["path", "bytes", "modified"]).to_pydict()
+            columns = pq.read_table(opened(source), columns=["path", "bytes", "modified"]).to_pydict()
             known |= zip(columns["path"], zip(columns["bytes"], columns["modified"], strict=True), strict=True)
         return [picture for picture in pictures if known.get(picture.label) != (picture.bytes, picture.modified)]
 
@@ -84,10 +85,10 @@ class FeatureTable:
         sources = self._sources()
         newest: dict[str, Path] = {}
         for source in sources:
-            newest |= dict.fromkeys(pq.read_table(source, columns=["path"])["path"].to_pylist(), source)
+            newest |= dict.fromkeys(pq.read_table(opened(source), columns=["path"])["path"].to_pylist(), source)
         with whole_table(self.path, self.schema) as writer:
             for source in sources:
-                file = pq.ParquetFile(source)
+                file = pq.ParquetFile(opened(source))
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group)
                     mask = [newest[path] == source for path in table["path"].to_pylist()]
@@ -106,7 +107,7 @@ class FeatureTable:
 
     def _agrees(self, path: Path) -> bool:
         try:
-            schema = pq.read_schema(path)
+            schema = pq.read_schema(opened(path))
         except (OSError, pa.ArrowInvalid):
             return False
         return schema.equals(self.schema) and all(
@@ -147,5 +148,5 @@ def _column(values: list[np.ndarray], kind: pa.DataType) -> pa.Array:
 @contextlib.contextmanager
 def whole_table(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer whose file gets its name when it is whole; after an exception it never does."""
-    with replacing(target) as partial, pq.ParquetWriter(partial, schema) as writer:
+    with replacing(target) as partial, opened(partial, "wb") as file, pq.ParquetWriter(file, schema) as writer:
         yield writer

@@ -9,7 +9,8 @@ from train.data.sources import DataError
 
 log = logging.getLogger(__name__)
 
-Item, Found = TypeVar("Item"), TypeVar("Found")
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 SHOWN = 3
 """Reasons that are told."""
 

@@ -47,11 +47,12 @@ def numbers(tmp_path):
 
 def test_a_name_that_is_not_utf8_is_kept_and_known_again(tmp_path):
     odd = Picture(feature_table.Path("/p/caf\udce9\n.jpg"), "caf\udce9\n.jpg", 10, 1)
-    store = table(tmp_path)
+    folder = tmp_path / "caf\udce9"
+    store = table(folder)
     store.write(odd, feature_map(1))
     store.finish()
-    assert table(tmp_path).pending([odd]) == []
-    (row,) = pq.read_table(tmp_path / "features.parquet").to_pylist()
+    assert table(folder).pending([odd]) == []
+    (row,) = pq.read_table((folder / "features.parquet").open("rb")).to_pylist()
     assert [from_text(row[name]) for name in ("path", "name")] == [str(odd.path), odd.name]
 
 

@@ -93,13 +93,8 @@ class KeptMaps:
         precision: Precision = "auto",
     ):
         self.paths, self.size, self.patch = paths, size, model.config.patch
-        digest = hashlib.sha256()
-        for path in paths:
-            modified = path.stat().st_mtime_ns if path.exists() else 0
-            digest.update(os.fsencode(path.resolve()) + f"\0{modified}\0".encode())
-        place = (
-            folder / f"{model.loaded_from().sha256[:16]}-{size}px-{blocks}blocks-{precision}" / digest.hexdigest()[:16]
-        )
+        made = f"{model.loaded_from().sha256[:16]}-{size}px-{blocks}blocks-{precision}"
+        place = folder / made / _named(paths)
 
         def compute(chunk: Tensor) -> dict[str, Tensor]:
             read: deque[int] = deque()
@@ -138,3 +133,12 @@ class KeptMaps:
         height, width = sides.tolist()
         geometry = plan_grid(height, width, self.size, self.patch)
         return TokenMap(patches.float(), cls.float(), geometry)
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """A name for these pictures: of their files, and when these changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        modified = path.stat().st_mtime_ns if path.exists() else 0
+        digest.update(os.fsencode(path.resolve()) + f"\0{modified}\0".encode())
+    return digest.hexdigest()[:16]

@@ -131,14 +131,9 @@ def measure_depth(
     """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures, their longer
     side at `size` pixels. Pictures that cannot be read are left out; DataError where none is left, or has depth."""
     lost = LeftOut(), LeftOut()
-    learning = tqdm(range(len(dataset.train)), desc="depth", unit="picture")
-    pairs = list(
-        lost[0].readable(learning, lambda place: depth_on_patches(dataset.truth(dataset.train[place]), maps[place]))
-    )
-    left_out = lost[0].tell(len(pairs))
-    places, known = [place for place, _ in pairs], [depths for _, depths in pairs]
-    every = torch.cat([one.flatten() for one in known])
-    every = every[every > 0]
+    known = _known(dataset, maps, lost[0])
+    left_out, places = lost[0].tell(len(known)), list(known)
+    every = torch.cat([one[one > 0] for one in known.values()])
     if len(every) < 2:
         raise DataError("No training picture has depth; values are metres, 0 where unknown.")
     low, high = dataset.depth_range or (float(every.min()) * 0.9, float(every.max()) * 1.1)
@@ -146,37 +141,46 @@ def measure_depth(
     moved = centres.to(model.pos_embed.device)
 
     def patches_of(number: int) -> Rows:
-        return Rows(features(maps[places[number]]).flatten(0, 1), known[number].flatten())
+        return Rows(features(maps[places[number]]).flatten(0, 1), known[places[number]].flatten())
 
     def loss(outputs: Tensor, truth: Tensor) -> Tensor:
         return log_loss(depth_of(outputs, moved), truth)
 
     def error(head: DenseHead, held: np.ndarray) -> float:
         predicted = torch.cat([_predicted(head, maps[places[number]], centres).flatten() for number in held])
-        truth = torch.cat([known[number].flatten() for number in held])
+        truth = torch.cat([known[places[number]].flatten() for number in held])
         return float((predicted.log() - truth.clamp(min=1e-6).log())[truth > 0].square().mean())
 
-    head = chosen_head(patches_of, len(known), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
-    middle = float(every.median())
-
-    def tested(one: Pictured) -> tuple[list[float], list[float]] | None:
-        truth = dataset.truth(one)
+    def tested(one: Pictured) -> list[list[float]]:
         (seen,) = token_maps(model, [load_image(one.image)], size, blocks, precision)
-        predicted = torch.cat(
-            [strip[..., 0] for _, strip in pixel_strips(_predicted(head, seen, centres), seen.geometry)]
-        )
-        scored = _scored(truth, dataset, low, high)
-        if not scored.any():
-            return None
-        flat = np.full(int(scored.sum()), middle)
-        return errors(predicted.numpy().clip(low, high)[scored], truth[scored]), errors(flat, truth[scored])
+        strips = pixel_strips(_predicted(head, seen, centres), seen.geometry)
+        predicted = torch.cat([strip[..., 0] for _, strip in strips]).numpy()
+        return _both_errors(predicted, dataset.truth(one), dataset, (low, high), float(every.median()))
 
+    head = chosen_head(patches_of, len(places), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
     found = [one for _, one in lost[1].readable(tqdm(dataset.test, desc="test", unit="picture"), tested)]
-    counts = Counts(len(known), len(found), left_out + lost[1].tell(len(found)))
-    rows, blind = ([one[side] for one in found if one is not None] for side in (0, 1))
-    if not rows:
+    counts = Counts(len(places), len(found), left_out + lost[1].tell(len(found)))
+    if not any(found):
         raise DataError("No picture that is asked about has depth in the range asked about.")
-    return Measured(_scores(rows, generator), _scores(blind, generator), head.rate, counts)
+    scores, blind = (_scores([one[side] for one in found if one], generator) for side in (0, 1))
+    return Measured(scores, blind, head.rate, counts)
+
+
+def _known(dataset: DenseSet, maps: KeptMaps, lost: LeftOut) -> dict[int, Tensor]:
+    """By their places, the depth on the patches of the training pictures that can be read."""
+    places = tqdm(range(len(dataset.train)), desc="depth", unit="picture")
+    return dict(lost.readable(places, lambda place: depth_on_patches(dataset.truth(dataset.train[place]), maps[place])))
+
+
+def _both_errors(
+    predicted: np.ndarray, truth: np.ndarray, dataset: DenseSet, bounds: tuple[float, float], middle: float
+) -> list[list[float]]:
+    """Errors of what is predicted, and of saying `middle` everywhere; none where nothing of the truth [H, W] is scored."""
+    scored = _scored(truth, dataset, *bounds)
+    if not scored.any():
+        return []
+    flat = np.full(int(scored.sum()), middle)
+    return [errors(predicted.clip(*bounds)[scored], truth[scored]), errors(flat, truth[scored])]
 
 
 def depth_on_patches(depth: np.ndarray, one: TokenMap) -> Tensor:

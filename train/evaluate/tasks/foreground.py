@@ -35,7 +35,8 @@ class Foreground(PictureTask):
     which the box around its largest part overlaps an object's by half (CorLoc)."""
 
     data: Path
-    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 ignored."""
+    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 ignored, or
+    the object where masks hold 0 and 255 alone."""
     refined: bool = False
     """Follow the picture's edges within patches."""
 

@@ -42,7 +42,7 @@ class Segmentation(PictureTask):
 
     data: Path
     """ADE20K (ADEChallengeData2016) or PASCAL VOC as published, or a folder with images/ and masks/ of equal stems:
-    index PNG, 255 where pixels are ignored. The plain form may be divided into train/ and val/."""
+    index PNG, 255 where pixels are ignored (masks of 0 and 255 alone mean background and object). The plain form may be divided into train/ and val/."""
     size: int | None = None
     """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
     blocks: int = 1
@@ -128,13 +128,8 @@ def measure_segmentation(
     Pictures that cannot be read are left out. DataError where none is left, or the masks hold no labels to tell apart.
     """
     lost = LeftOut(), LeftOut()
-
-    def learned(place: int) -> tuple[Tensor, int]:
-        labels = dataset.truth(dataset.train[place])
-        return labels_on_patches(labels, maps[place].geometry), int(labels.max())
-
     learning = tqdm(range(len(dataset.train)), desc="masks", unit="picture")
-    known = list(lost[0].readable(learning, learned))
+    known = list(lost[0].readable(learning, lambda place: _learned(dataset, maps, place)))
     left_out = lost[0].tell(len(known))
     classes = dataset.classes or _classes([highest for _, (_, highest) in known])
 
@@ -157,6 +152,12 @@ def measure_segmentation(
     tables = [table for _, table in lost[1].readable(tqdm(dataset.test, desc="test", unit="picture"), tested)]
     counts = Counts(len(known), len(tables), left_out + lost[1].tell(len(tables)))
     return scored(np.stack(tables), head.rate, generator)._replace(counts=counts)
+
+
+def _learned(dataset: DenseSet, maps: KeptMaps, place: int) -> tuple[Tensor, int]:
+    """The labels on the patches of a training picture, and the highest of its mask."""
+    labels = dataset.truth(dataset.train[place])
+    return labels_on_patches(labels, maps[place].geometry), int(labels.max())
 
 
 def _classes(highest: Sequence[int]) -> int:

@@ -97,3 +97,14 @@ def test_a_row_without_a_path_is_one_unreadable_image(tmp_path):
     assert source.read(0).data == made["1.png"]
     with pytest.raises(ImageError, match=r"row 1 of t\.parquet, which has no path' is not there"):
         source.read(1)
+
+
+def test_a_table_lies_in_any_folder_and_names_what_lies_beside_it(tmp_path):
+    folder = tmp_path / "caf\udce9"
+    made = pictures(folder, "1.png")
+    with (folder / "t.parquet").open("wb") as file:
+        parquet.write_table(pa.table({"image": ["1.png"]}), file)
+    with (folder / "u.parquet").open("wb") as file:
+        parquet.write_table(pa.table({"image": [encoded(7)], "label": ["x"]}), file)
+    assert read(open_source(folder / "t.parquet", folder / "u.parquet")) == [made["1.png"], encoded(7)]
+    assert open_source(folder / "u.parquet").label(0) == "x"

@@ -50,8 +50,12 @@ def published_parts(root: Path) -> Published | None:
 def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Files:
     solution, devkit = root / "LOC_val_solution.csv", root / DEVKIT
     if solution.is_file():
-        with solution.open(newline="", encoding="utf-8") as file:
-            known = {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+        try:
+            with solution.open(newline="", encoding="utf-8-sig") as file:
+                known = {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError, IndexError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise DataError(f"{solution} is not the table that Kaggle packs ({reason}); download it again.") from error
         missing = [path.name for path in paths if path.stem not in known]
         if missing:
             raise DataError(f"{solution} does not name {missing[0]} (nor {len(missing) - 1} more); take it whole.")
@@ -67,10 +71,16 @@ def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Files:
 def _devkit_labels(devkit: Path, images: int) -> list[str]:
     """The WNID of each validation image, in the order of their names."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
-    synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
-    wnids = {int(one["ILSVRC2012_ID"]): str(one["WNID"]) for one in synsets}
-    truth = (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text(encoding="ascii").split()
-    if len(truth) != images:
-        raise DataError(f"{devkit} knows {len(truth)} validation images, the folder holds {images}; unpack it whole.")
-    return [wnids[int(number)] for number in truth]
+    try:
+        synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
+        wnids = {int(one["ILSVRC2012_ID"]): str(one["WNID"]) for one in synsets}
+        truth = (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text(encoding="ascii").split()
+        labels = [wnids[int(number)] for number in truth]
+    except (OSError, ValueError, KeyError, IndexError, TypeError, MatReadError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{devkit} is not ImageNet's development kit ({reason}); unpack it anew.") from error
+    if len(labels) != images:
+        raise DataError(f"{devkit} knows {len(labels)} validation images, the folder holds {images}; unpack it whole.")
+    return labels

@@ -130,13 +130,13 @@ def _stem(name: str) -> str:
 
 
 def _voc(voc: Path, part: str) -> list[Pictured]:
-    names = _lines(voc / "ImageSets" / "Segmentation" / f"{part}.txt")
+    names = lines_of(voc / "ImageSets" / "Segmentation" / f"{part}.txt")
     return [Pictured(voc / "JPEGImages" / f"{name}.jpg", voc / "SegmentationClass" / f"{name}.png") for name in names]
 
 
 def _listed(root: Path, path: Path) -> list[Pictured]:
     found = []
-    for line in _lines(path):
+    for line in lines_of(path):
         words = line.split()
         if len(words) < 2:
             raise DataError(f"{path} has a line with no picture and depth: {line[:60]!r}.")
@@ -145,9 +145,10 @@ def _listed(root: Path, path: Path) -> list[Pictured]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a dataset's own list that hold something. DataError where it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack the dataset whole.") from error
     return [line.strip() for line in lines if line.strip()]

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.pictures.reading import read_file
 from train.data.sources import DataError
-from train.evaluate.datasets.layouts.dense import plain_pictures
+from train.evaluate.datasets.layouts.dense import lines_of, plain_pictures
 from train.evaluate.datasets.truth import IGNORED, mask_reader, read_labels
 
 Box = tuple[float, float, float, float]
@@ -57,7 +57,7 @@ def _voc(voc: Path) -> list[Objects]:
     What the list names and is missing is kept, for whoever reads it to report."""
     listed = voc / "ImageSets" / "Main" / "trainval.txt"
     if listed.is_file():
-        names = [line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.split()[0] for line in lines_of(listed)]
     else:
         names = sorted(path.stem for path in (voc / "Annotations").glob("[!.]*.xml"))
     found = []
