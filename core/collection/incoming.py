@@ -24,7 +24,9 @@ from PIL import Image
 
 from core.collection.zipnames import member_names
 from core.errors import CollectionError
-from core.pictures.listing import SUFFIXES, find_pictures, natural_key
+from core.pictures.listing import SUFFIXES, find_pictures, is_hidden, natural_key
+from core.pictures.names import as_text
+from core.pictures.reading import read_file
 
 LONGEST_NAME = 500
 _DAMAGED = (
@@ -67,7 +69,7 @@ class Incoming:
         if isinstance(self.source, Image.Image):
             head = f"{self.source.mode} {self.source.size}".encode()
             return self.source, hashlib.sha256(head + self.source.tobytes()).hexdigest()
-        data = self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+        data = self.source if isinstance(self.source, bytes) else read_file(self.source)
         return data, hashlib.sha256(data).hexdigest()
 
 
@@ -110,6 +112,8 @@ def expected(sources: Sequence[Any]) -> int:
 
 def archive_kind(path: Path) -> str:
     """zip, tar, gz, bz2 or xz by the file's first bytes, whatever it is called; empty for anything else."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return ""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -126,7 +130,7 @@ def plain_name(name: str) -> str:
     >>> plain_name("../../etc/cat.png")
     'etc/cat.png'
     """
-    text = os.fsencode(name.replace("\\", "/").replace("\0", "")).decode("utf-8", "backslashreplace")
+    text = as_text(name.replace("\\", "/").replace("\0", ""))
     parts = [part for part in text.split("/") if part not in ("", ".", "..") and not part.endswith(":")]
     return "/".join(parts)[-LONGEST_NAME:] or "picture"
 
@@ -152,10 +156,7 @@ def _from_path(path: Path, refused: list[str], limits: Limits) -> Iterator[Incom
 
 def _wanted(name: str) -> bool:
     """Whether a member is meant as a picture; hidden files and the copies that macOS packs are not."""
-    if os.path.splitext(name)[1].lower() not in SUFFIXES:
-        return False
-    parts = name.replace("\\", "/").split("/")
-    return not any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not is_hidden(name.replace("\\", "/"))
 
 
 def _zip_members(path: Path, refused: list[str], limits: Limits) -> Iterator[Incoming]:

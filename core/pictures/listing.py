@@ -1,23 +1,16 @@
 """Paths, folders and list files → the picture files they mean, each with the name its results go by."""
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.errors import RequestError
+from core.pictures.lists import SUFFIXES, read_list
+from core.pictures.names import as_text
 
-SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "avif", "tif", "tiff", "bmp", "dib", "gif"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx"),
-    )
-)
-"""Suffixes by which files in a folder are taken for pictures; files named one by one may have any."""
+HIDDEN = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN")
+"""Folders that macOS, storage servers and Windows add to people's own: copies, thumbnails, what was thrown away."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +26,8 @@ class Picture:
 
     @property
     def label(self) -> str:
-        """The path as text that every format can store: bytes that are no UTF-8 are written as \\x.."""
-        return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+        """The path as every format can store it."""
+        return as_text(str(self.path))
 
 
 def find_pictures(arguments: Sequence[str]) -> tuple[list[Picture], list[str]]:
@@ -47,7 +40,7 @@ def find_pictures(arguments: Sequence[str]) -> tuple[list[Picture], list[str]]:
     pictures: dict[Path, Picture] = {}
     problems: list[str] = []
     for entry, path in _entries(arguments):
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike the method, it says no to a name that no file can have
             found = [_picture(path / name, name) for name in pictures_below(path, problems)]
             if not found:
                 problems.append(f"{entry!r} has no pictures in it (looked for {' '.join(sorted(SUFFIXES))}).")
@@ -61,7 +54,7 @@ def find_pictures(arguments: Sequence[str]) -> tuple[list[Picture], list[str]]:
 def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = SUFFIXES) -> list[str]:
     """The files below a folder that end in one of `suffixes`, relative to it, in natural order (2 before 10).
 
-    Hidden files and folders, whose names begin with a dot, are left out. Links are followed, each folder is searched
+    Hidden files and folders are left out, as `is_hidden` knows them. Links are followed, each folder is searched
     once: by its own name where it lies below `root` itself, otherwise by the first link to it. A link to a file that
     is gone is kept, for whoever reads it to report. A sentence goes into `problems` for each folder that cannot be read.
     """
@@ -82,7 +75,7 @@ def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = S
             continue
         for entry in entries:
             name, link = f"{below}/{entry.name}".lstrip("/"), entry.is_symlink()
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             if os.path.isdir(entry) if link else entry.is_dir():
                 (links if link else folders).append(name)
@@ -91,19 +84,13 @@ def pictures_below(root: Path, problems: list[str], suffixes: frozenset[str] = S
     return sorted(names, key=lambda name: (natural_key(name), name))
 
 
-def read_list(path: Path) -> list[str]:
-    """The paths in a list file: one a line, in a .csv its first column, relative to the list's own folder.
+def is_hidden(path: str) -> bool:
+    """Whether a path, relative to what was given, is of a file that nobody put there for its own sake.
 
-    Empty lines and those that begin with # are left out. RequestError where it cannot be read as text in UTF-8.
+    >>> is_hidden("photos/.thumbs/1.jpg"), is_hidden("__MACOSX/._1.jpg"), is_hidden("../1.jpg")
+    (True, True, False)
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = csv.reader(io.StringIO(text)) if path.suffix == ".csv" else ([line] for line in text.split("\n"))
-        names = [row[0].strip() for row in rows if row]
-    except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(f"The list {str(path)!r} cannot be read ({reason}); give one path a line.") from error
-    return [name for name in names if name and not name.startswith("#")]
+    return any(part in HIDDEN or (part.startswith(".") and part not in (".", "..")) for part in path.split("/"))
 
 
 def natural_key(path: str) -> list[tuple]:
@@ -127,8 +114,8 @@ def _entries(arguments: Sequence[str]) -> Iterator[tuple[str, Path]]:
             yield argument, Path(os.path.abspath(argument))
             continue
         listing = Path(argument[1:])
-        for entry in read_list(listing):
-            yield entry, Path(os.path.abspath(listing.parent / entry))
+        for one in read_list(listing):
+            yield one.name, Path(os.path.abspath(listing.parent / one.name))
 
 
 def _picture(path: Path, name: str) -> Picture:

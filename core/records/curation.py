@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import RequestError
+from core.records.arrow import opened
 from core.records.feature_table import whole_table
 
 FATES, REPORT, DROPPED = "fates.parquet", "report.html", "dropped.parquet"
@@ -141,7 +142,7 @@ def _opened(root: Path) -> Iterator[pq.ParquetFile]:
     """The table of dropped images; whatever is said of one that cannot be read becomes a sentence."""
     path = _inside(root, DROPPED)
     try:
-        with pq.ParquetFile(path) as file:
+        with opened(path) as source, pq.ParquetFile(source) as file:
             yield file
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -23,6 +23,7 @@ from core.features import FeatureMap, Origin
 from core.files import write_whole
 from core.pictures.geometry import Geometry
 from core.pictures.listing import Picture
+from core.pictures.names import from_text
 
 Which = Literal["both", "patch", "cls"]
 Number = Literal["float16", "float32"]
@@ -104,7 +105,7 @@ class FeatureFolder:
             plain = self.out / folder / f"{name}.safetensors"
             found = read_metadata(plain)
             owner = found.get("path", picture.label)
-            foreign = owner != picture.label and Path(owner).exists()
+            foreign = owner != picture.label and os.path.exists(from_text(owner))
             if not foreign and str(plain).casefold() not in self._taken:
                 target, header = plain, found
         self._taken.add(str(target).casefold())

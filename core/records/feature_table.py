@@ -5,7 +5,7 @@
       features.parquet.parts/
         00000.parquet …                     what unfinished runs have computed, merged into the table at the end
 
-Columns: `path`, `name`, `bytes`, `modified` (ns), `height`, `width`, `rows`, `columns`, `patch`, `cls` (D numbers),
+Columns: `path` and `name` (as `core.pictures.names` writes them), `bytes`, `modified` (ns), `height`, `width`, `rows`, `columns`, `patch`, `cls` (D numbers),
 `patches` (rows · columns lists of D numbers, row by row). How they were made is in the metadata of the schema.
 """
 
@@ -23,6 +23,8 @@ import pyarrow.parquet as pq
 from core.features import FeatureMap
 from core.files import replacing
 from core.pictures.listing import Picture
+from core.pictures.names import as_text
+from core.records.arrow import opened
 from core.records.feature_files import Settings
 
 PART_BYTES = 32 * 2**20
@@ -49,12 +51,17 @@ class FeatureTable:
         """The pictures without a row that was made from the same file with the same settings."""
         known: dict[str, tuple[int, int]] = {}
         for source in self._sources():
-            columns = pq.read_table(source, columns=["path", "bytes", "modified"]).to_pydict()
+            columns = pq.read_table(opened(source), columns=["path", "bytes", "modified"]).to_pydict()
             known |= zip(columns["path"], zip(columns["bytes"], columns["modified"], strict=True), strict=True)
         return [picture for picture in pictures if known.get(picture.label) != (picture.bytes, picture.modified)]
 
     def write(self, picture: Picture, feature_map: FeatureMap) -> None:
-        row = {"path": picture.label, "name": picture.name, "bytes": picture.bytes, "modified": picture.modified}
+        row = {
+            "path": picture.label,
+            "name": as_text(picture.name),
+            "bytes": picture.bytes,
+            "modified": picture.modified,
+        }
         tensors = {name: tensor.numpy() for name, tensor in self.settings.tensors(feature_map).items()}
         self._rows.append(row | asdict(feature_map.geometry) | tensors)
         self._bytes += sum(tensor.nbytes for tensor in tensors.values())
@@ -78,10 +85,10 @@ class FeatureTable:
         sources = self._sources()
         newest: dict[str, Path] = {}
         for source in sources:
-            newest |= dict.fromkeys(pq.read_table(source, columns=["path"])["path"].to_pylist(), source)
+            newest |= dict.fromkeys(pq.read_table(opened(source), columns=["path"])["path"].to_pylist(), source)
         with whole_table(self.path, self.schema) as writer:
             for source in sources:
-                file = pq.ParquetFile(source)
+                file = pq.ParquetFile(opened(source))
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group)
                     mask = [newest[path] == source for path in table["path"].to_pylist()]
@@ -100,7 +107,7 @@ class FeatureTable:
 
     def _agrees(self, path: Path) -> bool:
         try:
-            schema = pq.read_schema(path)
+            schema = pq.read_schema(opened(path))
         except (OSError, pa.ArrowInvalid):
             return False
         return schema.equals(self.schema) and all(
@@ -141,5 +148,5 @@ def _column(values: list[np.ndarray], kind: pa.DataType) -> pa.Array:
 @contextlib.contextmanager
 def whole_table(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer whose file gets its name when it is whole; after an exception it never does."""
-    with replacing(target) as partial, pq.ParquetWriter(partial, schema) as writer:
+    with replacing(target) as partial, opened(partial, "wb") as file, pq.ParquetWriter(file, schema) as writer:
         yield writer

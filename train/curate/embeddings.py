@@ -33,6 +33,7 @@ class ImageRow(NamedTuple):
     """The record of an image beside its vector; heights and widths are 0 where it could not be read."""
 
     name: str
+    """As `core.pictures.names.as_text` writes it; that of a file is its path."""
     path: int
     label: str | None
     height: int

@@ -11,7 +11,7 @@
     ├── clusters/settings.json, centres.npz, pool/ curated/ (cluster and cosine of each row)
     ├── retrieved.parquet               what each curated image, or each cluster, brings
     ├── fates.parquet                   a row per image: kept or dropped, by which step, because of which image
-    ├── selected.txt                    the images kept, one a line, where all of them are files
+    ├── selected.txt                    the images kept, a list as `core.pictures.lists` reads it, where all are files
     ├── report.html
     └── dropped.parquet                 small pictures of what was dropped, to be browsed (`core.records.curation`)
 
@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 
 from core import DinoError
 from core.files import replacing, write_whole
+from core.records.arrow import opened
 from train import dist
 from train.dist import World
 
@@ -177,7 +178,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     with _damage(path):
-        return pq.read_table(path, columns=columns)
+        return pq.read_table(opened(path), columns=columns)
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

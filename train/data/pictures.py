@@ -69,6 +69,7 @@ def _read_array(data: bytes) -> np.ndarray:
 
 def _unit(array: np.ndarray) -> np.ndarray:
     """Float32 in 0..1."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.uint8, np.uint16):
         return array.astype(np.float32) / np.iinfo(array.dtype).max
     if not np.issubdtype(array.dtype, np.floating):
@@ -81,6 +82,7 @@ def _unit(array: np.ndarray) -> np.ndarray:
 
 def _read_bands(data: bytes, channels: int) -> np.ndarray:
     """Every page's bands, one page after the other, as one picture."""
+    Image.init()  # or no reader is known but those that another picture has called up
     try:
         with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
             if image.width * image.height > LARGEST_PIXELS:

@@ -1,11 +1,11 @@
 """Quarantine of what a run could not read: listed once in the run folder, and too much of it ends the run."""
 
 import logging
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core.pictures.names import as_text
 from core.records.runs import UNREADABLE
 from train.data.sources import DataError
 
@@ -13,8 +13,6 @@ log = logging.getLogger(__name__)
 
 REPLACEMENTS = 20
 """Unreadable images in a row after which the source itself is taken to be broken."""
-ESCAPED = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's categories of what a line of text cannot hold: controls, surrogates, ends of lines and paragraphs."""
 
 
 class Unreadable(NamedTuple):
@@ -27,7 +25,7 @@ class Unreadable(NamedTuple):
 class Quarantine:
     """The list of images that could not be read, `unreadable.txt` in the run folder: each once, also over resumes.
 
-    A line is a name and the reason, with a tab between them; names as `on_a_line` writes them. All ranks share it.
+    A line is a name and the reason, with a tab between them; names as `as_text` writes them. All ranks share it.
     """
 
     def __init__(self, run: Path):
@@ -51,7 +49,7 @@ class Quarantine:
 
     def _fresh(self, unreadable: Sequence[Unreadable]) -> dict[str, str]:
         """The images that are not listed yet: names and reasons as they are written."""
-        named = {on_a_line(bad.name): " ".join(bad.reason.split()) for bad in unreadable}
+        named = {as_text(bad.name): " ".join(bad.reason.split()) for bad in unreadable}
         return {name: reason for name, reason in named.items() if name not in self.known}
 
     def _listed(self) -> set[str]:
@@ -61,23 +59,8 @@ class Quarantine:
         return {line.split("\t")[0] for line in lines}
 
 
-def on_a_line(name: str) -> str:
-    r"""A name as a list of names can hold it, in UTF-8 and on one line.
-
-    Tabs, line ends, other control characters, bytes that are no UTF-8 (surrogates, as Python holds them) and the
-    backslash itself are written as in Python's source: raw bytes would keep editors from opening the list.
-
-    >>> print(on_a_line("Löwe\n1.jpg"), on_a_line("caf\udce9.jpg"))
-    Löwe\n1.jpg caf\udce9.jpg
-    """
-    return "".join(
-        one.encode("unicode_escape").decode() if one == "\\" or unicodedata.category(one) in ESCAPED else one
-        for one in name
-    )
-
-
 def too_many_unreadable(unreadable: Sequence[Unreadable]) -> DataError:
     """The error where REPLACEMENTS images in a row could not be read, or none of a source that has fewer."""
-    listed = "\n  ".join(f"{on_a_line(bad.name)}: {bad.reason}" for bad in unreadable[:3])
+    listed = "\n  ".join(f"{as_text(bad.name)}: {bad.reason}" for bad in unreadable[:3])
     count = min(REPLACEMENTS, len(unreadable))
     return DataError(f"{count} images in a row could not be read; is this the right folder?\n  {listed}")

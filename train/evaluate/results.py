@@ -42,7 +42,8 @@ def about(model: VisionTransformer) -> dict[str, str | int]:
 
 def write_results(path: Path, results: Mapping[str, object]) -> None:
     """As indented JSON, whole or not at all; NaN becomes null, as JSON knows none."""
-    write_whole(path, json.dumps(_plain(results), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(_plain(results), indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode("utf-8", "backslashreplace"))  # as JSON itself escapes what is no UTF-8 in a path
 
 
 def _plain(value: object) -> object:

@@ -81,7 +81,7 @@ class LabelledTask(Task):
             return None
         groups = read_groups(self.images.groups, split.test.names()) if self.images.groups else []
         outcome = classification.outcome(split, self.hits(split, world), self.images.seed, groups)
-        counts = {"classes": len(outcome.classes), "train_images": outcome.train, "test_images": outcome.test}
+        counts = {"classes": len(outcome.classes)} | outcome.counts._asdict()
         results = {"images": asdict(self.images) | counts, "rows": classification.as_json(outcome)}
         return Findings(results, f"{classification.as_text(outcome)}\n\n")
 
@@ -118,5 +118,7 @@ class PictureTask(Task):
         rows = [{"measure": name, "value": one.value, "interval": one[1:]} for name, one in found.rows]
         width = max(len(name) for name, _ in found.rows)
         lines = [f"{name:{width}}  {one.value:.3f} ±{one.half:.3f}" for name, one in found.rows]
+        if left_out := found.more.get("left_out"):
+            lines += ["", f"{left_out} pictures could not be read and are left out."]
         lines += ["", "± is half of the interval that covers 95 % of resampled pictures. "]
         return Findings({"settings": settings | {"size": size}, "rows": rows, **found.more}, "\n".join(lines))

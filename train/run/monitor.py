@@ -15,9 +15,9 @@ from torch import Tensor
 
 from core import FeatureMap, Geometry, ImageError, Tokens, VisionTransformer
 from core.pictures.gallery import samples
+from core.pictures.reading import read_file
 from train.config import RunConfig, WatchConfig
 from train.data.pictures import load_pixels
-from train.data.reading import read_file
 from train.data.sources import DataError, Source
 from train.evaluate.datasets.labelled import labelled_sample
 from train.evaluate.features.crops import Pooled, centre_crop, centre_crops, pooled, tokens_of

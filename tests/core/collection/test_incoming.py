@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from core.collection.incoming import Limits, arriving, expected, plain_name
+from core.errors import ImageError
+from core.pictures.names import as_text
 from tests.app.small import photograph
 
 
@@ -44,6 +46,30 @@ def test_names_that_climb_out_are_only_names(tmp_path, pack, ending):
     assert sorted(name for name, _ in found) == sorted(names.values())
     assert all(data == photograph() for _, data in found)
     assert (refused, sorted(tmp_path.rglob("*"))) == ([], before)
+
+
+def test_a_path_where_nothing_is_says_so(tmp_path):
+    (one,) = arriving(["typo"], [])
+    with pytest.raises(ImageError, match="'typo' is not there"):
+        one.read()
+    os.mkfifo(tmp_path / "pipe.png")
+    (one,) = arriving([tmp_path / "pipe.png"], [])
+    with pytest.raises(ImageError, match="is a device or a pipe"):
+        one.read()
+
+
+@pytest.mark.parametrize(("pack", "ending"), [(None, ""), (zipped, "zip"), (tarred, "tar")])
+def test_names_that_are_no_plain_text_are_kept_as_text(tmp_path, pack, ending):
+    names = ["line\nend.png", "tab\t.png"] + (["caf\udce9/1.png"] if pack is not zipped else [])
+    path = tmp_path / f"x{ending}"
+    if pack:
+        pack(path, dict.fromkeys(names, photograph()))
+    else:
+        for name in names:
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(photograph())
+    found, refused = taken(path)
+    assert sorted(name for name, _ in found) == sorted(map(as_text, names)) and refused == []
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

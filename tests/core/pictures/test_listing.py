@@ -6,14 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import core
-from core.pictures.listing import find_pictures, natural_key, read_list
+from core.pictures.listing import find_pictures, natural_key
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("a/img10.jpg", "a/img2.JPG", "a/notes.txt", "a/.hidden.png", "a/.thumbs/x.png", "a/b/c.webp", "d.png"):
+    for name in (
+        "a/img10.jpg",
+        "a/img2.JPG",
+        "a/notes.txt",
+        "a/.hidden.png",
+        "a/.thumbs/x.png",
+        "a/b/c.webp",
+        "d.png",
+        "__MACOSX/a/._img2.JPG",
+        "a/__MACOSX/y.png",
+        "a/b/@eaDir/c.webp/SYNOPHOTO_THUMB_M.jpg",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * len(name))
@@ -59,19 +69,6 @@ def test_what_a_list_names_is_relative_to_the_list(tree, monkeypatch):
         tree / "a/b/c.webp",
     ]
     assert [one.name for one in pictures] == ["img2.JPG", "d.png", "c.webp"]
-
-
-def test_a_table_names_pictures_in_its_first_column(tree):
-    (tree / "list.csv").write_text('# mine\n"a/b, c.png",cat\n\nd.png,dog\n')
-    assert read_list(tree / "list.csv") == ["a/b, c.png", "d.png"]
-
-
-@pytest.mark.parametrize("data", [None, b"\xff\xfe\x00"])
-def test_lists_that_cannot_be_read(tree, data):
-    if data is not None:
-        (tree / "list.txt").write_bytes(data)
-    with pytest.raises(core.RequestError, match=r"'list\.txt' cannot be read"):
-        find_pictures(["@list.txt"])
 
 
 def test_folders_without_pictures_are_named(tree):

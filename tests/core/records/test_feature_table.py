@@ -10,6 +10,7 @@ import torch
 from core.features import FeatureMap
 from core.pictures.geometry import Geometry
 from core.pictures.listing import Picture
+from core.pictures.names import from_text
 from core.records import feature_table
 from core.records.feature_files import Settings
 from core.records.feature_table import FeatureTable
@@ -42,6 +43,17 @@ def fill(store, *pictures):
 def numbers(tmp_path):
     names = pq.read_table(tmp_path / "features.parquet")["name"].to_pylist()
     return sorted(int(name.removesuffix(".jpg")) for name in names)
+
+
+def test_a_name_that_is_not_utf8_is_kept_and_known_again(tmp_path):
+    odd = Picture(feature_table.Path("/p/caf\udce9\n.jpg"), "caf\udce9\n.jpg", 10, 1)
+    folder = tmp_path / "caf\udce9"
+    store = table(folder)
+    store.write(odd, feature_map(1))
+    store.finish()
+    assert table(folder).pending([odd]) == []
+    (row,) = pq.read_table((folder / "features.parquet").open("rb")).to_pylist()
+    assert [from_text(row[name]) for name in ("path", "name")] == [str(odd.path), odd.name]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

@@ -17,6 +17,8 @@ from PIL import Image
 
 from core import VisionTransformer, ViTConfig
 from core.pictures.gallery import samples
+from core.pictures.listing import find_pictures
+from core.pictures.names import from_text
 from core.records.curation import DROPPED
 from core.records.runs import save_backbone
 from tests.train.curate.planted import planted, unit
@@ -122,6 +124,28 @@ def test_kept_images_are_packed_for_training(given, tmp_path, capsys):
     table = pq.read_table(out / "fates.parquet").to_pandas()
     packed, kept = open_source(out / "selected"), table[table.kept].name.tolist()
     assert [packed.read(place).data for place in range(len(packed))] == [Path(name).read_bytes() for name in kept]
+
+
+NAMES = ("two\nlines.png", "tab\t.png", "#first.png", "a.png 3.png", " blank.png", '"quoted".png', r"back\nslash.png",
+         "caf\udce9.png", "caf\udce9/1.png", "plain.png")  # fmt: skip
+
+
+def test_any_name_survives_the_list_and_the_tables(given, tmp_path, capsys):
+    """Selected, trained on, packed and shown, whatever the file system holds."""
+    folder, generator = tmp_path / "pool", np.random.default_rng(0)
+    for name in NAMES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (60, 60, 3), np.uint8)).save(folder / name)
+    out = tmp_path / "out"
+    asked = [*words(given, out), "--pool", str(folder), "--retrieve.k", "20", "--deduplicate.threshold", "0.9999999"]
+    assert main(asked) == 0 and main(["pack", "--out", str(out)]) == 0
+    listed = open_source(out / "selected.txt")
+    table = pq.read_table(out / "fates.parquet").to_pandas()
+    kept = [from_text(name) for name in table[table.kept].name]
+    assert [listed.name(place) for place in range(len(listed))] == kept and all(map(os.path.exists, kept))
+    assert {str(folder / name) for name in NAMES} <= set(kept)
+    assert len(open_source(out / "selected")) == len(kept)
+    assert [one.path for one in find_pictures([f"@{out / 'selected.txt'}"])[0]] == list(listed.files)
 
 
 def test_mistakes_end_with_a_sentence(given, tmp_path, capsys):

@@ -1,6 +1,9 @@
 """Pixels with the channels a run asks for, from pictures, arrays and files of several pages."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ from PIL import Image
 
 from core import ImageError, load_image
 from train.data.pictures import load_pixels
+
+ROOT = Path(__file__).parents[3]
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -83,6 +88,26 @@ def test_pages_and_bands_are_channels():
     np.testing.assert_allclose(load_pixels(tiff, 5)[2, 3], [0, 0.2, 1, 0.2, 0.4], atol=1e-6)
     rgba = encoded(Image.new("RGBA", (3, 2), (51, 102, 153, 204)), "PNG")
     np.testing.assert_allclose(load_pixels(rgba, 4)[1, 2], [0.2, 0.4, 0.6, 0.8], atol=1e-6)
+
+
+def test_pages_are_read_by_a_process_that_has_opened_no_picture_before(tmp_path):
+    """As a reading process of a run has not: Pillow knows its formats only once somebody has asked for them."""
+    pages = [Image.fromarray(np.full((4, 6), value, np.uint16)) for value in range(5)]
+    pages[0].save(tmp_path / "0.tif", save_all=True, append_images=pages[1:])
+    program = "import sys; from pathlib import Path; from train.data.pictures import load_pixels as load;"
+    program += "print(load(Path(sys.argv[1]).read_bytes(), 5).shape)"
+    words = [sys.executable, "-c", program, str(tmp_path / "0.tif")]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.stdout == "(4, 6, 5)\n", result.stderr
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_either_byte_order_is_read(order):
+    numbers = np.array([[[0, 13107, 26214, 65535]]], order)
+    np.testing.assert_allclose(load_pixels(npy(numbers), 4)[0, 0], [0, 0.2, 0.4, 1], atol=1e-6)
+    page = Image.frombytes("I;16B" if order == ">u2" else "I;16", (1, 4), numbers.tobytes())
+    tiff = encoded(page, "TIFF", save_all=True, append_images=[page])
+    np.testing.assert_allclose(load_pixels(tiff, 2)[:, 0, 1], [0, 0.2, 0.4, 1], atol=1e-6)
 
 
 @pytest.mark.parametrize(

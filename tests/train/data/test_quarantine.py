@@ -2,7 +2,8 @@
 
 import pytest
 
-from train.data.quarantine import Quarantine, Unreadable, on_a_line
+from core.pictures.names import as_text
+from train.data.quarantine import Quarantine, Unreadable
 
 NAMES = (
     "ä b.jpg",
@@ -16,7 +17,7 @@ NAMES = (
 )
 
 
-def test_any_name_is_listed_once_on_a_line_of_its_own(tmp_path):
+def test_any_name_is_listed_once_as_text_of_its_own(tmp_path):
     for _ in range(2):  # as a resumed run would
         quarantine = Quarantine(tmp_path)
         for name in (*NAMES, *NAMES):
@@ -24,12 +25,12 @@ def test_any_name_is_listed_once_on_a_line_of_its_own(tmp_path):
         assert quarantine.count == len(NAMES)
     lines = (tmp_path / "unreadable.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split("\t") for line in lines] == [
-        [on_a_line(name), r"gone, or a name that is\udce9 none"] for name in NAMES
+        [as_text(name), r"gone, or a name that is\udce9 none"] for name in NAMES
     ]
 
 
 def test_usual_names_are_written_as_they_are():
-    assert [on_a_line(name) for name in (NAMES[0], NAMES[-1])] == [NAMES[0], NAMES[-1]]
+    assert [as_text(name) for name in (NAMES[0], NAMES[-1])] == [NAMES[0], NAMES[-1]]
 
 
 def test_ranks_share_the_list(tmp_path):

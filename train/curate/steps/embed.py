@@ -17,6 +17,7 @@ from core.features import batch_patches, extract_stream, preprocess
 from core.files import write_whole
 from core.pictures.ahead import ahead
 from core.pictures.geometry import plan_grid
+from core.pictures.names import as_text
 from train import dist
 from train.curate.config import EmbedConfig
 from train.curate.embeddings import (
@@ -31,7 +32,6 @@ from train.curate.embeddings import (
     write_part,
 )
 from train.curate.folder import Parts, Record, key_of, prepare, required_record, write_record
-from train.data.quarantine import on_a_line
 from train.data.sources import DataError, Files, Joined, Source, open_source
 from train.dist import World
 
@@ -189,7 +189,7 @@ def _embed_part(
 
 
 def _prepare(given: Given, place: int, size: int, patch: int) -> _Prepared:
-    name, path = given.source.name(place), given.path_of(place)
+    name, path = as_text(given.source.name(place)), given.path_of(place)
     try:
         encoded = given.source.read(place)
         image = load_image(encoded.data)
@@ -205,10 +205,7 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
     for name in names:
         embeddings = required_embeddings(root, name)
         unreadable = np.setdiff1d(np.arange(len(embeddings)), embeddings.readable)
-        lines += [
-            f"{name}\t{on_a_line(row.name)}\t{' '.join((row.problem or '').split())}"
-            for row in embeddings.rows(unreadable)
-        ]
+        lines += [f"{name}\t{row.name}\t{' '.join((row.problem or '').split())}" for row in embeddings.rows(unreadable)]
     text = "".join(f"{line}\n" for line in lines)
     write_whole(root / "embeddings" / UNREADABLE, text.encode("utf-8", "backslashreplace"))
     if lines:
@@ -221,5 +218,5 @@ def _require_readable(root: Path, name: str) -> None:
         (first,) = embeddings.rows(np.zeros(1))
         raise DataError(
             f"None of the {len(embeddings)} images of the set {name} can be read; are these pictures?\n"
-            f"  {on_a_line(first.name)}: {first.problem}"
+            f"  {first.name}: {first.problem}"
         )

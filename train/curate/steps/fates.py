@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.files import replacing
+from core.pictures.lists import list_line
+from core.pictures.names import from_text
 from core.records.curation import DROPPED, FATES
 from core.records.feature_table import whole_table
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
@@ -191,4 +193,4 @@ def _select(root: Path) -> None:
     with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
         table = read_table(root / FATES, ["name", "kept"])
         for name in table.filter(table["kept"])["name"].to_pylist():
-            file.write(f"{name}\n")
+            file.write(f"{list_line(from_text(name))}\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
+from core.pictures.names import as_text
 from core.records.curation import FATES
 from train import dist
 from train.curate.embeddings import parts_of
@@ -32,7 +33,7 @@ def pack(root: Path, world: World) -> tuple[Path, int]:
     missing = parts.missing(world)
     for number in tqdm(missing, desc="pack", unit=" shards", disable=not (world.leads and missing)):
         images = [originals.read(name, row) for name, row in places[number * SHARD : (number + 1) * SHARD]]
-        rows = [{"image": {"bytes": one.data, "path": one.name}, "label": one.label} for one in images]
+        rows = [{"image": {"bytes": one.data, "path": as_text(one.name)}, "label": one.label} for one in images]
         write_table(parts.path(number), pa.Table.from_pylist(rows, schema=SCHEMA))
     dist.wait()
     return folder, len(places)

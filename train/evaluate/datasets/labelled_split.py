@@ -49,6 +49,8 @@ class Side(NamedTuple):
     labels: Tensor
     source: Source
     indices: Tensor
+    left_out: int = 0
+    """Images that could not be read."""
 
     def inputs(self, blocks: int, mean_patch: bool, device: torch.device | None = None) -> Tensor:
         """[n, blocks·D (+ D)]: cls tokens of the last blocks, side by side, perhaps with the mean patch."""
@@ -137,4 +139,5 @@ def _side(
     world: dist.World | None,
 ) -> Side:
     bank: Bank = feature_bank(model, source, indices, config.size, config.features, world, config.precision)
-    return Side(bank.cls, bank.mean_patch, labels[bank.kept], source, indices[bank.kept])
+    left_out = len(indices) - len(bank.kept)
+    return Side(bank.cls, bank.mean_patch, labels[bank.kept], source, indices[bank.kept], left_out)

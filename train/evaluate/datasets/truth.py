@@ -3,6 +3,10 @@
 H W pixels. Label −1 is ignored; depth 0 is what was not measured.
 """
 
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +14,57 @@ from PIL import Image
 
 from core import ImageError
 from core.pictures.image import LARGEST_PIXELS
+from core.pictures.reading import read_file
+
+log = logging.getLogger(__name__)
 
 IGNORED = -1
 VOID = 255
 """The index that PASCAL VOC, and the plain form after it, give to pixels that are ignored."""
+WHITE = (255, 65535)
+"""The largest numbers of 8 and of 16 bits."""
 MILLIMETRES = 1000.0
+
+
+def mask_reader(masks: Sequence[Path]) -> Callable[[Path], np.ndarray]:
+    """`read_labels`; or `read_drawn`, where all of a dataset's masks together hold 0 and the largest number alone.
+
+    So drawing programs and most tools write an object before a background. The masks are looked at up to the first
+    that holds another number.
+    """
+    found: set[int] = set()
+    for mask in masks:
+        with contextlib.suppress(ImageError):  # told by whoever reads it
+            found.update(np.unique(_indices(mask)).tolist())
+        if len(found) > 2 or not found <= {0, *WHITE}:
+            return read_labels
+    if len(found) < 2 or 0 not in found:
+        return read_labels
+    log.info("The masks hold 0 and %d alone: taken for background and object, labels 0 and 1", max(found))
+    return read_drawn
 
 
 def read_labels(path: Path) -> np.ndarray:
     """int32 [H, W]: the indices of a PNG, of its palette where it has one; VOID becomes IGNORED."""
-    indices = _png(path, ("P", "L", "1", "I", "I;16"), "an index PNG: one number for each pixel, in grey or a palette")
-    return np.where(indices == VOID, IGNORED, indices.astype(np.int32))
+    indices = _indices(path)
+    return np.where(indices == VOID, IGNORED, indices)
+
+
+def read_drawn(path: Path) -> np.ndarray:
+    """int32 [H, W]: 1 where a mask is white, 0 where it is black."""
+    return (_indices(path) > 0).astype(np.int32)
+
+
+def _indices(path: Path) -> np.ndarray:
+    wanted = "an index PNG: one number for each pixel, in grey or a palette"
+    return _png(path, ("P", "L", "1", "I", "I;16", "I;16B"), wanted).astype(np.int32)
 
 
 def read_depth(path: Path) -> np.ndarray:
     """float32 [H, W] in metres: of a 16-bit PNG in millimetres, or of an .npy array in metres; 0 where unknown."""
     if path.suffix == ".npy":
         try:
-            metres = np.load(path, allow_pickle=False)
+            metres = np.load(io.BytesIO(read_file(path)), allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise ImageError(f"{path} cannot be read ({error}); save depth in metres with numpy.save.") from error
         if metres.ndim != 2 or not np.issubdtype(metres.dtype, np.number):
@@ -40,7 +77,7 @@ def read_depth(path: Path) -> np.ndarray:
 
 def _png(path: Path, modes: tuple[str, ...], wanted: str) -> np.ndarray:
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(read_file(path)), formats=["PNG"]) as image:
             if image.width * image.height > LARGEST_PIXELS:
                 raise ImageError(f"{path} is too large: {image.width}×{image.height} pixels; make it smaller first.")
             if image.mode not in modes:

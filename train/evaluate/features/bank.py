@@ -25,7 +25,7 @@ from core.features import IMAGENET_MEAN, IMAGENET_STD, batch_patches
 from core.model.precision import Precision, inference
 from train import dist
 from train.data.pictures import load_pixels
-from train.data.sources import DataError, Joined, Source
+from train.data.sources import DataError, Source
 from train.evaluate.features.chunks import kept_chunks
 from train.evaluate.features.crops import centre_crop
 
@@ -133,8 +133,8 @@ def _batches(source: Source, indices: Tensor, size: int, channels: int, batch: i
 def _named(source: Source, indices: Tensor) -> str:
     """A name for these images: of the files they are in, when these changed, and which of them they are."""
     digest = hashlib.sha256(indices.to(torch.int64).numpy().tobytes())
-    for path in _files(source):
-        digest.update(f"{path.resolve()}\0{_state(path)}\0".encode("utf-8", "replace"))
+    for path in source.files:
+        digest.update(os.fsencode(path.resolve()) + f"\0{_state(path)}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -144,12 +144,3 @@ def _state(path: Path) -> tuple[int, int] | None:
     except OSError:  # gone, or forbidden: it is left out with what cannot be read
         return None
     return state.st_size, state.st_mtime_ns
-
-
-def _files(source: Source) -> Iterator[Path]:
-    if isinstance(source, Joined):
-        for part in source.parts:
-            yield from _files(part)
-        return
-    for name in ("paths", "shards", "files"):
-        yield from getattr(source, name, ())

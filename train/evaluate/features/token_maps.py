@@ -4,6 +4,8 @@ h w patch grid, D width, b blocks.
 """
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from core import Geometry, RequestError, VisionTransformer, load_image
+from core import Geometry, ImageError, RequestError, VisionTransformer, load_image
 from core.features import batch_patches, preprocess
 from core.model.precision import Precision, inference
 from core.pictures.geometry import plan_grid
@@ -77,7 +79,7 @@ def _seen(
 class KeptMaps:
     """The maps of picture files, kept in float16 below a folder and read when they are needed.
 
-    Every process computes its share. Pictures that cannot be read raise ImageError, since a dense dataset is whole.
+    Every process computes its share. The map of a picture that could not be read raises ImageError when asked for.
     """
 
     def __init__(
@@ -91,17 +93,24 @@ class KeptMaps:
         precision: Precision = "auto",
     ):
         self.paths, self.size, self.patch = paths, size, model.config.patch
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(f"{path.resolve()}\0{path.stat().st_mtime_ns if path.exists() else 0}\0".encode())
-        place = (
-            folder / f"{model.loaded_from().sha256[:16]}-{size}px-{blocks}blocks-{precision}" / digest.hexdigest()[:16]
-        )
+        made = f"{model.loaded_from().sha256[:16]}-{size}px-{blocks}blocks-{precision}"
+        place = folder / made / _named(paths)
 
         def compute(chunk: Tensor) -> dict[str, Tensor]:
-            images = (load_image(paths[index]) for index in chunk.tolist())
+            read: deque[int] = deque()
+
+            def images() -> Iterator[Image.Image]:
+                for index in chunk.tolist():
+                    try:
+                        image = load_image(paths[index])
+                    except ImageError:  # told when its map is asked for
+                        continue
+                    read.append(index)
+                    yield image
+
             found: dict[str, Tensor] = {}
-            for index, one in zip(chunk.tolist(), token_maps(model, images, size, blocks, precision), strict=True):
+            for one in token_maps(model, images(), size, blocks, precision):
+                index = read.popleft()
                 sides = torch.tensor([one.geometry.height, one.geometry.width])
                 found |= {
                     f"{index}.patches": one.patches.half(),
@@ -117,7 +126,19 @@ class KeptMaps:
 
     def __getitem__(self, index: int) -> TokenMap:
         with safe_open(self._files[index // CHUNK], "pt") as file:
+            if f"{index}.sides" not in file.keys():  # noqa: SIM118  # it is no dictionary
+                load_image(self.paths[index])  # says why
+                raise ImageError(f"{str(self.paths[index])!r} could not be read when its features were computed.")
             patches, cls, sides = (file.get_tensor(f"{index}.{name}") for name in ("patches", "cls", "sides"))
         height, width = sides.tolist()
         geometry = plan_grid(height, width, self.size, self.patch)
         return TokenMap(patches.float(), cls.float(), geometry)
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """A name for these pictures: of their files, and when these changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        modified = path.stat().st_mtime_ns if path.exists() else 0
+        digest.update(os.fsencode(path.resolve()) + f"\0{modified}\0".encode())
+    return digest.hexdigest()[:16]

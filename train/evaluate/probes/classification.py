@@ -12,6 +12,7 @@ from torch import Tensor
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.groups import Group, by_group
 from train.evaluate.datasets.labelled_split import Side, Split
+from train.evaluate.left_out import Counts
 
 FIRST = (1, 5)
 """Among how many of the highest scores the right label counts."""
@@ -40,8 +41,7 @@ class Outcome(NamedTuple):
 
     scored: list[Scored]
     classes: tuple[str, ...]
-    train: int
-    test: int
+    counts: Counts
 
 
 def hits_of(how: str, placed: Tensor) -> Hits:
@@ -67,13 +67,17 @@ def outcome(split: Split, found: Sequence[Hits], seed: int, groups: Sequence[str
         per_class = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0).tolist()
         apart = by_group(hits.top1, groups, np.random.default_rng([seed, 5])) if groups else []
         scored.append(Scored(hits.how, top1, top5, per_class, apart))
-    return Outcome(scored, split.classes, len(split.train.labels), len(labels))
+    left_out = split.train.left_out + split.test.left_out
+    return Outcome(scored, split.classes, Counts(len(split.train.labels), len(labels), left_out))
 
 
 def as_text(result: Outcome) -> str:
     """The outcome for reading."""
     width = max(len(one.how) for one in result.scored)
-    lines = [f"{result.test} test images of {len(result.classes)} labels, {result.train} training images", ""]
+    train, test, left_out = result.counts
+    lines = [f"{test} test images of {len(result.classes)} labels, {train} training images", ""]
+    if left_out:
+        lines[0] += f"; {left_out} could not be read"
     lines.append(f"{'':{width}}  top-1          top-5")
     for one in result.scored:
         lines.append(f"{one.how:{width}}  {_with_interval(one.top1)}   {_with_interval(one.top5)}")

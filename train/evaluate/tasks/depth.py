@@ -21,9 +21,10 @@ from core.model.precision import Precision
 from train.data.sources import DataError
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, bootstrap
-from train.evaluate.datasets.layouts.dense import DenseSet, depth_set
+from train.evaluate.datasets.layouts.dense import DenseSet, Pictured, depth_set
 from train.evaluate.features.positions import SUB, pixel_strips, sub_positions
 from train.evaluate.features.token_maps import KeptMaps, TokenMap, token_maps
+from train.evaluate.left_out import Counts, LeftOut
 from train.evaluate.probes.dense_head import STEPS, DenseHead, Rows, chosen_head
 from train.evaluate.task import Estimates, PictureTask
 
@@ -65,7 +66,7 @@ class Depth(PictureTask):
         )
         rows = [(name, getattr(found.scores, name)) for name in DepthScores._fields]
         rows += [(f"{name}, median everywhere", getattr(found.blind, name)) for name in DepthScores._fields]
-        return Estimates(rows, {"rate": found.rate, "train_images": len(paths), "test_images": len(dataset.test)})
+        return Estimates(rows, {"rate": found.rate} | found.counts._asdict())
 
 
 class DepthScores(NamedTuple):
@@ -84,6 +85,7 @@ class Measured(NamedTuple):
     blind: DepthScores
     """Of saying the median depth of the training pictures everywhere."""
     rate: float
+    counts: Counts
 
 
 def features(one: TokenMap) -> Tensor:
@@ -127,46 +129,58 @@ def measure_depth(
     rates: Sequence[float] = RATES,
 ) -> Measured:
     """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures, their longer
-    side at `size` pixels."""
-    known = [
-        depth_on_patches(dataset.truth(one), maps[place])
-        for place, one in enumerate(tqdm(dataset.train, desc="depth", unit="picture"))
-    ]
-    every = torch.cat([one.flatten() for one in known])
-    every = every[every > 0]
+    side at `size` pixels. Pictures that cannot be read are left out; DataError where none is left, or has depth."""
+    lost = LeftOut(), LeftOut()
+    known = _known(dataset, maps, lost[0])
+    left_out, places = lost[0].tell(len(known)), list(known)
+    every = torch.cat([one[one > 0] for one in known.values()])
     if len(every) < 2:
         raise DataError("No training picture has depth; values are metres, 0 where unknown.")
     low, high = dataset.depth_range or (float(every.min()) * 0.9, float(every.max()) * 1.1)
     centres = bin_centres(low, high)
     moved = centres.to(model.pos_embed.device)
 
-    def patches_of(place: int) -> Rows:
-        return Rows(features(maps[place]).flatten(0, 1), known[place].flatten())
+    def patches_of(number: int) -> Rows:
+        return Rows(features(maps[places[number]]).flatten(0, 1), known[places[number]].flatten())
 
     def loss(outputs: Tensor, truth: Tensor) -> Tensor:
         return log_loss(depth_of(outputs, moved), truth)
 
     def error(head: DenseHead, held: np.ndarray) -> float:
-        predicted = torch.cat([_predicted(head, maps[place], centres).flatten() for place in held])
-        truth = torch.cat([known[place].flatten() for place in held])
+        predicted = torch.cat([_predicted(head, maps[places[number]], centres).flatten() for number in held])
+        truth = torch.cat([known[places[number]].flatten() for number in held])
         return float((predicted.log() - truth.clamp(min=1e-6).log())[truth > 0].square().mean())
 
-    head = chosen_head(patches_of, len(maps), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
-    middle = float(every.median())
-    rows, blind = [], []
-    for one in tqdm(dataset.test, desc="test", unit="picture"):
-        truth = dataset.truth(one)
+    def tested(one: Pictured) -> list[list[float]]:
         (seen,) = token_maps(model, [load_image(one.image)], size, blocks, precision)
-        predicted = torch.cat(
-            [strip[..., 0] for _, strip in pixel_strips(_predicted(head, seen, centres), seen.geometry)]
-        )
-        scored = _scored(truth, dataset, low, high)
-        if scored.any():
-            rows.append(errors(predicted.numpy().clip(low, high)[scored], truth[scored]))
-            blind.append(errors(np.full(int(scored.sum()), middle), truth[scored]))
-    if not rows:
+        strips = pixel_strips(_predicted(head, seen, centres), seen.geometry)
+        predicted = torch.cat([strip[..., 0] for _, strip in strips]).numpy()
+        return _both_errors(predicted, dataset.truth(one), dataset, (low, high), float(every.median()))
+
+    head = chosen_head(patches_of, len(places), BINS, loss, error, rates, steps, generator, moved.device, bias=1.0)
+    found = [one for _, one in lost[1].readable(tqdm(dataset.test, desc="test", unit="picture"), tested)]
+    counts = Counts(len(places), len(found), left_out + lost[1].tell(len(found)))
+    if not any(found):
         raise DataError("No picture that is asked about has depth in the range asked about.")
-    return Measured(_scores(rows, generator), _scores(blind, generator), head.rate)
+    scores, blind = (_scores([one[side] for one in found if one], generator) for side in (0, 1))
+    return Measured(scores, blind, head.rate, counts)
+
+
+def _known(dataset: DenseSet, maps: KeptMaps, lost: LeftOut) -> dict[int, Tensor]:
+    """By their places, the depth on the patches of the training pictures that can be read."""
+    places = tqdm(range(len(dataset.train)), desc="depth", unit="picture")
+    return dict(lost.readable(places, lambda place: depth_on_patches(dataset.truth(dataset.train[place]), maps[place])))
+
+
+def _both_errors(
+    predicted: np.ndarray, truth: np.ndarray, dataset: DenseSet, bounds: tuple[float, float], middle: float
+) -> list[list[float]]:
+    """Errors of what is predicted, and of saying `middle` everywhere; none where nothing of the truth [H, W] is scored."""
+    scored = _scored(truth, dataset, *bounds)
+    if not scored.any():
+        return []
+    flat = np.full(int(scored.sum()), middle)
+    return [errors(predicted.clip(*bounds)[scored], truth[scored]), errors(flat, truth[scored])]
 
 
 def depth_on_patches(depth: np.ndarray, one: TokenMap) -> Tensor:

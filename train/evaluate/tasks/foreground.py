@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, extract, load_image
@@ -20,8 +21,9 @@ from train.data.sources import DataError
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.layouts.objects import Box, Objects, box_around, read_objects
-from train.evaluate.datasets.truth import IGNORED
+from train.evaluate.datasets.truth import IGNORED, VOID
 from train.evaluate.emergence.objects import iou
+from train.evaluate.left_out import LeftOut
 from train.evaluate.task import Estimates, PictureTask
 
 ENOUGH = 0.5
@@ -33,7 +35,8 @@ class Foreground(PictureTask):
     which the box around its largest part overlaps an object's by half (CorLoc)."""
 
     data: Path
-    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 ignored."""
+    """PASCAL VOC as published, or a folder with images/ and masks/ of equal stems: 0 is background, 255 ignored, or
+    the object where masks hold 0 and 255 alone."""
     refined: bool = False
     """Follow the picture's edges within patches."""
 
@@ -45,9 +48,12 @@ class Foreground(PictureTask):
         found = measure_foreground(model, pictures, size, generator, self.precision, self.refined)
         rows = [(name, one) for name, one in (("IoU", found.iou), ("CorLoc", found.corloc)) if one is not None]
         if not rows:
-            raise DataError(f"{self.data} knows of no object in any picture.")
+            raise DataError(
+                f"{self.data} knows of no object in any picture. In masks 0 is background, {VOID} is ignored, any other "
+                f"number an object; masks of 0 and {VOID} alone mean background and object."
+            )
         chance = {"iou": found.everything_iou, "corloc": found.everything_corloc}
-        more = {"everything_is_object": chance, "masks": found.masks, "boxed": found.boxed}
+        more = {"everything_is_object": chance, "masks": found.masks, "boxed": found.boxed, "left_out": found.left_out}
         return Estimates(rows, more)
 
 
@@ -60,6 +66,8 @@ class ForegroundScores(NamedTuple):
     everything_corloc: float
     masks: int
     boxed: int
+    left_out: int = 0
+    """Pictures that could not be read, or of which what is known of them could not."""
 
 
 def measure_foreground(
@@ -71,30 +79,35 @@ def measure_foreground(
     refined: bool = False,
 ) -> ForegroundScores:
     """Each picture cut alone, at its own threshold; `refined`: along the picture's edges."""
-    overlaps, boxes = [], []
-    for one in tqdm(pictures, desc="foreground", unit="picture"):
-        image = load_image(one.image)
+    overlaps, boxes, lost = [], [], LeftOut()
+    for _, (image, labels, known) in lost.readable(tqdm(pictures, desc="foreground", unit="picture"), _read):
         feature_map = extract(model, image, size, precision=precision)
         scores = foreground(feature_map)
         if refined:
             mask = refine_mask(scores[0], image, feature_map.geometry) > scores.threshold
         else:
             mask = on_pixels((scores[0] > scores.threshold).numpy(), feature_map.geometry)
-        labels = one.labels() if one.labels else None
         if labels is not None:
-            if labels.shape != mask.shape:
-                raise ImageError(
-                    f"The mask of {one.image} is {labels.shape}, the picture {mask.shape}; make them equal."
-                )
             scored_pixels, truth = labels != IGNORED, labels > 0
             if truth.any():
                 overlaps.append((iou(mask & scored_pixels, truth), iou(scored_pixels, truth)))
-        known = one.boxes() if one.boxes else []
         if known:
             whole = (0.0, 0.0, float(image.width), float(image.height))
             guess = box_around(largest_part(mask)) if mask.any() else whole
             boxes.append([max(box_iou(box, other) for other in known) >= ENOUGH for box in (guess, whole)])
-    return scored(overlaps, boxes, generator)
+    left_out = lost.tell(len(pictures) - len(lost.reasons))
+    return scored(overlaps, boxes, generator)._replace(left_out=left_out)
+
+
+def _read(one: Objects) -> tuple[Image.Image, np.ndarray | None, list[Box]]:
+    """The picture, its labels and its boxes. ImageError where one of them cannot be read, or the mask does not fit."""
+    image, labels = load_image(one.image), one.labels() if one.labels else None
+    if labels is not None and labels.shape != (image.height, image.width):
+        raise ImageError(
+            f"The mask of {one.image} is {labels.shape[0]}×{labels.shape[1]} pixels, the picture {image.height}×"
+            f"{image.width}; make them equal."
+        )
+    return image, labels, one.boxes() if one.boxes else []
 
 
 def scored(

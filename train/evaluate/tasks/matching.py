@@ -22,6 +22,7 @@ from train.evaluate.bootstrap import Estimate, of_mean, of_ratio
 from train.evaluate.datasets.layouts.spair import Pair, read_pairs
 from train.evaluate.features.positions import sampled
 from train.evaluate.features.token_maps import TokenMap, token_maps
+from train.evaluate.left_out import LeftOut
 from train.evaluate.task import Estimates, PictureTask
 
 RADII = (0.01, 0.05, 0.1)
@@ -50,7 +51,8 @@ class Matching(PictureTask):
             (f"PCK@{one.radius:g} by {how}", getattr(one, f"by_{how}")) for one in found for how in ("point", "pair")
         ]
         more = {
-            "pairs": len(pairs),
+            "pairs": len(pairs) - found[0].left_out,
+            "left_out": found[0].left_out,
             "chance": {f"{one.radius:g}": one.chance for one in found},
             "by_category": {f"{one.radius:g}": one.by_category for one in found},
         }
@@ -66,6 +68,8 @@ class Matched(NamedTuple):
     by_pair: Estimate
     by_category: dict[str, float]
     chance: float
+    left_out: int = 0
+    """Pairs of which a picture could not be read."""
 
 
 def matched_points(source: TokenMap, target: TokenMap, points: Tensor) -> Tensor:
@@ -91,7 +95,8 @@ def measure_matching(
     radii: Sequence[float] = RADII,
     precision: Precision = "auto",
 ) -> list[Matched]:
-    """For each radius; pictures at `size` pixels along their longer side."""
+    """For each radius; pictures at `size` pixels along their longer side. Pairs of which a picture cannot be read are left
+    out."""
     remembered: dict = {}
 
     def seen(path) -> TokenMap:
@@ -101,9 +106,9 @@ def measure_matching(
             (remembered[path],) = token_maps(model, [load_image(path)], size, 1, precision)
         return remembered[path]
 
-    hits, lucky, tries = [], [], []
-    for pair in tqdm(pairs, desc="matching", unit="pair"):
-        source, target = seen(pair.source), seen(pair.target)
+    hits, lucky, tries, lost, categories = [], [], [], LeftOut(), []
+    both = lost.readable(tqdm(pairs, desc="matching", unit="pair"), lambda one: (seen(one.source), seen(one.target)))
+    for pair, (source, target) in both:
         truth = torch.from_numpy(pair.target_points)
         found = matched_points(source, target, torch.from_numpy(pair.source_points))
         distances = (found - truth).norm(dim=1)
@@ -111,7 +116,10 @@ def measure_matching(
         hits.append([float((distances <= radius * pair.extent).sum()) for radius in radii])
         lucky.append([float((every <= radius * pair.extent).float().mean(dim=1).sum()) for radius in radii])
         tries.append(len(truth))
-    return scored(np.array(hits), np.array(lucky), np.array(tries), [pair.category for pair in pairs], radii, generator)
+        categories.append(pair.category)
+    left_out = lost.tell(len(tries), "pairs")
+    found_at = scored(np.array(hits), np.array(lucky), np.array(tries), categories, radii, generator)
+    return [one._replace(left_out=left_out) for one in found_at]
 
 
 def scored(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,6 +21,7 @@ from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.layouts.revisited import Query, read_landmarks
 from train.evaluate.features.bank import feature_bank
 from train.evaluate.features.token_maps import KeptMaps, token_maps
+from train.evaluate.left_out import LeftOut
 from train.evaluate.task import Estimates, PictureTask
 
 FIRST = (1, 5, 10)
@@ -50,26 +52,32 @@ class Retrieval(PictureTask):
 
     def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:
         landmarks = self.ground_truth or (self.data[0].is_dir() and any(self.data[0].glob("gnd_*")))
-        rankings = self._landmarks(model, size, world) if landmarks else self._labelled(model, size, world)
+        rankings, left_out = (self._landmarks if landmarks else self._labelled)(model, size, world)
         if not world.leads:
             return None
         rows = [(f"mAP, {one.name}", one.mean_precision) for one in rankings]
         at = {one.name: {str(first): value for first, value in one.precision_at.items()} for one in rankings}
-        return Estimates(rows, {"precision_at": at, "queries": {one.name: one.queries for one in rankings}})
+        queries = {one.name: one.queries for one in rankings}
+        return Estimates(rows, {"precision_at": at, "queries": queries, "left_out": left_out})
 
-    def _landmarks(self, model: VisionTransformer, size: int, world: World) -> list[Ranking]:
+    def _landmarks(self, model: VisionTransformer, size: int, world: World) -> tuple[list[Ranking], int]:
+        """The rankings, and how many pictures and queries could not be read."""
         known = read_landmarks(self.data[0], self.ground_truth)
         maps = KeptMaps(model, known.images, size, 1, self.features, world, self.precision)
         if not world.leads:
-            return []
-        cls = torch.stack([maps[place].cls for place in range(len(maps))])
-        crops = (
-            load_image(one.image) if one.box is None else load_image(one.image).crop(one.box) for one in known.queries
-        )
+            return [], 0
+        lost = LeftOut(), LeftOut()
+        there = list(lost[0].readable(range(len(maps)), lambda place: maps[place].cls))
+        asked = list(lost[1].readable(known.queries, _cropped))
+        left_out = lost[0].tell(len(there)) + lost[1].tell(len(asked), "queries")
+        cls, places = torch.stack([cls for _, cls in there]), np.array([place for place, _ in there])
+        crops = (crop for _, crop in asked)
         queries = torch.stack([one.cls for one in token_maps(model, crops, size, 1, self.precision)])
-        return revisited_rankings(queries, cls, known.queries, np.random.default_rng(self.seed))
+        answers = [query for query, _ in asked]
+        return revisited_rankings(queries, cls, answers, np.random.default_rng(self.seed), places), left_out
 
-    def _labelled(self, model: VisionTransformer, size: int, world: World) -> list[Ranking]:
+    def _labelled(self, model: VisionTransformer, size: int, world: World) -> tuple[list[Ranking], int]:
+        """The ranking, and how many pictures could not be read."""
         source = open_source(*self.data, channels=model.config.channels)
         names = {place: name for place in range(len(source)) if (name := source.label(place)) is not None}
         usable = torch.tensor(list(names), dtype=torch.int64)
@@ -79,11 +87,18 @@ class Retrieval(PictureTask):
             )
         bank = feature_bank(model, source, usable, size, self.features, world, self.precision)
         if not world.leads:
-            return []
+            return [], 0
         kept = [names[int(place)] for place in usable[bank.kept]]
         numbers = {name: number for number, name in enumerate(sorted(set(kept)))}
         labels = torch.tensor([numbers[name] for name in kept])
-        return [same_label_ranking(bank.cls[:, -1], labels, np.random.default_rng(self.seed))]
+        ranking = same_label_ranking(bank.cls[:, -1], labels, np.random.default_rng(self.seed))
+        return [ranking], len(usable) - len(bank.kept)
+
+
+def _cropped(one: Query) -> Image.Image:
+    """The picture of a query, or the part of it that is searched for."""
+    image = load_image(one.image)
+    return image if one.box is None else image.crop(one.box)
 
 
 def same_label_ranking(
@@ -100,15 +115,21 @@ def same_label_ranking(
 
 
 def revisited_rankings(
-    queries: Tensor, cls: Tensor, known: Sequence[Query], generator: np.random.Generator
+    queries: Tensor,
+    cls: Tensor,
+    known: Sequence[Query],
+    generator: np.random.Generator,
+    places: np.ndarray | None = None,
 ) -> list[Ranking]:
-    """Easy, medium and hard, as Radenović et al. 2018 define them, of queries [q, D] among pictures [n, D].
+    """Easy, medium and hard, as Radenović et al. 2018 define them, of queries [q, D] among pictures [n, D], which have
+    the numbers `places` [n] in the ground truth where some of those it knows are left out.
 
     Easy: the easy ones are right, the hard ones are left out of the order. Medium: both are right. Hard: the hard ones
     are right, the easy ones left out. Junk is always left out. Queries without an answer do not count.
     """
     cosines = F.normalize(queries.float(), dim=1) @ F.normalize(cls.float(), dim=1).T
     orders = cosines.argsort(dim=1, descending=True, stable=True).numpy()
+    orders = orders if places is None else places[orders]
     nothing = np.empty(0, dtype=np.int64)
     protocols = (
         ("easy", lambda one: (one.easy, one.hard)),

@@ -68,6 +68,7 @@ class Robustness(Task):
         results = {
             "images": asdict(self.images),
             "features": inputs,
+            "left_out": sum(side.left_out for side in (split.train, split.test, *sides)),
             "rows": [
                 {"set": name, "classes": classes, "images": count, "top1": top1.value, "interval": top1[1:]}
                 for name, classes, count, top1 in rows
@@ -90,7 +91,8 @@ def _side(
     places = class_places(sorted(set(labels)), classes, mapping)
     indices, numbers = torch.arange(len(labels)), torch.tensor([places[label] for label in labels])
     bank = feature_bank(model, source, indices, config.size, config.features, world, config.precision)
-    return Side(bank.cls, bank.mean_patch, numbers[bank.kept], source, indices[bank.kept])
+    left_out = len(indices) - len(bank.kept)
+    return Side(bank.cls, bank.mean_patch, numbers[bank.kept], source, indices[bank.kept], left_out)
 
 
 def _as_text(rows: list[tuple[str, int, int, Estimate]]) -> str:

@@ -21,13 +21,16 @@ from core.model.precision import Precision
 from train.data.sources import DataError
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, bootstrap
-from train.evaluate.datasets.layouts.dense import DenseSet, segmentation_set
-from train.evaluate.datasets.truth import IGNORED
+from train.evaluate.datasets.layouts.dense import DenseSet, Pictured, segmentation_set
+from train.evaluate.datasets.truth import IGNORED, VOID
 from train.evaluate.features.positions import SUB, pixel_strips, sub_positions
 from train.evaluate.features.token_maps import KeptMaps, TokenMap, token_maps
+from train.evaluate.left_out import Counts, LeftOut
 from train.evaluate.probes.dense_head import RATES, STEPS, DenseHead, Rows, chosen_head, soft_cross_entropy
 from train.evaluate.task import Estimates, PictureTask
 
+MOST_CLASSES = 2048
+"""More are no classes but shades of grey, and their confusions would fill the memory."""
 OVERLAP = 1 / 3
 """Share of a window that its neighbour sees too."""
 
@@ -39,7 +42,7 @@ class Segmentation(PictureTask):
 
     data: Path
     """ADE20K (ADEChallengeData2016) or PASCAL VOC as published, or a folder with images/ and masks/ of equal stems:
-    index PNG, 255 where pixels are ignored. The plain form may be divided into train/ and val/."""
+    index PNG, 255 where pixels are ignored (masks of 0 and 255 alone mean background and object). The plain form may be divided into train/ and val/."""
     size: int | None = None
     """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
     blocks: int = 1
@@ -65,13 +68,7 @@ class Segmentation(PictureTask):
         generator = np.random.default_rng(self.seed)
         found = measure_segmentation(model, dataset, maps, viewing, generator, self.steps, self.rates)
         rows = [("mean IoU", found.mean_iou), ("pixel accuracy", found.pixel_accuracy)]
-        more = {
-            "per_class": found.per_class,
-            "rate": found.rate,
-            "train_images": len(paths),
-            "test_images": len(dataset.test),
-        }
-        return Estimates(rows, more)
+        return Estimates(rows, {"per_class": found.per_class, "rate": found.rate} | found.counts._asdict())
 
 
 @dataclass(frozen=True)
@@ -89,12 +86,14 @@ class Viewing:
 
 
 class Segmented(NamedTuple):
-    """Mean IoU over classes, that of each class (NaN where it is nowhere), accuracy of pixels, and the chosen rate."""
+    """Mean IoU over classes, that of each class (NaN where it is nowhere), accuracy of pixels, the chosen rate, and
+    of how many pictures."""
 
     mean_iou: Estimate
     per_class: list[float]
     pixel_accuracy: Estimate
     rate: float
+    counts: Counts = Counts(0, 0, 0)
 
 
 def labels_on_patches(labels: np.ndarray, geometry: Geometry) -> Tensor:
@@ -124,32 +123,57 @@ def measure_segmentation(
     steps: int = STEPS,
     rates: Sequence[float] = RATES,
 ) -> Segmented:
-    """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures."""
-    known, highest = [], 0
-    for place, one in enumerate(tqdm(dataset.train, desc="masks", unit="picture")):
-        labels = dataset.truth(one)
-        known.append(labels_on_patches(labels, maps[place].geometry))
-        highest = max(highest, int(labels.max()))
-    classes = dataset.classes or 1 + highest
-    if classes < 2:
-        raise DataError("The masks know one label alone; a score needs two.")
+    """Of a linear layer trained on `maps`, those of the training pictures, and tested on the test pictures.
 
-    def patches_of(place: int) -> Rows:
-        return Rows(maps[place].patches.flatten(0, 1), shares(known[place].flatten(0, 1), classes))
+    Pictures that cannot be read are left out. DataError where none is left, or the masks hold no labels to tell apart.
+    """
+    lost = LeftOut(), LeftOut()
+    learning = tqdm(range(len(dataset.train)), desc="masks", unit="picture")
+    known = list(lost[0].readable(learning, lambda place: _learned(dataset, maps, place)))
+    left_out = lost[0].tell(len(known))
+    classes = dataset.classes or _classes([highest for _, (_, highest) in known])
+
+    def patches_of(number: int) -> Rows:
+        place, (labels, _) = known[number]
+        return Rows(maps[place].patches.flatten(0, 1), shares(labels.flatten(0, 1), classes))
 
     def error(head: DenseHead, held: np.ndarray) -> float:
         tables = [
-            confusion(dataset.truth(dataset.train[one]), predicted_labels(maps[one], head), classes) for one in held
+            confusion(dataset.truth(dataset.train[place]), predicted_labels(maps[place], head), classes)
+            for place in (known[number][0] for number in held)
         ]
         return -_mean(overlaps(np.sum(tables, axis=0)))
 
+    def tested(one: Pictured) -> np.ndarray:
+        return confusion(dataset.truth(one), picture_labels(model, load_image(one.image), head, viewing), classes)
+
     device = model.pos_embed.device
-    head = chosen_head(patches_of, len(maps), classes, soft_cross_entropy, error, rates, steps, generator, device)
-    tables = [
-        confusion(dataset.truth(one), picture_labels(model, load_image(one.image), head, viewing), classes)
-        for one in tqdm(dataset.test, desc="test", unit="picture")
-    ]
-    return scored(np.stack(tables), head.rate, generator)
+    head = chosen_head(patches_of, len(known), classes, soft_cross_entropy, error, rates, steps, generator, device)
+    tables = [table for _, table in lost[1].readable(tqdm(dataset.test, desc="test", unit="picture"), tested)]
+    counts = Counts(len(known), len(tables), left_out + lost[1].tell(len(tables)))
+    return scored(np.stack(tables), head.rate, generator)._replace(counts=counts)
+
+
+def _learned(dataset: DenseSet, maps: KeptMaps, place: int) -> tuple[Tensor, int]:
+    """The labels on the patches of a training picture, and the highest of its mask."""
+    labels = dataset.truth(dataset.train[place])
+    return labels_on_patches(labels, maps[place].geometry), int(labels.max())
+
+
+def _classes(highest: Sequence[int]) -> int:
+    """The number of classes, from the highest label of each mask. DataError where that cannot be."""
+    classes = 1 + max(highest)
+    if classes < 2:
+        raise DataError(
+            "The masks know one label alone; a score needs two. In a mask a pixel is the number of its class, from 0, "
+            f"and {VOID} where it is ignored; masks of 0 and {VOID} alone mean background and object."
+        )
+    if classes > MOST_CLASSES:
+        raise DataError(
+            f"A mask holds the label {max(highest)}; labels are numbers of classes, counted from 0, up to "
+            f"{MOST_CLASSES - 1}. Save them so."
+        )
+    return classes
 
 
 def scored(tables: np.ndarray, rate: float, generator: np.random.Generator) -> Segmented:

@@ -61,6 +61,18 @@ def test_imagenet_with_its_development_kit(imagenet):
         published_parts(imagenet)
 
 
+def test_tables_of_imagenet_that_are_damaged_are_named(imagenet):
+    kit = imagenet / "ILSVRC2012_devkit_t12" / "data"
+    kit.mkdir(parents=True)
+    (kit / "meta.mat").write_bytes(b"no matrix")
+    with pytest.raises(DataError, match="is not ImageNet's development kit"):
+        published_parts(imagenet)
+    for text in ("a,b\n1,2\n", "ImageId,PredictionString\nx,\n", "caf\udce9\n"):
+        (imagenet / "LOC_val_solution.csv").write_text(text, errors="surrogateescape")
+        with pytest.raises(DataError, match=r"LOC_val_solution\.csv is not the table"):
+            published_parts(imagenet)
+
+
 def test_imagenet_sorted_into_folders_and_without_any_labels(imagenet, tmp_path):
     with pytest.raises(DataError, match="LOC_val_solution"):
         published_parts(imagenet)

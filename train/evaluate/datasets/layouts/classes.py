@@ -15,31 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from train.data.reading import read_file
-from train.data.sources import DataError, Encoded, Files, Source, open_source
+from train.data.sources import DataError, Files, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 TEST_FOLDERS = ("val", "test")
-
-
-class LabelledFiles:
-    """Image files with a label each: a `Source`."""
-
-    def __init__(self, paths: Sequence[Path], labels: Sequence[str]):
-        self.files, self.labels = paths, labels
-        self.blocks = [range(i, i + 1) for i in range(len(paths))]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def read(self, index: int) -> Encoded:
-        return Encoded(read_file(self.files[index]), self.name(index), self.labels[index])
-
-    def name(self, index: int) -> str:
-        return str(self.files[index])
-
-    def label(self, index: int) -> str:
-        return self.labels[index]
 
 
 class Published(NamedTuple):
@@ -58,23 +37,31 @@ def published_parts(root: Path) -> Published | None:
         test = next((inner / name for name in TEST_FOLDERS if (inner / name).is_dir()), None)
         if (inner / "train").is_dir() and test is not None:
             source = open_source(test)
-            if isinstance(source, Files) and all(path.parent == test for path in source.files):
+            if (
+                isinstance(source, Files)
+                and source.labels is None
+                and all(path.parent == test for path in source.files)
+            ):
                 source = _flat_validation(root, test, sorted(source.files))
             return Published(open_source(inner / "train"), source)
     return None
 
 
-def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> LabelledFiles:
+def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Files:
     solution, devkit = root / "LOC_val_solution.csv", root / DEVKIT
     if solution.is_file():
-        with solution.open(newline="", encoding="utf-8") as file:
-            known = {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+        try:
+            with solution.open(newline="", encoding="utf-8-sig") as file:
+                known = {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError, IndexError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise DataError(f"{solution} is not the table that Kaggle packs ({reason}); download it again.") from error
         missing = [path.name for path in paths if path.stem not in known]
         if missing:
             raise DataError(f"{solution} does not name {missing[0]} (nor {len(missing) - 1} more); take it whole.")
-        return LabelledFiles(paths, [known[path.stem] for path in paths])
+        return Files(folder, paths, [known[path.stem] for path in paths])
     if (devkit / "meta.mat").is_file():
-        return LabelledFiles(paths, _devkit_labels(devkit, len(paths)))
+        return Files(folder, paths, _devkit_labels(devkit, len(paths)))
     raise DataError(
         f"The images in {folder} lie flat and nothing says what they show; put LOC_val_solution.csv or "
         f"{DEVKIT.parent} into {root}, or sort them into class folders."
@@ -84,10 +71,16 @@ def _flat_validation(root: Path, folder: Path, paths: Sequence[Path]) -> Labelle
 def _devkit_labels(devkit: Path, images: int) -> list[str]:
     """The WNID of each validation image, in the order of their names."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
-    synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
-    wnids = {int(one["ILSVRC2012_ID"]): str(one["WNID"]) for one in synsets}
-    truth = (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text(encoding="ascii").split()
-    if len(truth) != images:
-        raise DataError(f"{devkit} knows {len(truth)} validation images, the folder holds {images}; unpack it whole.")
-    return [wnids[int(number)] for number in truth]
+    try:
+        synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
+        wnids = {int(one["ILSVRC2012_ID"]): str(one["WNID"]) for one in synsets}
+        truth = (devkit / "ILSVRC2012_validation_ground_truth.txt").read_text(encoding="ascii").split()
+        labels = [wnids[int(number)] for number in truth]
+    except (OSError, ValueError, KeyError, IndexError, TypeError, MatReadError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{devkit} is not ImageNet's development kit ({reason}); unpack it anew.") from error
+    if len(labels) != images:
+        raise DataError(f"{devkit} knows {len(labels)} validation images, the folder holds {images}; unpack it whole.")
+    return labels

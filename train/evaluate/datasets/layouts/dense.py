@@ -10,7 +10,7 @@ nyu/                                     as listed for BTS (Lee et al. 2019): pi
 ├── nyu_train.txt   /kitchen_0028b/rgb_00045.jpg /kitchen_0028b/sync_depth_00045.png 518.8579
 └── nyu_test.txt
 any/                                     plain: equal stems; or the same within train/ and val/ (or test/)
-├── images/*.jpg
+├── images/*.jpg                          in masks 255 is ignored; where all hold 0 and 255 alone, it is label 1
 └── masks/*.png  or  depth/*.{png,npy}
 """
 
@@ -26,7 +26,7 @@ from core import ImageError, load_image
 from core.pictures.listing import pictures_below
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.classes import TEST_FOLDERS
-from train.evaluate.datasets.truth import IGNORED, read_depth, read_labels
+from train.evaluate.datasets.truth import IGNORED, mask_reader, read_depth, read_labels
 
 TEST_SHARE = 0.25
 
@@ -78,7 +78,8 @@ def segmentation_set(root: Path, seed: int = 0) -> DenseSet:
     for voc in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
         if (voc / "SegmentationClass").is_dir():
             return DenseSet(_voc(voc, "train"), _voc(voc, "val"), read_labels, classes=21)
-    return DenseSet(*_plain(root, "masks", seed), read_labels)
+    train, test = _plain(root, "masks", seed)
+    return DenseSet(train, test, mask_reader([one.truth for one in (*train, *test)]))
 
 
 def depth_set(root: Path, seed: int = 0) -> DenseSet:
@@ -129,13 +130,13 @@ def _stem(name: str) -> str:
 
 
 def _voc(voc: Path, part: str) -> list[Pictured]:
-    names = _lines(voc / "ImageSets" / "Segmentation" / f"{part}.txt")
+    names = lines_of(voc / "ImageSets" / "Segmentation" / f"{part}.txt")
     return [Pictured(voc / "JPEGImages" / f"{name}.jpg", voc / "SegmentationClass" / f"{name}.png") for name in names]
 
 
 def _listed(root: Path, path: Path) -> list[Pictured]:
     found = []
-    for line in _lines(path):
+    for line in lines_of(path):
         words = line.split()
         if len(words) < 2:
             raise DataError(f"{path} has a line with no picture and depth: {line[:60]!r}.")
@@ -144,9 +145,10 @@ def _listed(root: Path, path: Path) -> list[Pictured]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a dataset's own list that hold something. DataError where it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack the dataset whole.") from error
     return [line.strip() for line in lines if line.strip()]

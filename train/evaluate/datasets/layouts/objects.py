@@ -4,7 +4,7 @@ VOCdevkit/VOC2012/
 ├── JPEGImages/*.jpg  Annotations/*.xml                 boxes, counted from 1
 ├── SegmentationClass/*.png                             for the pictures of ImageSets/Segmentation
 └── ImageSets/{Main,Segmentation}/trainval.txt
-any/images/*.jpg  any/masks/*.png                       any label but 0 is an object, 255 is ignored
+any/images/*.jpg  any/masks/*.png                       any label but 0 is an object, 255 is ignored; or 0 and 255 alone
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from train.data.reading import read_file
+from core.pictures.reading import read_file
 from train.data.sources import DataError
-from train.evaluate.datasets.layouts.dense import plain_pictures
-from train.evaluate.datasets.truth import IGNORED, read_labels
+from train.evaluate.datasets.layouts.dense import lines_of, plain_pictures
+from train.evaluate.datasets.truth import IGNORED, mask_reader, read_labels
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -43,31 +43,29 @@ def read_objects(root: Path) -> list[Objects]:
     ):
         if (voc / "Annotations").is_dir() and (voc / "JPEGImages").is_dir():
             return _voc(voc)
-    return [
-        Objects(picture.image, partial(read_labels, picture.truth), partial(_boxes_in, picture.truth))
-        for picture in plain_pictures(root, "masks")
-    ]
+    pictures = plain_pictures(root, "masks")
+    read = mask_reader([one.truth for one in pictures])
+    return [Objects(one.image, partial(read, one.truth), partial(_boxes_in, read, one.truth)) for one in pictures]
 
 
-def _boxes_in(mask: Path) -> list[Box]:
-    return mask_boxes(read_labels(mask))
+def _boxes_in(read: Callable[[Path], np.ndarray], mask: Path) -> list[Box]:
+    return mask_boxes(read(mask))
 
 
 def _voc(voc: Path) -> list[Objects]:
-    """The pictures of Main/trainval, with masks where they have them; all that have boxes, where there is no list."""
+    """The pictures of Main/trainval, with masks where they have them; all that have boxes, where there is no list.
+    What the list names and is missing is kept, for whoever reads it to report."""
     listed = voc / "ImageSets" / "Main" / "trainval.txt"
     if listed.is_file():
-        names = [line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.split()[0] for line in lines_of(listed)]
     else:
-        names = sorted(path.stem for path in (voc / "Annotations").glob("*.xml"))
+        names = sorted(path.stem for path in (voc / "Annotations").glob("[!.]*.xml"))
     found = []
     for name in names:
         image, boxes, mask = (
             voc / folder / f"{name}.{ending}"
             for folder, ending in (("JPEGImages", "jpg"), ("Annotations", "xml"), ("SegmentationClass", "png"))
         )
-        if not image.is_file() or not boxes.is_file():
-            raise DataError(f"{voc} lacks {image.name} or {boxes.name}, which trainval.txt names; unpack it whole.")
         labels = partial(read_labels, mask) if mask.is_file() else None
         found.append(Objects(image, labels, partial(read_boxes, boxes)))
     return found

@@ -11,6 +11,7 @@ the few that a table of numbers needs, those of NumPy's arrays, and refuses a fi
 
 import io
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import NamedTuple
@@ -56,7 +57,8 @@ class _TablesOnly(pickle.Unpickler):
 def read_landmarks(root: Path, ground_truth: Path | None = None) -> Landmarks:
     """The pictures and queries of a folder; the file is `gnd_*.json` or `gnd_*.pkl` in it, unless one is given.
 
-    Raises DataError where the file is missing, malformed, holds more than tables, or names pictures that are missing.
+    Raises DataError where the file is missing, malformed, holds more than tables, or leads out of the folder. Pictures
+    that are missing are kept, for whoever reads them to report.
     """
     path = ground_truth or next(iter([*sorted(root.glob("gnd_*.json")), *sorted(root.glob("gnd_*.pkl"))]), None)
     if path is None:
@@ -97,7 +99,7 @@ def _query(image: Path, one: dict) -> Query:
 
 
 def _found(folder: Path, name: str) -> Path:
-    for candidate in (folder / name, *(folder / f"{name}{suffix}" for suffix in (".jpg", *sorted(SUFFIXES)))):
-        if candidate.is_file() and candidate.resolve().is_relative_to(folder.resolve()):
-            return candidate
-    raise DataError(f"{folder} lacks {name}; unpack the pictures whole.")
+    candidates = [folder / name, *(folder / f"{name}{suffix}" for suffix in (".jpg", *sorted(SUFFIXES)))]
+    if os.path.isabs(name) or ".." in Path(name).parts:
+        raise DataError(f"The ground truth names {name}, which leads out of {folder}; do not trust it.")
+    return next((one for one in candidates if one.is_file()), folder / f"{name}.jpg")

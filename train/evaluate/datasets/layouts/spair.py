@@ -11,6 +11,7 @@ any/
 """
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,13 +33,16 @@ class Pair(NamedTuple):
 
 
 def read_pairs(root: Path, part: str = "test") -> list[Pair]:
-    """The pairs of a folder, in the order of their files' names. DataError where it has none, or one is malformed."""
+    """The pairs of a folder, in the order of their files' names. DataError where it has none, or one is malformed.
+
+    Pictures that are missing are kept, for whoever reads them to report.
+    """
     for images, pairs in (
         (root / "JPEGImages", root / "PairAnnotation" / part),
         (root / "images", root / "pairs"),
     ):
         if pairs.is_dir():
-            found = [_pair(path, images) for path in sorted(pairs.glob("*.json"))]
+            found = [_pair(path, images) for path in sorted(pairs.glob("[!.]*.json"))]
             if found:
                 return found
     raise DataError(f"{root} has no pairs in PairAnnotation/{part} or pairs; give SPair-71k or a folder of its form.")
@@ -55,15 +59,13 @@ def _pair(path: Path, images: Path) -> Pair:
         raise DataError(f"{path} is no pair ({type(error).__name__}: {error}); see SPair-71k's format.") from error
     if len(points[0]) != len(points[1]) or not len(points[0]):
         raise DataError(f"{path} has {len(points[0])} and {len(points[1])} key points; they must correspond.")
-    for name in names:
-        if not _inside(images / category / name, images) and not _inside(images / name, images):
-            raise DataError(f"{path} names {name}, which is not in {images}.")
-    source, target = (
-        images / category / name if _inside(images / category / name, images) else images / name for name in names
-    )
+    source, target = (_place(path, images, category, name) for name in names)
     return Pair(source, target, points[0], points[1], max(right - left, bottom - top), category)
 
 
-def _inside(path: Path, folder: Path) -> bool:
-    """Whether a file is there, and below the folder: names in a data file must not lead elsewhere."""
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+def _place(path: Path, images: Path, category: str, name: str) -> Path:
+    """The picture that a pair names, in its category's folder or beside that. DataError where it leads elsewhere."""
+    candidates = [images / category / name, images / name]
+    if any(os.path.isabs(one) or ".." in Path(one).parts for one in (category, name)):
+        raise DataError(f"{path} names {name}, which is not in {images}.")
+    return next((one for one in candidates if one.is_file()), candidates[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import ImageError
-from train.data.reading import read_file, read_part
+from core.pictures.reading import read_file, read_part
 
 
 def test_files_and_parts_of_them(tmp_path):

@@ -13,8 +13,7 @@ from PIL import Image
 
 from core import ImageError, RequestError
 from core.pictures.listing import find_pictures
-from train.data.sources import DataError, Joined, open_source, some_of
-from train.evaluate.datasets.layouts.classes import LabelledFiles
+from train.data.sources import DataError, Files, Joined, open_source, some_of
 
 
 def encoded(value: int) -> bytes:
@@ -199,7 +198,7 @@ def test_files_that_vanish_are_unreadable_images(folder):
     sources = [
         files,
         open_source(listing),
-        LabelledFiles(files.files, ["a"] * 12),
+        Files(folder, files.files, ["a"] * 12),
         Joined([open_source(listing), files]),
     ]
     (folder / "cat" / "img3.png").unlink()
@@ -244,7 +243,7 @@ def test_a_table_that_is_gone_or_another_is_so_many_unreadable_images(table):
     assert unreadable(source) == list(range(4, 12))
     with pytest.raises(ImageError, match="row group 2, is not there, or not any more; put it back"):
         source.read(11)
-    with pytest.raises(DataError, match=r"labels of .*part.parquet cannot be read"):
+    with pytest.raises(DataError, match=r"part.parquet cannot be read"):
         source.label(0)
 
 

@@ -7,7 +7,7 @@ lie on a disk that fails, and none of these is worth more than one picture of a 
 import stat
 from pathlib import Path
 
-from core import ImageError
+from core.errors import ImageError
 
 
 def read_file(path: Path) -> bytes:
