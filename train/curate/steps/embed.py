@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, load_image, load_model
-from core.features import batch_patches, extract_stream, preprocess
+from core.features import batch_patches, extract_stream, preprocess, require_pictures
 from core.files import write_whole
 from core.pictures.ahead import ahead
 from core.pictures.geometry import plan_grid
@@ -78,6 +78,7 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
     """
     given = {name: open_given(sets[name]) for name in SETS if sets.get(name)}
     model = load_model(config.model, str(world.device))
+    require_pictures(model)
     plan_grid(1, 1, config.size, model.config.patch)
     made = {
         "model": model.loaded_from().name,
