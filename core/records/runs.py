@@ -2,6 +2,7 @@
 
     RUN/
     ├── config.json                     what is trained, with every value
+    ├── data.json                       what it learns from: paths, how many images, a checksum of their names
     ├── metrics.jsonl                   one object a line: step, and values by name (losses, rates, scores)
     ├── account.json                    what the run has cost, once it has ended
     ├── unreadable.txt                  images that could not be read, and why
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 BACKBONE = "backbone.safetensors"
 CONFIG = "config.json"
+DATA = "data.json"
 METRICS = "metrics.jsonl"
 ACCOUNT = "account.json"
 UNREADABLE = "unreadable.txt"

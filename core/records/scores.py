@@ -90,13 +90,15 @@ def curves(run: Path) -> list[Curve]:
 
     Scores that cannot be read are left out, with a word in the log.
     """
-    rows = {}
-    for step, path in runs.scores(run).items():
-        try:
-            rows[step] = read_scores(path).rows
-        except RequestError as error:
-            _note_once(str(error))
-    return joined(rows)
+    return joined({step: rows for step, path in runs.scores(run).items() if (rows := _rows(path)) is not None})
+
+
+def _rows(path: Path) -> tuple[Score, ...] | None:
+    try:
+        return read_scores(path).rows
+    except RequestError as error:
+        _note_once(str(error))
+        return None
 
 
 @functools.lru_cache(maxsize=64)

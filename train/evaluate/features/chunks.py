@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from core.errors import DamagedError
 from core.tensor_files import read_tensors, save_tensors
-
 from train import dist
 
 log = logging.getLogger(__name__)
