@@ -47,6 +47,10 @@ class AnalysisError(DinoError):
 class DamagedError(DinoError, ValueError):
     """A file was cut short, or bytes of it are not those that were written."""
 
+    def __init__(self, path: object, reason: str):
+        self.reason = reason.splitlines()[0]
+        super().__init__(f"{path} is damaged ({self.reason}); write it anew, or put a copy in its place.")
+
 
 class CollectionError(DinoError):
     """A collection cannot be opened or written, or was made with another model."""

@@ -39,9 +39,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise DamagedError(path, str(error)) from error
     if metadata.get(_TENSORS, wanted := _checksum(tensors)) != wanted:
-        raise _damaged(path, "its tensors do not agree with their checksum")
+        raise DamagedError(path, "its tensors do not agree with their checksum")
     return tensors, metadata
 
 
@@ -51,9 +51,9 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise DamagedError(path, str(error)) from error
     if {_TENSORS, _METADATA} & metadata.keys() and metadata.get(_METADATA) != _metadata_checksum(metadata):
-        raise _damaged(path, "its metadata do not agree with their checksum")
+        raise DamagedError(path, "its metadata do not agree with their checksum")
     return metadata
 
 
@@ -74,7 +74,3 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 def _metadata_checksum(metadata: Mapping[str, str]) -> str:
     others = {key: value for key, value in metadata.items() if key != _METADATA}
     return f"{zlib.crc32(json.dumps(others, sort_keys=True).encode()):08x}"
-
-
-def _damaged(path: Path, reason: str) -> DamagedError:
-    return DamagedError(f"{path} is damaged ({reason.splitlines()[0]}); write it anew, or put a copy in its place.")

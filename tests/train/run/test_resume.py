@@ -153,7 +153,7 @@ def test_other_values_are_refused_and_nothing_is_touched(again, capsys, words, s
 
 
 def test_other_data_are_said(again, tmp_path, photographs, caplog):
-    out, words = again
+    _, words = again
     fewer = tmp_path / "fewer"
     fewer.mkdir()
     for path in sorted(photographs.iterdir())[:5]:

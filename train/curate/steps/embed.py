@@ -30,7 +30,7 @@ from train.curate.embeddings import (
     set_settings,
     write_part,
 )
-from train.curate.folder import Parts, Record, key_of, prepare, required_record, write_record
+from train.curate.folder import CurationError, Parts, Record, key_of, prepare, required_record, write_record
 from train.data.quarantine import on_a_line
 from train.data.sources import DataError, Files, Joined, Source, open_source
 from train.dist import World
@@ -121,10 +121,13 @@ def adopt(root: Path, sets: Mapping[str, np.ndarray], rows: Mapping[str, Sequenc
         for number in range(parts.count):
             places = range(number * part, min((number + 1) * part, images))
             these = np.asarray(vectors[places.start : places.stop], dtype=np.float32)
-            file.write(places.start, these / np.linalg.norm(these, axis=1, keepdims=True).clip(1e-12))
+            if not np.isfinite(these).all():
+                raise CurationError(f"The vectors of {name} hold NaN or infinity; give finite ones.")
+            these = these / np.linalg.norm(these, axis=1, keepdims=True).clip(1e-12)
+            file.write(places.start, these)
             known = rows[name] if rows else None
             plain = (known[n] if known else ImageRow(f"{name}-{n}", 0, None, 0, 0, 0, None) for n in places)
-            write_part(parts, number, list(plain))
+            write_part(parts, number, list(plain), these)
     found = {"sets": {name: {"images": len(vectors), "paths": []} for name, vectors in sets.items()}}
     write_record(root, "embed", key_of({name: vectors.shape for name, vectors in sets.items()}), found)
 
@@ -156,7 +159,7 @@ def _embed_set(
             places = range(number * part, min((number + 1) * part, images))
             rows, vectors = _embed_part(given, places, model, config, bar)
             file.write(places.start, vectors)
-            write_part(parts, number, rows)
+            write_part(parts, number, rows, vectors)
 
 
 def _embed_part(

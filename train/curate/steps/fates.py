@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.files import replacing
+from core.parquet_files import whole_table
 from core.records.curation import DROPPED, FATES
-from core.records.feature_table import whole_table
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
 from train.curate.folder import SELECTED, read_record, read_table, required_record, words
 from train.curate.steps import deduplicate
