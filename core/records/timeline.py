@@ -177,7 +177,7 @@ def _no_number(word: str) -> float:
 
 
 def _moment(tensors: Mapping[str, torch.Tensor], entry: dict) -> Moment:
-    return Moment(**entry, **{name: tensors[f"{name}.{entry['step']}"] for name in _TENSORS})
+    return Moment(**entry | {name: tensors[f"{name}.{entry['step']}"] for name in _TENSORS})
 
 
 def _curve(entry: dict) -> Curve:

@@ -30,6 +30,8 @@ SCHEDULED = (
     "teacher_momentum", "teacher_temperature", "temperature_warmup_steps",
 )  # fmt: skip
 """Values that act through the rates of each step alone (`train.run.step.Schedules`)."""
+OF_TEACHER = ("tied", "dino_prototypes", "ibot_prototypes")
+"""Of the heads, what a teacher that comes with its own decides (`train.run.setup.completed`)."""
 _NAMES = 1000
 """Images whose names stand for all."""
 
@@ -59,14 +61,8 @@ def _with_what_was_found(stored: RunConfig, asked: RunConfig) -> tuple[RunConfig
     if stored.start_from and asked.start_from == stored.start_from:
         kept = replace(kept, model=stored.model)
     if stored.distillation.own_heads and found.teacher == stored.distillation.teacher:
-        theirs = stored.heads
-        heads = replace(
-            kept.heads,
-            tied=theirs.tied,
-            dino_prototypes=theirs.dino_prototypes,
-            ibot_prototypes=theirs.ibot_prototypes,
-        )
-        kept = replace(kept, heads=heads)
+        own = {name: getattr(stored.heads, name) for name in OF_TEACHER}
+        kept = replace(kept, heads=replace(kept.heads, **own))
     wanted, values = flat(asked), flat(kept)
     silent = ("compute.precision", "recipe")
     return kept, [
