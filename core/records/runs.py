@@ -155,7 +155,7 @@ def _is_number(value: object) -> bool:
 @functools.lru_cache(maxsize=64)
 def _note_damage(path: str, lines: int, values: int) -> None:
     """Said once, since a page asks for the same log again and again."""
-    log.warning("%s: %d damaged lines and %d values that are no finite numbers are left out", path, lines, values)
+    log.warning("%s: left out damaged lines (%d) and values that are no finite numbers (%d)", path, lines, values)
 
 
 def append_metrics(run: Path, step: int, values: dict[str, float]) -> None:

@@ -96,15 +96,20 @@ def _chosen(places: set[str]) -> tuple[str, str]:
     best = min(map(rank, places))
     first, *more = sorted(place for place in places if rank(place) == best)
     if more:
-        names = ", ".join(repr(place.removesuffix(".") or "(nothing)") for place in [first, *more][:5])
+        names = ", ".join(map(_title, [first, *more][:5]))
         raise ModelError(
             f"The file holds {len(more) + 1} backbones, below {names}; save the state_dict of the one that is meant."
         )
-    title = first.removesuffix(".") or "what stands alone"
+    title = _title(first)
     if best == 2:
         return first, f"The file holds a student's weights only ({title}); DINOv2's features are its teacher's."
     if len(places) > 1:
         kind = "the teacher's weights" if best == 0 else "the weights"
-        others = ", ".join(sorted(place.removesuffix(".") or "(nothing)" for place in places if place != first))
+        others = ", ".join([_title(place) for place in sorted(places) if place != first][:5])
         return first, f"Of several networks in the file, {kind} were taken ({title}; beside it: {others})."
     return first, ""
+
+
+def _title(place: str) -> str:
+    """A place as a person reads it, short whatever a file says."""
+    return repr(place.removesuffix(".")[:60]) if place else "no prefix"

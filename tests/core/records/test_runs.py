@@ -125,6 +125,6 @@ def test_lines_of_a_log_that_are_none_and_values_that_are_no_numbers_are_left_ou
     (tmp_path / runs.METRICS).write_bytes("\n".join([*lines, '{"step": 7, "lo']).encode() + b"\xff")
     for _ in range(2):
         assert runs.read_metrics(tmp_path) == [{"step": 1, "loss": 2.5}, {"step": 5}, {"step": 6, "loss": 1}]
-    assert caplog.text.count("9 damaged lines and 7 values that are no finite numbers are left out") == 1
+    assert caplog.text.count("left out damaged lines (9) and values that are no finite numbers (7)") == 1
     runs.drop_metrics_after(tmp_path, 5)
     assert (tmp_path / runs.METRICS).read_text() == '{"step": 1, "loss": 2.5}\n{"step": 5}\n'
