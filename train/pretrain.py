@@ -91,13 +91,7 @@ def pretrain(
     """
     stored = run_config(out) if resume else None
     world = dist.join(group_of_one=config.compute.shard == "always")
-    said: list[str] = []
-    done = 0
-    if stored is None:
-        config = completed(config, world.device)
-    else:
-        done = checkpoint.last_whole(out, world.device)
-        config, said = resumed(stored, config, done, out)
+    config, done, said = _settled(config, stored, out, world)
     source = some_of(open_source(*data, channels=config.model.channels), config.images)
     for phase in phases(config):
         _refuse_impossible(phase.config, world)
@@ -121,6 +115,17 @@ def pretrain(
         write_account(out, config, world.device)
     dist.leave()
     return out
+
+
+def _settled(
+    config: RunConfig, stored: RunConfig | None, out: Path, world: dist.World
+) -> tuple[RunConfig, int, list[str]]:
+    """The configuration to train with, the step to go on from, and what is to be said of values given to a resumed run."""
+    if stored is None:
+        return completed(config, world.device), 0, []
+    done = checkpoint.last_whole(out, world.device)
+    taken, said = resumed(stored, config, done, out)
+    return taken, done, said
 
 
 def _refuse_impossible(config: RunConfig, world: dist.World) -> None:

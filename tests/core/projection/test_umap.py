@@ -107,7 +107,11 @@ def test_progress_is_followed_and_a_map_can_be_cancelled(quick):
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [("raise MemoryError('no room')", "no room"), ("os.kill(os.getpid(), 9)", "killed"), ("sys.exit(0)", "no finite places")],
+    [
+        ("raise MemoryError('no room')", "no room"),
+        ("os.kill(os.getpid(), 9)", "killed"),
+        ("sys.exit(0)", "no finite places"),
+    ],
 )
 def test_a_process_that_fails_says_why(quick, what, message):
     quick(what)
