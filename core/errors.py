@@ -7,6 +7,7 @@
     │   └── HubError    the hub is unreachable, slow, gated, or sent a damaged file
     ├── CollectionError a collection that cannot be opened, written or asked with this model
     ├── ExportError     a model that was exported does not compute what ours does, or a package is missing
+    ├── DamagedError    a file that was written whole, and is not what was written any more (also a ValueError)
     ├── AnalysisError   a result cannot be had: a package is missing, its process died or was cancelled
     └── RequestError    an argument outside its range: a size, a layer, a threshold (also a ValueError)
 
@@ -41,6 +42,14 @@ class ExportError(DinoError):
 
 class AnalysisError(DinoError):
     """An analysis cannot be finished here: a package it needs is missing, or its process died or was cancelled."""
+
+
+class DamagedError(DinoError, ValueError):
+    """A file was cut short, or bytes of it are not those that were written."""
+
+    def __init__(self, path: object, reason: str):
+        self.reason = reason.splitlines()[0]
+        super().__init__(f"{path} is damaged ({self.reason}); write it anew, or put a copy in its place.")
 
 
 class CollectionError(DinoError):

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import save_file
+from PIL import Image
 from torch import Tensor, nn
 
 from core import publish
 from core.errors import DinoError, ExportError, RequestError
+from core.features import IMAGENET_MEAN, IMAGENET_STD
 from core.files import replacing
 from core.model.vit import VisionTransformer
+from core.tensor_files import save_tensors
 from core.weights import layouts
 from core.weights.load import load_model
 
@@ -36,7 +38,8 @@ TOLERANCE = 1e-3
 
 
 def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
-    """A folder that transformers' `from_pretrained` opens: `config.json` and `model.safetensors`.
+    """A folder that transformers' `from_pretrained` opens: `config.json`, `model.safetensors`, and for a model of RGB
+    pictures `preprocessor_config.json`, which AutoImageProcessor reads.
 
     The `default_size` rides along in `config.json`, for `core.load_model`.
 
@@ -57,12 +60,39 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    save_file(layouts.to_hugging_face(state), partial / "model.safetensors", {"format": "pt"})
+    save_tensors(layouts.to_hugging_face(state), partial / "model.safetensors", {"format": "pt"})
     (partial / "config.json").write_text(json.dumps(described, indent=2) + "\n")
+    if model.config.channels == 3:
+        preparation = json.dumps(_preparation(model.default_size), indent=2) + "\n"
+        (partial / "preprocessor_config.json").write_text(preparation)
+    else:
+        log.warning("No image processor of transformers knows pictures of %d channels.", model.config.channels)
     if folder.exists():
         folder.rmdir()
     os.replace(partial, folder)
     return folder
+
+
+def _preparation(size: int) -> dict:
+    """A `preprocessor_config.json`: the shorter side at the model's own size, bicubic, and the square in the middle.
+
+    With the processor that the published models name. `core.extract` shows the whole picture instead; of squares, both
+    make the same.
+    """
+    return {
+        "image_processor_type": "BitImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"shortest_edge": size},
+        "resample": int(Image.Resampling.BICUBIC),
+        "do_center_crop": True,
+        "crop_size": {"height": size, "width": size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(IMAGENET_MEAN),
+        "image_std": list(IMAGENET_STD),
+    }
 
 
 class _Fixed(nn.Module):

@@ -15,8 +15,8 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from core.errors import DinoError, ImageError, RequestError
-from core.features import FeatureMap, batch_patches, extract_stream, preprocess
+from core.errors import AnalysisError, DinoError, ImageError, RequestError
+from core.features import FeatureMap, batch_patches, extract_stream, preprocess, require_pictures
 from core.model.precision import Precision
 from core.model.vit import VisionTransformer
 from core.pictures.ahead import ahead
@@ -136,6 +136,7 @@ def run(options: Export, result: ExportResult) -> None:
     if not pictures:
         raise RequestError(" ".join(result.refused) or "No pictures are given; name files, folders or @list.txt.")
     model = load_model(options.model, options.device)
+    require_pictures(model)
     size = model.default_size if options.size is None else options.size
     plan_grid(1, 1, size, model.config.patch)
     if options.threads < 1:
@@ -202,9 +203,14 @@ def _export(
 
         stream = extract_stream(model, readable(), size, layer=options.layer, precision=options.precision)
         for feature_map in stream:
-            store.write(read.popleft(), feature_map)
-            result.written += 1
+            picture = read.popleft()
             bar.update()
+            try:
+                store.write(picture, feature_map)
+            except AnalysisError as error:
+                result.refused.append(f"{picture.label}: {error}")
+            else:
+                result.written += 1
 
 
 def _print_refused(result: ExportResult) -> None:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.errors import RequestError
+from core.errors import AnalysisError, ModelError, RequestError
 from core.model.precision import Precision, inference
 from core.model.vit import Tokens, VisionTransformer
 from core.pictures.geometry import Geometry, plan_grid
@@ -57,6 +57,27 @@ class FeatureMap:
         """(h, w)."""
         rows, columns, _ = self.patches.shape
         return rows, columns
+
+
+def require_pictures(model: VisionTransformer) -> None:
+    """ModelError for a model of other pictures than RGB, which is all that `preprocess`, and the page, can prepare."""
+    channels = model.config.channels
+    if channels != 3:
+        raise ModelError(
+            f"This model takes pictures of {channels} channels; pictures are prepared here in RGB, 3 channels. Prepare "
+            f"its pixels yourself and call model(pixels), with pixels [B, {channels}, H, W]; or take a model of RGB."
+        )
+
+
+def require_finite(*features: Tensor) -> None:
+    """AnalysisError where features hold NaN or infinity, so that nobody keeps them."""
+    for tensor in features:
+        broken = int((~tensor.isfinite()).sum())
+        if broken:
+            raise AnalysisError(
+                f"{broken:,} of {tensor.numel():,} numbers of its features are NaN or infinite; they are not kept. Take "
+                "float32 (precision, and number format), or another checkpoint of the model."
+            )
 
 
 def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geometry]:
@@ -126,7 +147,8 @@ def extract(
     `size`: longer side in pixels, rounded to the patch; `model.default_size` where none is given. The aspect ratio
     is kept. `layer`: block after which the features are taken, by number or from the end. `precision`: "auto"
     computes in bfloat16 where the processor multiplies it faster, "float32" gives the reference's numbers to 1e-5.
-    Pictures of different shapes share packed passes. Raises RequestError on a size or layer the model does not have.
+    Pictures of different shapes share packed passes. Raises RequestError on a size or layer the model does not have,
+    ModelError for a model of other pictures than RGB.
     """
     size = model.default_size if size is None else size
     pictures = [image] if isinstance(image, Image.Image) else image
@@ -148,6 +170,7 @@ def extract_stream(
     `prepared` is what `preprocess` gives for each at `size`, perhaps from other threads. It is read as the maps
     are needed, one batch of BATCH_PATCHES ahead, and nothing is kept of what was handed out.
     """
+    require_pictures(model)
     depth = model.config.depth
     if not -depth <= layer < depth:
         raise RequestError(f"layer is {layer}; this model has blocks 0 to {depth - 1} (or -{depth} to -1).")

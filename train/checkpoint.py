@@ -1,8 +1,10 @@
 """Checkpoints, by which a run continues, written so that a kill at any moment leaves the last complete one.
 
     RUN/checkpoints/
-    ├── step-00001000/      complete: nothing but a rename makes this name
-    └── step-00002000.part/ being written, or left by a kill; removed at the next save
+    ├── step-00001000/           complete: nothing but a rename makes this name
+    │   └── checksums.json       CRC-32 of each file in it
+    ├── step-00002000.damaged/   set aside, since its files are not what was written
+    └── step-00003000.part/      being written, or left by a kill; removed at the next save
 
 A checkpoint holds both networks, the optimisers, the loss scaler and the step, in `torch.distributed.checkpoint`'s
 format, which can be read back on any number of ranks. The order of images and every random draw follow from the
@@ -10,8 +12,10 @@ seed and the step (`train.data.sampler`), so nothing else is needed.
 """
 
 import contextlib
+import json
 import logging
 import os
+import pickle
 import re
 import shutil
 import warnings
@@ -30,13 +34,19 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from core import DinoError, VisionTransformer
-from train.dist import leads, wait
+from core.files import file_crc32
+from train.dist import from_first, leads, wait
 
 log = logging.getLogger(__name__)
 
 
+CHECKSUMS = "checksums.json"
+METADATA = ".metadata"
+"""The file of a checkpoint by which torch finds the others."""
+
+
 class CheckpointError(DinoError):
-    """A checkpoint is missing or does not fit the run."""
+    """A checkpoint is damaged or does not fit the run."""
 
 
 def steps_saved(run: Path) -> list[int]:
@@ -58,7 +68,7 @@ def save(
 
     `extra` is a dict of tensors and plain values of its own (the loss scaler).
     """
-    final = run / "checkpoints" / f"step-{step:08}"
+    final = _folder(run, step)
     partial = final.with_suffix(".part")
     if leads():
         shutil.rmtree(partial, ignore_errors=True)
@@ -68,12 +78,14 @@ def save(
     with _one_process_is_meant():
         dcp.save({"networks": weights, "optimiser": moments, "extra": extra}, checkpoint_id=partial)
     if leads():
+        sums = {path.name: file_crc32(path) for path in partial.iterdir()}
+        (partial / CHECKSUMS).write_text(json.dumps(sums, indent=1), encoding="utf-8")
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
         _flush(final.parent)
         for old in set(steps_saved(run)[:-keep]) - set(keep_steps):
-            shutil.rmtree(run / "checkpoints" / f"step-{old:08}")
+            shutil.rmtree(_folder(run, old))
     wait()
     return final
 
@@ -95,6 +107,72 @@ def last_step(run: Path) -> int:
     return max(steps_saved(run), default=0)
 
 
+def last_whole(run: Path, device: torch.device) -> int:
+    """The step of the last checkpoint that is what was written, 0 where there is none yet. Every rank calls it.
+
+    Damaged ones after it are set aside and named in the log. CheckpointError where all are damaged.
+    """
+    step = torch.tensor(_set_damaged_aside(run) if leads() else 0, device=device)
+    found = int(from_first(step))
+    if found < 0:
+        raise CheckpointError(
+            f"No checkpoint in {run / 'checkpoints'} is whole: all of them are damaged. Put copies in their place, or "
+            f"start a new run from the backbone: --start-from {run}, with another --out."
+        )
+    return found
+
+
+def _set_damaged_aside(run: Path) -> int:
+    """The step of the last whole checkpoint; 0 where there are none, −1 where all are damaged."""
+    steps = steps_saved(run)
+    damaged: list[Path] = []
+    while steps:
+        folder = _folder(run, steps[-1])
+        problem = damage(folder)
+        if not problem:
+            break
+        log.warning("The checkpoint %s is damaged (%s)", folder, problem)
+        damaged.append(folder)
+        steps.pop()
+    if damaged and steps:
+        for folder in damaged:
+            aside = folder.with_suffix(".damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(folder, aside)
+        log.warning("Going on from step %d instead, the last whole one; what is damaged was set aside", steps[-1])
+    return steps[-1] if steps else -1 if damaged else 0
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with the files of a checkpoint; "" where they are what was written.
+
+    Checkpoints without a list of checksums are of earlier versions: of those it is known what is missing or cut short.
+    """
+    try:
+        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        if not isinstance(sums, dict) or METADATA not in sums:
+            return f"{CHECKSUMS} is no list of checksums"
+        wrong = [name for name, crc in sums.items() if Path(name).name != name or file_crc32(folder / name) != crc]
+    except FileNotFoundError as error:
+        return _cut_short(folder) if Path(error.filename).name == CHECKSUMS else f"{error.filename} is not there"
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{CHECKSUMS}: {error}"
+    return f"{', '.join(wrong)} is not what was written" if wrong else ""
+
+
+def _cut_short(folder: Path) -> str:
+    """Which of the files that a checkpoint names are missing or shorter than what should be in them."""
+    try:
+        described = dcp.FileSystemReader(folder).read_metadata()
+        for part in (described.storage_data or {}).values():
+            size = (folder / part.relative_path).stat().st_size
+            if size < part.offset + part.length:
+                return f"{part.relative_path} is cut short at {size:,} bytes"
+    except Exception as error:  # a pickle, which lets out whatever it runs into
+        return f"{METADATA}: {(str(error) or type(error).__name__).splitlines()[0]}"
+    return ""
+
+
 def load(run: Path, step: int, networks: nn.Module, optimisers: Sequence[torch.optim.Optimizer], extra: dict) -> None:
     """Put the checkpoint of `step` into what is given. CheckpointError where it does not fit."""
     weights, moments = get_state_dict(networks, optimisers)
@@ -111,20 +189,28 @@ def load_networks(run: Path, step: int, networks: nn.Module) -> None:
 
 def load_part(run: Path, step: int, module: nn.Module, within: str) -> None:
     """Put what the checkpoint of `step` holds under names that begin with `within` into a module."""
+    if problem := damage(_folder(run, step)):
+        raise CheckpointError(f"{_folder(run, step)} is damaged ({problem}); put a copy in its place, or remove it.")
     state = {within + name: tensor for name, tensor in module.state_dict().items()}
     _read(run, step, {"networks": state})  # in place
 
 
 def _read(run: Path, step: int, state: dict) -> None:
-    folder = run / "checkpoints" / f"step-{step:08}"
+    folder = _folder(run, step)
     try:
         with _one_process_is_meant():
             dcp.load(state, checkpoint_id=folder)
-    except (dcp.api.CheckpointException, RuntimeError, ValueError) as error:
+    except (dcp.api.CheckpointException, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        if problem := damage(folder):
+            raise CheckpointError(f"{folder} is damaged ({problem}); resume from the one before it.") from error
         raise CheckpointError(
             f"{folder} does not fit this run ({str(error).splitlines()[0]}); "
             "resume with the recipe it was started with, or start a new run folder."
         ) from error
+
+
+def _folder(run: Path, step: int) -> Path:
+    return run / "checkpoints" / f"step-{step:08}"
 
 
 @contextlib.contextmanager

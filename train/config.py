@@ -1,13 +1,20 @@
 """The configuration of a run: frozen, complete, and written into its folder."""
 
+import contextlib
 import dataclasses
 import json
+import logging
+import sys
+import zlib
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
 from core import RequestError, ViTConfig
+from core.files import write_whole
 from train.data.augment import AugmentConfig
 from train.data.masking import MaskConfig
 from train.method.heads import HeadConfig
@@ -15,6 +22,9 @@ from train.method.objective import ObjectiveConfig
 from train.phase_config import PHASE_WORDS, PhaseConfig, changed
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+_CHECKSUM = "crc32"
+_NEEDED = ("model", "heads", "augment", "optim")
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,8 @@ class RunConfig:
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
     start_patch: int = 0
     """Side of a patch that the model it goes on from is resampled to before the first step; 0 for its own."""
+    recipe: Annotated[str, tyro.conf.Suppress] = ""
+    """The recipe that its values were chosen from, for a resumed run to compare; empty where that is not known."""
     images: int = 0
     """Number of images to train on, spread over the source; 0 for all."""
     distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
@@ -197,10 +209,10 @@ def _require_whole_patches(patch: int, augment: AugmentConfig, where: str) -> No
 
 def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
     """Every value of a configuration, one a line, with where it comes from: default, recipe or command line."""
-    defaults, given = _flat(RunConfig()), _flat(recipe)
+    defaults, given = flat(RunConfig()), flat(recipe)
     lines = []
-    for key, value in _flat(config).items():
-        if key.startswith("distillation.") and not config.distillation.teacher:
+    for key, value in flat(config).items():
+        if key == "recipe" or (key.startswith("distillation.") and not config.distillation.teacher):
             continue
         origin = "default" if value == defaults[key] else f"recipe {name}"
         if value != given[key]:
@@ -209,12 +221,13 @@ def with_origins(config: RunConfig, recipe: RunConfig, name: str) -> str:
     return "\n".join(lines)
 
 
-def _flat(config: Any, before: str = "") -> dict[str, Any]:
+def flat(config: Any, before: str = "") -> dict[str, Any]:
+    """The values of a configuration by their names on the command line: `optim.steps`."""
     values: dict[str, Any] = {}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
         if dataclasses.is_dataclass(value):
-            values |= _flat(value, f"{before}{item.name}.")
+            values |= flat(value, f"{before}{item.name}.")
         else:
             values[before + item.name] = value
     return values
@@ -224,9 +237,53 @@ def to_json(config: Any) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2)
 
 
+def write_config(path: Path, config: RunConfig) -> None:
+    """Write a run's configuration, whole or not at all, with a checksum of its values."""
+    text = to_json(config)
+    write_whole(path, json.dumps({_CHECKSUM: _checksum(json.loads(text))} | json.loads(text), indent=2))
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration that `write_config` wrote. RequestError, naming the file, where it is damaged.
+
+    One whose values are not those that were written, by hand or by a failing disk, is read, with a word in the log.
+    """
+    try:
+        values = _object(path.read_text(encoding="utf-8"))
+        written = values.pop(_CHECKSUM, None)
+        missing = [name for name in _NEEDED if not isinstance(values.get(name), dict)]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        config = _build(RunConfig, values, "RunConfig")
+    except (OSError, ValueError, TypeError) as error:
+        raise RequestError(
+            f"{path} does not say what is trained ({error}). Put a copy in its place; without one the run cannot go on, "
+            "and a new one can start from its backbone (--start-from)."
+        ) from error
+    if written is not None and written != _checksum(values):
+        log.warning("%s was changed since it was written, by hand or by a failing disk; its values are taken", path)
+    return config
+
+
+def _checksum(values: dict) -> str:
+    return f"{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"
+
+
 def from_json(kind: type[T], text: str) -> T:
-    """A config as `to_json` wrote it; RequestError names a key that `kind` does not have."""
-    return _build(kind, json.loads(text), kind.__name__)
+    """A config as `to_json` wrote it; RequestError names a key that `kind` does not have, or a value it cannot take."""
+    values = _object(text)
+    values.pop(_CHECKSUM, None)
+    return _build(kind, values, kind.__name__)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text, parse_constant=float)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"this is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise RequestError(f"this is no JSON object but a {type(values).__name__}")
+    return values
 
 
 def _build(kind: type[T], values: dict, where: str) -> T:
@@ -234,14 +291,29 @@ def _build(kind: type[T], values: dict, where: str) -> T:
     unknown = sorted(values.keys() - known.keys())
     if unknown:
         raise RequestError(f"{where} has no {', '.join(unknown)}; it has {', '.join(known)}.")
-    made = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            made[name] = _build(known[name], value, f"{where}.{name}")
-        elif isinstance(value, list):
-            item = get_args(known[name])[0]
-            parts = dataclasses.is_dataclass(item)
-            made[name] = tuple(_build(item, one, f"{where}.{name}") if parts else one for one in value)
-        else:
-            made[name] = value
-    return kind(**made)
+    return kind(**{name: _value(known[name], value, f"{where}.{name}") for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """A value of JSON as a field of that kind. RequestError where it is of another."""
+    inner = get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
+        return _build(kind, value, where)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
+        if len(kinds) == len(value):
+            return tuple(_value(one, part, where) for one, part in zip(kinds, value, strict=True))
+    elif get_origin(kind) is Literal and isinstance(value, str) and value in inner:
+        return value
+    elif isinstance(kind, UnionType):
+        for one in inner:
+            with contextlib.suppress(RequestError):
+                return _value(one, value, where)
+    elif kind is NoneType and value is None:
+        return None
+    elif kind is float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+            return value
+    elif type(value) is kind:
+        return value
+    raise RequestError(f"{where} is {value!r:.80}; it must be {getattr(kind, '__name__', kind)}.")

@@ -47,13 +47,24 @@ class Command:
     """Cut the same crops in every epoch, so that what the teacher says of them is computed once and kept in
     OUT/teacher. Less variety for less work: for a large teacher and many epochs."""
     resume: bool = False
-    """Go on from the last checkpoint, with the configuration the run was started with."""
+    """Go on from the last checkpoint, with the configuration the run was started with; of other values, as
+    train.pretrain --help says."""
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
 
     @classmethod
     def waiting(cls, config: RunConfig) -> "Command":
-        """The defaults that a command line completes: the recipe's values, the rest to be given."""
-        return cls(tyro.MISSING, tyro.MISSING, tyro.MISSING, config=config)
+        """The defaults that a command line completes: the recipe's or the run's values, the rest to be given."""
+        known = config.distillation
+        if not known.teacher:
+            return cls(tyro.MISSING, tyro.MISSING, tyro.MISSING, config=config)
+        return cls(
+            known.teacher,
+            tyro.MISSING,
+            tyro.MISSING,
+            also=known.also,
+            fixed_crops=known.fixed_crops,
+            config=config,
+        )
 
     def whole_config(self) -> RunConfig:
         """The run's configuration, the teacher's name in it."""

@@ -106,7 +106,7 @@ class Trainer:
         lines = [line for line in read_metrics(run) if "loss" in line]
         step = int(lines[-1]["step"]) if lines else 0
         running = self._process is not None and self._process.poll() is None
-        pace = lines[-1]["seconds_per_step"] if lines else None
+        pace = lines[-1].get("seconds_per_step") if lines else None
         left = pace * (self._steps - step) if pace and running else None
         problem = "" if running or not self._failed() else self._last_words()
         return Progress(run, step, self._steps, lines[-1]["loss"] if lines else None, left, running, problem)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import core
 from app.server.turns import FairLock
 from core import ModelError
+from core.features import require_pictures
 from core.weights.load import ModelSource
 
 
@@ -113,6 +114,7 @@ class Models:
 
         try:
             loaded = Loaded(name, self._load(name, progress=progress))
+            require_pictures(loaded.model)
         finally:
             self._fetched.pop(name, None)
         with self._lock:

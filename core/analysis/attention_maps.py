@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import RequestError
-from core.features import Geometry, preprocess
+from core.features import Geometry, preprocess, require_pictures
 from core.model.vit import VisionTransformer
 
 Query = Literal["cls"] | tuple[Literal["register"], int] | tuple[int, int]
@@ -58,6 +58,7 @@ def capture_attention(
 ) -> AttentionCapture:
     """The queries and keys of one block, from one forward in float32 of a picture prepared as for `core.extract`, whose
     `size` it also takes."""
+    require_pictures(model)
     size = model.default_size if size is None else size
     pixels, geometry = preprocess(image, size, model.config.patch)
     qkv, packing = model.capture(pixels.unsqueeze(0).to(model.pos_embed.device), layer)

@@ -11,14 +11,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from core.analysis.maps import as_list, border, described, same_space, stack, unstack
 from core.analysis.threshold import otsu
-from core.errors import RequestError
+from core.errors import DamagedError, RequestError
 from core.features import FeatureMap, Origin
+from core.tensor_files import read_tensors, save_tensors
 
 CLIP = (1.0, 99.0)
 """Percentiles of a component's values that become 0 and 1, so that a few outlier patches do not wash out the rest."""
@@ -68,9 +67,9 @@ class PcaBasis:
 
     def save(self, path: str | Path) -> None:
         """Write the basis as safetensors with its origin in the metadata."""
-        save_file(
+        save_tensors(
             {name: getattr(self, name).contiguous() for name in _TENSORS},
-            path,
+            Path(path),
             {"origin": json.dumps(asdict(self.origin)), "kind": "pca basis"},
         )
 
@@ -78,10 +77,10 @@ class PcaBasis:
     def load(path: str | Path) -> "PcaBasis":
         """A basis that `save` wrote. RequestError where the file is something else."""
         try:
-            with safe_open(path, "pt") as file:
-                origin = Origin(**json.loads((file.metadata() or {})["origin"]))
-                basis = PcaBasis(**{name: file.get_tensor(name) for name in _TENSORS}, origin=origin)
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+            tensors, metadata = read_tensors(Path(path))
+            origin = Origin(**json.loads(metadata["origin"]))
+            basis = PcaBasis(**{name: tensors[name] for name in _TENSORS}, origin=origin)
+        except (DamagedError, KeyError, TypeError, json.JSONDecodeError, RecursionError, OSError) as error:
             raise RequestError(
                 f"{path} is not a saved PCA basis ({error}); save one from the PCA view first."
             ) from error

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from core.collection.encode import Encoder, Entry, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
-from core.errors import CollectionError, ImageError
-from core.features import batch_patches
+from core.errors import AnalysisError, CollectionError, ImageError
+from core.features import FeatureMap, batch_patches, require_finite
 from core.pictures.ahead import ahead
 from core.pictures.image import load_image, named_file
 
@@ -64,7 +64,6 @@ def add(
 
     def keep() -> None:
         ids = _kept(store, encoder, batch, tuple(tags), added)
-        added.known += len(batch) - len(ids)
         added.ids += ids
         batch.clear()
         progress(added.done, total)
@@ -114,10 +113,23 @@ def _prepared(store: Store, encoder: Encoder, incoming: Incoming) -> Prepared | 
 
 def _kept(store: Store, encoder: Encoder, batch: Sequence[Prepared], tags: tuple[str, ...], added: Added) -> list[int]:
     maps = encoder.maps([(picture.pixels, picture.geometry) for picture in batch])
+    kept = [entry(one, seen, tags) for one, seen in zip(batch, maps, strict=True) if _is_finite(one, seen, added)]
     try:
-        return store.append([entry(picture, one, tags) for picture, one in zip(batch, maps, strict=True)])
+        ids = store.append(kept)
     except CollectionError as error:
         raise CollectionError(f"{error} {len(added.ids):,} pictures were added before.") from error
+    added.known += len(kept) - len(ids)
+    return ids
+
+
+def _is_finite(picture: Prepared, feature_map: FeatureMap, added: Added) -> bool:
+    """Whether a picture's features may be kept; where not, it is refused in a sentence."""
+    try:
+        require_finite(feature_map.cls, feature_map.patches)
+    except AnalysisError as error:
+        added.refused.append(_with_name(picture.name, error))
+        return False
+    return True
 
 
 def _with_name(name: str, error: Exception) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.encoding import picture_bytes
-from core.features import FeatureMap, Origin, extract_stream, preprocess
+from core.features import FeatureMap, Origin, extract_stream, preprocess, require_finite
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import Geometry
 
@@ -86,7 +86,9 @@ class Encoder:
             return list(extract_stream(self.model, prepared, self.size, layer=self.layer))
 
     def map(self, image: Image.Image) -> FeatureMap:
-        return self.maps([self.prepare(image)])[0]
+        (found,) = self.maps([self.prepare(image)])
+        require_finite(found.cls, found.patches)
+        return found
 
 
 def entry(picture: Prepared, feature_map: FeatureMap, tags: tuple[str, ...]) -> Entry:

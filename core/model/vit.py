@@ -207,9 +207,10 @@ class VisionTransformer(nn.Module):
         config = self.config
         fits = pixels.ndim == 4 and pixels.shape[1] == config.channels
         if not fits or any(side % config.patch or not side for side in pixels.shape[2:]):
+            prepared = "; core.extract prepares any picture" if config.channels == 3 else ""
             raise RequestError(
                 f"Pixels of shape {tuple(pixels.shape)}: this model takes [B, {config.channels}, H, W] with H and W "
-                f"multiples of {config.patch}; core.extract prepares any picture."
+                f"multiples of {config.patch}{prepared}."
             )
         rows, columns = (side // config.patch for side in pixels.shape[2:])
         patches = self.patch_embed(pixels)  # [B, N, D]

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FEWEST = 5
 """Pictures from which a map of neighbours says more than principal components."""
+_NUDGE = 0.01
+"""Of starts that coincide, a thousandth of the map's width."""
 CACHED = 256
 """Maps that a cache keeps, the ones used last; 50,000 pictures take 400 kB."""
 WORKER = Path(__file__).with_name("umap_worker.py")
@@ -146,8 +148,7 @@ class UmapRun:
 
     def _write_job(self, units: np.ndarray, settings: UmapSettings) -> None:
         np.save(self._folder / "vectors.npy", units)
-        # between 0 and 10, as the library scales its own starts; from components, far groups stay far
-        np.save(self._folder / "start.npy", (self._reference + 1) * 5)
+        np.save(self._folder / "start.npy", _starts(self._reference, settings.seed))
         words = {
             "n_neighbors": min(settings.neighbours, len(units) - 1),
             "min_dist": settings.distance,
@@ -187,8 +188,23 @@ class UmapRun:
         self._errors.seek(0)
         written = self._errors.read().decode("utf-8", "replace").strip()
         log.error("UMAP ended with status %s: %s", status, written)
-        last = written.splitlines()[-1] if written else "it was killed, perhaps for want of memory"
+        wordless = "it gave no finite places" if status == 0 else "it was killed, perhaps for want of memory"
+        last = written.splitlines()[-1] if written and status else wordless
         return AnalysisError(f"UMAP failed ({last}); take fewer pictures, or look at the principal components.")
+
+
+def _starts(reference: np.ndarray, seed: int) -> np.ndarray:
+    """Where the points begin [n, 2]: between 0 and 10, as the library scales its own starts; from components, so that
+    far groups stay far.
+
+    Equal pictures, and pictures on a line, are moved a little: the library divides by the extent of each axis, and by
+    the distances of starts that coincide.
+    """
+    starts = (reference + 1) * 5
+    if len(np.unique(starts, axis=0)) == len(starts) and np.ptp(starts, axis=0).all():
+        return starts
+    moved = starts + np.random.default_rng(seed).normal(scale=_NUDGE, size=starts.shape)
+    return moved.astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)

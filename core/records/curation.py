@@ -21,9 +21,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import RequestError
-from core.records.arrow import opened
-from core.records.feature_table import whole_table
+from core.errors import DamagedError, RequestError
+from core.parquet_files import opened, whole_table
 
 FATES, REPORT, DROPPED = "fates.parquet", "report.html", "dropped.parquet"
 PAGE = 24
@@ -142,10 +141,11 @@ def _opened(root: Path) -> Iterator[pq.ParquetFile]:
     """The table of dropped images; whatever is said of one that cannot be read becomes a sentence."""
     path = _inside(root, DROPPED)
     try:
-        with opened(path) as source, pq.ParquetFile(source) as file:
+        with opened(path) as file:
             yield file
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        said = error.reason if isinstance(error, DamagedError) else str(error)
+        reason = said.splitlines()[0] if said else type(error).__name__
         raise RequestError(f"{path} cannot be read ({reason}). Write it anew: {_remedy(root)}") from error
 
 

@@ -4,10 +4,12 @@
       below/the/folder/cat.jpg.safetensors       patches [h, w, D], cls [D]; how they were made in its metadata
       below/the/folder/cat.jpg.safetensors.part  being written; never read, replaced by the next run
 
-A file is complete when it has its name: it is written under another one, flushed to the disk and renamed.
+A file is complete when it has its name: it is written under another one, flushed to the disk and renamed. Its
+checksums tell whether it is still what was written (`core.tensor_files`).
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -15,15 +17,16 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 
-from core.errors import RequestError
-from core.features import FeatureMap, Origin
+from core.errors import DamagedError, RequestError
+from core.features import FeatureMap, Origin, require_finite
 from core.files import write_whole
 from core.pictures.geometry import Geometry
 from core.pictures.listing import Picture
 from core.pictures.names import from_text
+from core.tensor_files import read_metadata, read_tensors, tensor_bytes
+
+log = logging.getLogger(__name__)
 
 Which = Literal["both", "patch", "cls"]
 Number = Literal["float16", "float32"]
@@ -49,11 +52,13 @@ class Settings:
         return {name: str(value) for name, value in asdict(self).items()}
 
     def tensors(self, feature_map: FeatureMap) -> dict[str, torch.Tensor]:
-        """The asked-for tensors by name, in the asked-for format."""
+        """The asked-for tensors by name, in the asked-for format. AnalysisError where they are not finite in it."""
         chosen = {"patches": feature_map.patches, "cls": feature_map.cls}
         if self.features != "both":
             del chosen["cls" if self.features == "patch" else "patches"]
-        return {name: tensor.to(getattr(torch, self.dtype)) for name, tensor in chosen.items()}
+        chosen = {name: tensor.to(getattr(torch, self.dtype)) for name, tensor in chosen.items()}
+        require_finite(*chosen.values())
+        return chosen
 
 
 class FeatureFolder:
@@ -76,11 +81,11 @@ class FeatureFolder:
         return absent
 
     def write(self, picture: Picture, feature_map: FeatureMap) -> None:
-        target = self._targets[picture.path]
+        target, tensors = self._targets[picture.path], self.settings.tensors(feature_map)
         target.parent.mkdir(parents=True, exist_ok=True)
         metadata = self.settings.text | {"model": feature_map.origin.model} | _text(feature_map.geometry)
         metadata |= {"path": picture.label, "bytes": str(picture.bytes), "modified": str(picture.modified)}
-        write_whole(target, save(self.settings.tensors(feature_map), metadata))
+        write_whole(target, tensor_bytes(tensors, metadata))
 
     def pause(self) -> None:
         """Nothing is pending: every file is whole when it has its name."""
@@ -100,10 +105,10 @@ class FeatureFolder:
         if len(os.fsencode(name)) > LONGEST_NAME:
             name = f"{os.fsencode(name)[: LONGEST_NAME - 11].decode('utf-8', 'ignore')}-{digest}"
         target = self.out / folder / f"{name}-{digest}.safetensors"
-        header = read_metadata(target)
+        header = made_with(target)
         if not header:
             plain = self.out / folder / f"{name}.safetensors"
-            found = read_metadata(plain)
+            found = made_with(plain)
             owner = found.get("path", picture.label)
             foreign = owner != picture.label and os.path.exists(from_text(owner))
             if not foreign and str(plain).casefold() not in self._taken:
@@ -112,31 +117,38 @@ class FeatureFolder:
         return target, header
 
 
-def read_metadata(path: Path) -> dict[str, str]:
+def made_with(path: Path) -> dict[str, str]:
     """The settings that the features in a file were made with; empty where there is no such file, or a damaged one."""
     try:
-        with safe_open(path, "pt") as file:
-            return file.metadata() or {}
-    except (OSError, SafetensorError):
+        return read_metadata(path)
+    except FileNotFoundError:
+        return {}
+    except (OSError, DamagedError) as error:
+        log.warning("Computed anew: %s", error)
         return {}
 
 
 def read_features(path: str | os.PathLike) -> FeatureMap:
     """The feature map in a file that `python -m core.export` wrote, for every analysis to take, in float32.
 
-    Raises RequestError where the file has no patch features, or is not such a file.
+    Raises RequestError where the file has no patch features, is damaged, or is not such a file.
     """
-    metadata = read_metadata(Path(path))
-    wanted = [field.name for field in fields(Geometry)]
-    if not metadata.keys() >= {*wanted, "layer", "size"}:
-        raise RequestError(f"{os.fspath(path)!r} is no file of features; make one with python -m core.export.")
-    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    path = Path(path)
+    try:
+        stored, metadata = read_tensors(path)
+        origin = Origin(
+            metadata.get("model", ""), metadata.get("weights", ""), int(metadata["layer"]), int(metadata["size"])
+        )
+        geometry = Geometry(**{field.name: int(metadata[field.name]) for field in fields(Geometry)})
+    except (OSError, KeyError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise RequestError(
+            f"{os.fspath(path)!r} is no file of features ({reason}); make one with python -m core.export."
+        ) from error
+    tensors = {name: tensor.float() for name, tensor in stored.items()}
     if "patches" not in tensors:
         raise RequestError(f"{os.fspath(path)!r} holds cls features only; export again with --features both.")
-    origin = Origin(
-        metadata.get("model", ""), metadata.get("weights", ""), int(metadata["layer"]), int(metadata["size"])
-    )
-    geometry = Geometry(**{name: int(metadata[name]) for name in wanted})
+    require_finite(*tensors.values())
     return FeatureMap(tensors["patches"], tensors.get("cls", torch.empty(0)), geometry, origin=origin)
 
 

@@ -9,27 +9,30 @@ Columns: `path` and `name` (as `core.pictures.names` writes them), `bytes`, `mod
 `patches` (rows · columns lists of D numbers, row by row). How they were made is in the metadata of the schema.
 """
 
-import contextlib
+import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from core.errors import DamagedError, RequestError
 from core.features import FeatureMap
-from core.files import replacing
+from core.parquet_files import opened, read_table, whole_table, write_table
 from core.pictures.listing import Picture
 from core.pictures.names import as_text
-from core.records.arrow import opened
 from core.records.feature_files import Settings
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 32 * 2**20
 PART_SECONDS = 10.0
 """A part is written when so much or so long has been computed: what a killed run loses at most."""
+_KEYS = ("path", "bytes", "modified")
+"""Columns by which a picture is found again."""
 _TEXTS = ("path", "name")
 _LARGE = ("bytes", "modified")
 _SMALL = ("height", "width", "rows", "columns", "patch")
@@ -51,7 +54,7 @@ class FeatureTable:
         """The pictures without a row that was made from the same file with the same settings."""
         known: dict[str, tuple[int, int]] = {}
         for source in self._sources():
-            columns = pq.read_table(opened(source), columns=["path", "bytes", "modified"]).to_pydict()
+            columns = read_table(source, _KEYS).to_pydict()
             known |= zip(columns["path"], zip(columns["bytes"], columns["modified"], strict=True), strict=True)
         return [picture for picture in pictures if known.get(picture.label) != (picture.bytes, picture.modified)]
 
@@ -73,27 +76,35 @@ class FeatureTable:
         if self._rows:
             self.parts.mkdir(parents=True, exist_ok=True)
             number = max((int(part.stem) for part in self._part_files()), default=-1) + 1
-            with whole_table(self.parts / f"{number:05}.parquet", self.schema) as writer:
-                writer.write_table(self._table())
+            write_table(self.parts / f"{number:05}.parquet", self._table())
         self._rows, self._bytes, self._last = [], 0, time.monotonic()
 
     def finish(self) -> None:
-        """Merge the parts into the table; of several rows of one picture, the newest stays."""
+        """Merge the parts into the table; of several rows of one picture, the newest stays.
+
+        RequestError where features in one of them are damaged, which is known only now.
+        """
         self.pause()
         if not self._part_files():
             return
+        try:
+            self._merge()
+        except DamagedError as error:
+            raise RequestError(f"{error} Or remove it, and run the same command to compute it again.") from error
+        shutil.rmtree(self.parts)
+
+    def _merge(self) -> None:
         sources = self._sources()
         newest: dict[str, Path] = {}
         for source in sources:
-            newest |= dict.fromkeys(pq.read_table(opened(source), columns=["path"])["path"].to_pylist(), source)
+            newest |= dict.fromkeys(read_table(source, ["path"])["path"].to_pylist(), source)
         with whole_table(self.path, self.schema) as writer:
             for source in sources:
-                file = pq.ParquetFile(opened(source))
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group)
-                    mask = [newest[path] == source for path in table["path"].to_pylist()]
-                    writer.write_table(table.filter(pa.array(mask)))
-        shutil.rmtree(self.parts)
+                with opened(source) as file:
+                    for group in range(file.num_row_groups):
+                        table = file.read_row_group(group)
+                        mask = [newest[path] == source for path in table["path"].to_pylist()]
+                        writer.write_table(table.filter(pa.array(mask)))
 
     def _sources(self) -> list[Path]:
         """The table and the parts that were made with these settings, oldest first; other parts are removed."""
@@ -107,11 +118,16 @@ class FeatureTable:
 
     def _agrees(self, path: Path) -> bool:
         try:
-            schema = pq.read_schema(opened(path))
-        except (OSError, pa.ArrowInvalid):
+            with opened(path) as file:
+                schema = file.schema_arrow
+            read_table(path, _KEYS)
+        except FileNotFoundError:
+            return False
+        except DamagedError as error:
+            log.warning("Computed anew: %s", error)
             return False
         return schema.equals(self.schema) and all(
-            schema.metadata.get(key) == value for key, value in self.schema.metadata.items() if key != b"model"
+            (schema.metadata or {}).get(key) == value for key, value in self.schema.metadata.items() if key != b"model"
         )
 
     def _part_files(self) -> list[Path]:
@@ -143,10 +159,3 @@ def _column(values: list[np.ndarray], kind: pa.DataType) -> pa.Array:
     vectors = pa.FixedSizeListArray.from_arrays(flat, type=kind.value_type)
     offsets = np.cumsum([0, *(value.shape[0] * value.shape[1] for value in values)], dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), vectors, type=kind)
-
-
-@contextlib.contextmanager
-def whole_table(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """A writer whose file gets its name when it is whole; after an exception it never does."""
-    with replacing(target) as partial, opened(partial, "wb") as file, pq.ParquetWriter(file, schema) as writer:
-        yield writer

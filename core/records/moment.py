@@ -51,8 +51,6 @@ def look(
     became finer lie on one grid.
     Raises ModelError where the features are not finite, or the model does not take three channels.
     """
-    if model.config.channels != 3:
-        raise ModelError(f"The model takes {model.config.channels} channels; the pictures of a timeline have 3.")
     maps = extract(model, list(images), whole_size(size, patch) // patch * model.config.patch)
     if not all(one.patches.isfinite().all() for one in maps):
         raise ModelError(f"At step {step} the features hold NaN or infinity; the run has diverged there.")

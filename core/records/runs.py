@@ -2,6 +2,7 @@
 
     RUN/
     ├── config.json                     what is trained, with every value
+    ├── data.json                       what it learns from: paths, how many images, a checksum of their names
     ├── metrics.jsonl                   one object a line: step, and values by name (losses, rates, scores)
     ├── account.json                    what the run has cost, once it has ended
     ├── unreadable.txt                  images that could not be read, and why
@@ -19,27 +20,32 @@
     └── tensorboard/
 
 A backbone file holds the weights under the published names and, in its metadata, the model's configuration as
-JSON and its `default_size` in pixels, so that it opens without a guess. Files are written under a temporary name, flushed and renamed: a name
-that exists is complete.
+JSON and its `default_size` in pixels, so that it opens without a guess. Files are written under a temporary name,
+flushed and renamed: a name that exists is complete. Backbones and checkpoints have checksums, by which later damage
+is known; the log of steps is appended to, and read line by line.
 """
 
 import dataclasses
+import functools
 import json
+import logging
 import re
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from core.errors import ModelError
-from core.files import replacing, write_whole
+from core.files import write_whole
 from core.model.config import ViTConfig
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import LARGEST_SIZE, whole_size
+from core.tensor_files import read_metadata, save_tensors
+
+log = logging.getLogger(__name__)
 
 BACKBONE = "backbone.safetensors"
 CONFIG = "config.json"
+DATA = "data.json"
 METRICS = "metrics.jsonl"
 ACCOUNT = "account.json"
 UNREADABLE = "unreadable.txt"
@@ -48,6 +54,8 @@ PICTURES = "pictures"
 EMERGENCE = "emergence"
 _CONFIG_KEY = "vit_config"
 _SIZE_KEY = "default_size"
+_LARGEST = 1e300
+"""Beyond it, sums of a few values leave float64."""
 
 
 def save_backbone(
@@ -65,13 +73,6 @@ def save_backbone(
     }
     state = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     return save_tensors(state, path, metadata)
-
-
-def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> Path:
-    """Write a safetensors file at `path`, whole or not at all."""
-    with replacing(path) as partial:
-        save_file(tensors, partial, metadata)
-    return path
 
 
 def find_backbone(run: Path) -> Path:
@@ -115,11 +116,46 @@ def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
-    """The lines of a run's log, in order; a last line that is still being written is left out."""
+    """The lines of a run's log, in order: the step and finite numbers by name.
+
+    What is something else is left out, with a word in the log: damaged lines, NaN. A last line that is still being
+    written is left out without one.
+    """
     path = run / METRICS
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    *written, rest = path.read_bytes().decode("utf-8", "replace").split("\n")
+    lines = [_numbers(line) for line in written]
+    damaged = lines.count(None)
+    if rest:
+        lines.append(_numbers(rest))
+    kept = [line for line in lines if line is not None]
+    odd = sum(value is None for line in kept for value in line.values())
+    if damaged or odd:
+        _note_damage(str(path), damaged, odd)
+    return [{name: value for name, value in line.items() if value is not None} for line in kept]
+
+
+def _numbers(text: str) -> dict[str, float | None] | None:
+    """A line's step and values, None for each that is no finite number; None where the line has no step."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    step = line.get("step") if isinstance(line, dict) else None
+    if not isinstance(step, int) or not 0 <= step < 2**53:
+        return None
+    return {name: value if _is_number(value) else None for name, value in line.items()}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
+
+
+@functools.lru_cache(maxsize=64)
+def _note_damage(path: str, lines: int, values: int) -> None:
+    """Said once, since a page asks for the same log again and again."""
+    log.warning("%s: left out damaged lines (%d) and values that are no finite numbers (%d)", path, lines, values)
 
 
 def append_metrics(run: Path, step: int, values: dict[str, float]) -> None:
@@ -135,7 +171,7 @@ def drop_metrics_after(run: Path, step: int) -> None:
 
 def stored_config(path: Path) -> ViTConfig | None:
     """The configuration in a safetensors file's metadata; None where it was not written by `save_backbone`."""
-    text = _metadata(path).get(_CONFIG_KEY)
+    text = read_metadata(path).get(_CONFIG_KEY)
     if text is None:
         return None
     try:
@@ -149,7 +185,7 @@ def stored_size(path: Path, patch: int) -> int | None:
 
     Raises ModelError where it is no size that pictures can have.
     """
-    text = _metadata(path).get(_SIZE_KEY)
+    text = read_metadata(path).get(_SIZE_KEY)
     if text is None:
         return None
     try:
@@ -163,10 +199,5 @@ def stored_size(path: Path, patch: int) -> int | None:
 
 def stored_step(path: Path) -> int | None:
     """After how many steps of a run a backbone file was written; None where no run wrote it."""
-    text = _metadata(path).get("step", "")
+    text = read_metadata(path).get("step", "")
     return int(text) if text.isdecimal() else None
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, "pt") as file:
-        return file.metadata() or {}

@@ -5,13 +5,18 @@ A file holds {"task": "emergence", "model": {"name", "title", "sha256", "paramet
 "high"}, ...]}, ...]}; the first of the values is the model's, those of its baselines follow.
 """
 
+import functools
 import json
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import RequestError
 from core.records import runs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def read_scores(path: Path) -> Scores:
         model = record["model"]
         rows = tuple(row for row in map(_score, record["rows"]) if row is not None)
         return Scores(model["name"], model["sha256"], record["pictures"], rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RequestError(
             f"{path} holds no emergence scores ({type(error).__name__}: {error}); write it with "
             "python -m train.evaluate emergence --model NAME --out FILE."
@@ -81,8 +86,25 @@ def read_scores(path: Path) -> Scores:
 
 
 def curves(run: Path) -> list[Curve]:
-    """The curve of each measure over the scored snapshots of a run folder; empty where none is scored."""
-    return joined({step: read_scores(path).rows for step, path in runs.scores(run).items()})
+    """The curve of each measure over the scored snapshots of a run folder; empty where none is scored.
+
+    Scores that cannot be read are left out, with a word in the log.
+    """
+    return joined({step: rows for step, path in runs.scores(run).items() if (rows := _rows(path)) is not None})
+
+
+def _rows(path: Path) -> tuple[Score, ...] | None:
+    try:
+        return read_scores(path).rows
+    except RequestError as error:
+        _note_once(str(error))
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _note_once(sentence: str) -> None:
+    """A page asks for the same scores again and again."""
+    log.warning("Left out: %s", sentence)
 
 
 def joined(rows: Mapping[int, tuple[Score, ...]]) -> list[Curve]:
@@ -102,7 +124,7 @@ def joined(rows: Mapping[int, tuple[Score, ...]]) -> list[Curve]:
 def _score(row: dict) -> Score | None:
     """None where the model's value is missing: not every measure can be taken of every model."""
     readings = {
-        one["of"]: Reading(float(one["value"]), float(one["low"]), float(one["high"]))
+        one["of"]: Reading(_finite(one["value"]), _finite(one["low"]), _finite(one["high"]))
         for one in row["values"]
         if None not in (one["value"], one["low"], one["high"])
     }
@@ -110,6 +132,13 @@ def _score(row: dict) -> Score | None:
     if first not in readings:
         return None
     model = readings.pop(first)
-    best = None if row["best"] is None else float(row["best"])
-    rises = row["better"] == "higher"
-    return Score(row["measure"], row["title"], row["asks"], rises, float(row["chance"]["value"]), best, model, readings)
+    best = None if row["best"] is None else _finite(row["best"])
+    rises, chance = row["better"] == "higher", _finite(row["chance"]["value"])
+    return Score(row["measure"], row["title"], row["asks"], rises, chance, best, model, readings)
+
+
+def _finite(value: object) -> float:
+    """ValueError where it is no finite number, which no figure could show."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} where a number should be")
+    return float(value)

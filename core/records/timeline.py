@@ -12,22 +12,22 @@ N patches of all pictures together, k kept dimensions. The file is written under
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 
 from core.encoding import picture_bytes
 from core.errors import ImageError, RequestError
 from core.pictures.geometry import Geometry, plan_grid
 from core.pictures.image import load_image
 from core.records.moment import Moment, with_steady_colours
-from core.records.runs import read_metrics, save_tensors
+from core.records.runs import read_metrics
 from core.records.scores import Curve, Reading
+from core.tensor_files import read_tensors, save_tensors
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "timeline.safetensors"
 COPY_SIDE = 448
@@ -135,18 +135,18 @@ def save_timeline(timeline: Timeline, path: Path) -> Path:
 def load_timeline(path: Path) -> Timeline:
     """A timeline that `save_timeline` wrote; RequestError where the file is something else."""
     try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-            if header["version"] != VERSION:
-                raise ValueError(f"version {header['version']}, this reads {VERSION}")
-            pictures = [
-                TimelinePicture(one["name"], one["credit"], _decoded(file, place), Geometry(**one["geometry"]))
-                for place, one in enumerate(header["pictures"])
-            ]
-            moments = [_moment(file, one) for one in header["moments"]]
-            curves = tuple(_curve(one) for one in header["curves"])
-            losses = tuple(header["losses"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImageError) as error:
+        tensors, metadata = read_tensors(path)
+        header = json.loads(metadata[_KEY], parse_constant=_no_number)
+        if header["version"] != VERSION:
+            raise ValueError(f"version {header['version']}, this reads {VERSION}")
+        pictures = [
+            TimelinePicture(one["name"], one["credit"], _decoded(tensors, place), Geometry(**one["geometry"]))
+            for place, one in enumerate(header["pictures"])
+        ]
+        moments = [_moment(tensors, one) for one in header["moments"]]
+        curves = tuple(_curve(one) for one in header["curves"])
+        losses = tuple(header["losses"])
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, ImageError) as error:
         raise RequestError(
             f"{path} is no timeline ({type(error).__name__}: {error}); write one with python -m train.timeline RUN."
         ) from error
@@ -172,9 +172,12 @@ def _described(timeline: Timeline) -> dict:
     }
 
 
-def _moment(file: safe_open, entry: dict) -> Moment:
-    tensors = {name: file.get_tensor(f"{name}.{entry['step']}") for name in _TENSORS}
-    return Moment(**entry, **tensors)
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} where a number should be")
+
+
+def _moment(tensors: Mapping[str, torch.Tensor], entry: dict) -> Moment:
+    return Moment(**entry | {name: tensors[f"{name}.{entry['step']}"] for name in _TENSORS})
 
 
 def _curve(entry: dict) -> Curve:
@@ -196,5 +199,5 @@ def _encoded(image: Image.Image) -> torch.Tensor:
     return torch.frombuffer(bytearray(picture_bytes(image, "WEBP", quality=85, method=6)), dtype=torch.uint8)
 
 
-def _decoded(file: safe_open, place: int) -> Image.Image:
-    return load_image(file.get_tensor(f"pictures.{place}").numpy().tobytes())
+def _decoded(tensors: Mapping[str, torch.Tensor], place: int) -> Image.Image:
+    return load_image(tensors[f"pictures.{place}"].numpy().tobytes())

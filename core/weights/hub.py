@@ -38,6 +38,10 @@ _HASH = re.compile(r"[\w-][\w.-]*")
 _REVISION = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 
 
+class MissingFileError(HubError):
+    """A repository is there, and has no such file."""
+
+
 class Fetched(NamedTuple):
     """A file of the hub on this machine."""
 
@@ -127,7 +131,7 @@ def _refusal(status: int, headers: Mapping[str, str], repository: str, wanted: s
             f"{repository} does not exist, or is private: check the name, or set HF_TOKEN to your access token."
         )
     if status == 404:
-        return HubError(f"{repository} has no {wanted}; look at {page}.")
+        return MissingFileError(f"{repository} has no {wanted}; look at {page}.")
     return HubError(f"{endpoint()} answered {status} for {repository}; try again later, {_by_hand(repository)}")
 
 

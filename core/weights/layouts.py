@@ -1,10 +1,11 @@
 """The ways in which DINOv2 weights are stored, and the way from each to ours.
 
 official        published names, as torch.hub's `.pth` files hold them: our own names
-wrapped         the same below "teacher" or "model", with a "backbone." prefix: training checkpoints, whose blocks
-                may be numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the reference)
-Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart; below "dinov2." or
-                "dinov2_with_registers." where the file has a head as well
+chunked         the same with blocks numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the
+                reference), as training checkpoints have them
+Hugging Face    embeddings.*, encoder.layer.i.*, layernorm.*; query, key and value apart
+
+What they stand below, and what stands beside them, is `core.weights.wrapping`'s.
 """
 
 import json
@@ -51,32 +52,12 @@ _TO_OURS = [
 _QKV = re.compile(r"^encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.(weight|bias)$")
 _PARTS = ("query", "key", "value")
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
-_BELOW = ("backbone.", "dinov2.", "dinov2_with_registers.")
-"""Prefixes of the backbone's weights in files that hold heads beside it."""
 _CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
 
 
-def to_ours(state: Mapping[str, object]) -> State:
-    """The backbone's weights under our names, from any of the stored ways; heads and training state are left out.
-
-    Raises ModelError where there is something else than tensors by name.
-    """
-    for wrapper in ("teacher", "model", "state_dict"):
-        if isinstance(state, Mapping) and isinstance(below := state.get(wrapper), Mapping):
-            state = below
-    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        raise ModelError(f"These are not weights by name but a {type(state).__name__}; save the model's state_dict.")
-    for prefix in _BELOW:
-        below = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        state = below or state
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
-    strange = [key for key in state if key not in tensors]
-    if strange:
-        raise ModelError(
-            f"{', '.join(strange[:5])}: no tensors. The weights must be all there is, or stand below 'teacher' or "
-            "'model'; save the backbone's state_dict."
-        )
-    if "embeddings.cls_token" in tensors:
+def to_ours(tensors: Mapping[str, Tensor]) -> State:
+    """A backbone's weights under our names, from any of the stored ways. Raises ModelError where parts are missing."""
+    if "embeddings.patch_embeddings.projection.weight" in tensors:
         tensors = _from_hugging_face(tensors)
     return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in tensors.items()}
 
@@ -182,7 +163,7 @@ def read_hugging_face_config(path: Path) -> Described:
         config = config_from_hugging_face(values)
         size = whole_size(values.get("default_size", config.image_size), config.patch)
         return Described(config, "pos_offset" in values, size)
-    except (ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
+    except (ModelError, ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
         raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
 
 
@@ -194,13 +175,16 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
     to that for the published names.
     """
     kind = values.get("model_type")
-    if kind not in ("dinov2", "dinov2_with_registers"):
+    if kind is None:
         raise ModelError(
-            f"config.json describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened."
+            "it names no model_type, so transformers did not write it; give the weights' file itself, whose shapes tell "
+            "most"
         )
+    if kind not in ("dinov2", "dinov2_with_registers"):
+        raise ModelError(f"it describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened.")
     for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
         if values.get(key, only) != only:
-            raise ModelError(f"config.json sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
+            raise ModelError(f"it sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
     registers = values.get("num_register_tokens", 4) if kind == "dinov2_with_registers" else 0
     return ViTConfig(
         width=values.get("hidden_size", 768),

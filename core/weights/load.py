@@ -5,24 +5,21 @@ Weights are read without running any code in them, and strictly: each missing or
 
 import hashlib
 import logging
-import pickle
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file
 
 from core.errors import HubError, ModelError, RequestError
-from core.files import file_sha256
 from core.model.config import BACKBONES, ViTConfig
 from core.model.device import default_device
 from core.model.layers import Block
 from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
 from core.weights import layouts
-from core.weights.hub import REPOSITORY, fetch
+from core.weights.hub import REPOSITORY, MissingFileError, fetch
+from core.weights.stored import FOLDER_NAMES, INDEX, SUFFIXES, Weights, find_weights, parts_of, read_weights
 from core.weights.transfer import Progress
 
 log = logging.getLogger(__name__)
@@ -67,6 +64,11 @@ ASSUMED_CONVENTION = (
     "of a model that Meta published without registers, load it by its name (dinov2-small …) instead: at other picture "
     "sizes than its own, features differ slightly."
 )
+ASSUMED_SHAPE = (
+    "No config.json lies beside the weights: their shapes tell the model's, and position embeddings are resized as in "
+    "the models that Meta published."
+)
+NO_MASK_TOKEN = "The file has no mask token, which only training asks for; zeros stand in its place."
 ASSUMED_HEADS = "The file does not say how many attention heads the model has; {heads} were assumed."
 
 
@@ -78,7 +80,8 @@ def load_model(
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
-    `.safetensors` or an official `.pth` file. `owner/name[@revision]` is the hub's where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
+    `.safetensors` file, or one of torch's (`.pth`), official or a training's. `owner/name[@revision]` is the hub's
+    where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
     Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
     """
     name = str(name)
@@ -102,7 +105,7 @@ def load_model(
 
 def _may_be_on_the_hub(name: str) -> bool:
     path = Path(name)
-    named = REPOSITORY.fullmatch(name.partition("@")[0]) and path.suffix not in (".safetensors", ".pth", ".pt")
+    named = REPOSITORY.fullmatch(name.partition("@")[0]) and path.suffix not in SUFFIXES
     return bool(named) and not path.exists()
 
 
@@ -157,7 +160,7 @@ def _published(name: str, progress: Progress | None) -> VisionTransformer:
     file = fetch(repository.name, "model.safetensors", repository.revision, progress)
     size = name.split("-")[1]
     title = f"DINOv2 ViT-{size[0].upper() if size != 'giant' else 'g'}/14{' with registers' if '-reg' in name else ''}"
-    model = _build(_weights(file.path), BACKBONES[name], str(file.path))
+    model = _build(read_weights(file.path), BACKBONES[name], str(file.path))
     model.source = ModelSource(
         name, title, repository.name, file.sha256, _count(model), "Meta AI", "Apache-2.0", file.revision
     )
@@ -173,13 +176,35 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
-    file = fetch(repository, "model.safetensors", described.revision, progress)
-    model = _build(_weights(file.path), config, name, default_size)
+    weights = read_weights(_fetched_weights(repository, described.revision, progress))
+    model = _build(weights, config, name, default_size)
     owner = repository.split("/")[0]
     model.source = ModelSource(
-        name, repository, repository, file.sha256, _count(model), owner, revision=file.revision, note=note
+        name,
+        repository,
+        repository,
+        weights.sha256,
+        _count(model),
+        owner,
+        revision=described.revision,
+        note=_together(note, _said_of(weights)),
     )
     return model
+
+
+def _fetched_weights(repository: str, revision: str, progress: Progress | None) -> Path:
+    """The weights of a repository, or the index of several files that were all fetched."""
+    missing: list[MissingFileError] = []
+    for name in FOLDER_NAMES:
+        try:
+            path = fetch(repository, name, revision, progress).path
+        except MissingFileError as error:
+            missing.append(error)
+            continue
+        for part in parts_of(path) if name.endswith(INDEX) else ():
+            fetch(repository, part, revision, progress)
+        return path
+    raise missing[0]
 
 
 def _hugging_face_config(path: Path) -> tuple[ViTConfig, str, int]:
@@ -196,35 +221,61 @@ def _from_path(name: str, path: Path) -> VisionTransformer:
         )
     if path.is_file():
         return _from_file(name, path)
-    described, weights = path / "config.json", path / "model.safetensors"
-    if weights.is_file() and described.is_file():
-        config, note, default_size = _hugging_face_config(described)
-        return _from_file(name, weights, config, default_size, note=note)
-    return _from_file(name, runs.find_backbone(path))
+    weights = find_weights(path)
+    if (path / runs.BACKBONE).is_file() or weights is None:
+        return _from_file(name, _found_backbone(path))
+    described = path / "config.json"
+    if not described.is_file():
+        return _from_file(name, weights, note=ASSUMED_SHAPE)
+    config, note, default_size = _hugging_face_config(described)
+    return _from_file(name, weights, config, default_size, note=note)
+
+
+def _found_backbone(folder: Path) -> Path:
+    """The backbone of a run folder; ModelError, naming what lies there instead, where it has none."""
+    try:
+        return runs.find_backbone(folder)
+    except ModelError as error:
+        others = sorted(path.name for path in folder.glob("*") if path.suffix in SUFFIXES) if folder.is_dir() else []
+        given = f" It holds {', '.join(others[:5])}; give one of these by its path." if others else ""
+        raise ModelError(f"{error} {FOLDER_NAMES[0]}, as transformers names it, is not there either.{given}") from error
 
 
 def _from_file(
-    name: str, path: Path, config: ViTConfig | None = None, default_size: int | None = None, **credits: str
+    name: str,
+    path: Path,
+    config: ViTConfig | None = None,
+    default_size: int | None = None,
+    note: str = "",
+    **credits: str,
 ) -> VisionTransformer:
-    state = _weights(path)
-    step = None
+    weights, step = read_weights(path), None
     if config is None and path.suffix == ".safetensors":
         config, step = runs.stored_config(path), runs.stored_step(path)
         if config is not None:
-            default_size = runs.stored_size(path, config.patch)
+            default_size, note = runs.stored_size(path, config.patch), note.replace(ASSUMED_SHAPE, "")
     if config is None:
-        config = _inferred(state, path)
+        config = _inferred(weights.state, path)
         default_size = config.image_size  # of others' models: what they learned on
         if config.width % layouts.HEAD_WIDTH:
-            credits["note"] = ASSUMED_HEADS.format(heads=config.heads)
-    model = _build(state, config, str(path), default_size)
+            note = _together(note, ASSUMED_HEADS.format(heads=config.heads))
+    model = _build(weights, config, str(path), default_size)
     title = f"{_shape(model)} from {path.parent.name}/{path.name}"
     if step is not None:
         title += f", step {step:,}"
         credits = {"trained_by": "Dinoscope"} | credits
-    model.source = ModelSource(name, title, str(path), file_sha256(path),
-                               _count(model), **credits)  # fmt: skip
+    note = _together(note, _said_of(weights))
+    model.source = ModelSource(name, title, str(path), weights.sha256, _count(model), note=note, **credits)
     return model
+
+
+def _said_of(weights: Weights) -> str:
+    """What is to be known of where the weights were found, and of what they lack."""
+    return _together(weights.note, "" if "mask_token" in weights.state else NO_MASK_TOKEN)
+
+
+def _together(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _shape(model: VisionTransformer) -> str:
@@ -238,39 +289,18 @@ def _inferred(state: layouts.State, path: Path) -> ViTConfig:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _weights(path: Path) -> layouts.State:
-    """The backbone's weights in a file, under our names."""
-    stored = _read(path)
-    try:
-        return layouts.to_ours(stored)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+def _build(weights: Weights, config: ViTConfig, where: str, default_size: int | None = None) -> VisionTransformer:
+    """A model of that shape with those weights, strictly; without a default size, that of its shape.
 
-
-def _read(path: Path) -> dict:
-    """The tensors of a file as stored. ModelError where it is damaged, or would have to run code to be opened."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # torch's older format, no zip archive, cannot be mapped
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path} is damaged, or holds more than tensors, so that opening it could run code. Download it anew; or "
-            "save its state_dict alone, or as safetensors, where you trust it."
-        ) from error
-    except Exception as error:  # on rubbish, torch's reader lets out whatever it runs into, KeyError among others
-        raise ModelError(
-            f"{path} cannot be read as weights ({(str(error) or type(error).__name__).splitlines()[0]}); check that "
-            "it may be read, or download it anew."
-        ) from error
-
-
-def _build(state: layouts.State, config: ViTConfig, where: str, default_size: int | None = None) -> VisionTransformer:
-    """A model of that shape with those weights, strictly; without a default size, that of its shape."""
+    A mask token, which no feature depends on, may be missing. ModelError where anything else does not fit, or holds
+    NaN or infinity.
+    """
     with torch.device("meta"):
         model = VisionTransformer(config)
-    expected = model.state_dict()
+    expected, state = model.state_dict(), dict(weights.state)
+    if state and "mask_token" not in state:
+        log.info("%s: %s", where, NO_MASK_TOKEN)
+        state["mask_token"] = torch.zeros(1, config.width)
     problems = [
         *_named("missing", expected.keys() - state.keys()),
         *_named("unexpected", state.keys() - expected.keys()),
@@ -283,9 +313,22 @@ def _build(state: layouts.State, config: ViTConfig, where: str, default_size: in
         raise ModelError(
             f"{where} does not fit a ViT of width {config.width} and depth {config.depth}: {'; '.join(problems)}."
         )
-    model.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)
+    state = {key: value.float() for key, value in state.items()}
+    _require_finite(state, where)
+    model.load_state_dict(state, strict=True, assign=True)
     model.default_size = model.default_size if default_size is None else default_size
     return model.requires_grad_(True)
+
+
+def _require_finite(state: layouts.State, where: str) -> None:
+    """ModelError, with names and counts, where weights are NaN or infinite in float32: no feature would be a number."""
+    broken = {name: int((~value.isfinite()).sum()) for name, value in state.items() if not value.isfinite().all()}
+    if broken:
+        counted = {f"{name} ({count:,} of {state[name].numel():,})" for name, count in broken.items()}
+        raise ModelError(
+            f"{where} cannot be used: {'; '.join(_named('NaN or infinity in', counted))}. Did the training diverge, or the "
+            "numbers leave float16? Take an earlier checkpoint, or download it anew."
+        )
 
 
 def _named(what: str, keys: set[str]) -> list[str]:

@@ -203,3 +203,30 @@ def _with_config(model, **changes):
     made = core.VisionTransformer(dataclasses.replace(model.config, **changes)).eval()
     made.load_state_dict(model.state_dict())
     return made
+
+
+def test_their_image_processor_prepares_pictures_for_our_models(tmp_path):
+    """Of a square it makes the pixels that `core.extract` shows the model."""
+    from PIL import Image
+    from transformers import AutoImageProcessor
+
+    from core.features import preprocess
+
+    model = data.model("vit_plain")
+    model.default_size = 56
+    folder = to_hugging_face(model, tmp_path / "ours")
+    processor = AutoImageProcessor.from_pretrained(folder)
+    picture = Image.effect_noise((90, 90), 80).convert("RGB")
+    pixels = processor(picture, return_tensors="pt")["pixel_values"]
+    ours, _ = preprocess(picture, 56, 14)
+    assert pixels.shape == (1, 3, 56, 56)
+    torch.testing.assert_close(pixels[0], ours, rtol=0, atol=0.05)  # a level of 256, where they round otherwise
+    wide = processor(picture.resize((200, 90)), return_tensors="pt")["pixel_values"]
+    assert wide.shape == (1, 3, 56, 56)
+
+
+def test_no_processor_is_written_for_pictures_it_does_not_know(tmp_path, caplog):
+    model = core.VisionTransformer(dataclasses.replace(data.model("vit_plain").config, channels=4))
+    folder = to_hugging_face(model, tmp_path / "ours")
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+    assert "pictures of 4 channels" in caplog.text

@@ -18,7 +18,8 @@ from core import export
 from core.pictures.gallery import samples
 from core.pictures.listing import find_pictures
 from core.records import runs
-from core.records.feature_files import read_features, read_metadata
+from core.records.feature_files import read_features
+from core.tensor_files import read_metadata
 
 ROOT = Path(__file__).parents[2]
 
@@ -236,3 +237,28 @@ def test_suffixes_cover_every_sample():
     names = {sample.path.name for sample in samples()}
     found = {picture.path.name for sample in samples() for picture in find_pictures([str(sample.path.parent)])[0]}
     assert names <= found
+
+
+def test_a_model_of_other_pictures_is_refused_before_anything_is_written(photos, tmp_path, capsys):
+    model = core.VisionTransformer(core.ViTConfig(width=32, depth=2, heads=2, image_size=70, channels=4))
+    path = runs.save_backbone(model, tmp_path / "four.safetensors")
+    assert run(str(path), photos, "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "takes pictures of 4 channels" in said and "core.extract prepares" not in said
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(core.ModelError, match="4 channels"):
+        core.extract(model, core.load_image(photos / "tower.jpg"), 112)
+    with pytest.raises(core.RequestError, match=r"takes \[B, 4, H, W\] with H and W multiples of 14\.$"):
+        model(torch.zeros(1, 3, 70, 70))
+
+
+@pytest.mark.parametrize("form", ["safetensors", "parquet"])
+def test_pictures_whose_features_are_no_numbers_are_named_and_not_written(photos, model_path, tmp_path, capsys, form):
+    model = core.load_model(model_path, device="cpu")
+    model.norm.bias.data[0] = 1e5  # beyond float16
+    path = runs.save_backbone(model, tmp_path / "huge.safetensors")
+    assert run(str(path), photos, "--out", tmp_path / "out", "--format", form) == 1
+    said = capsys.readouterr().err
+    assert "tower.jpg: " in said and "are NaN or infinite; they are not kept" in said
+    assert files(tmp_path / "out") == []
+    assert run(str(path), photos, "--out", tmp_path / "out", "--format", form, "--dtype", "float32") == 0

@@ -47,7 +47,12 @@ def metadata(card):
 def test_a_pushed_run_loads_back_by_its_name(hub, run, capsys):
     exchange.main(str(run), push="owner/new")
     assert f"Pushed to {hub.url}/owner/new" in capsys.readouterr().out
-    assert hub.files["owner/new"].keys() == {"README.md", "config.json", "model.safetensors"} and not hub.private
+    assert hub.files["owner/new"].keys() == {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+    }  # fmt: skip and not hub.private
     ours = core.load_model(run, device="cpu")
     for name in ("owner/new", "hf:owner/new", "owner/new@main"):
         loaded = core.load_model(name, device="cpu")

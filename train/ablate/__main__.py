@@ -31,7 +31,7 @@ from train import checkpoint, recipes
 from train.ablate.figures import draw_grid, draw_scaling
 from train.ablate.grids import GRIDS, Cell, Row, data_cells, distillation_cells, named_cells, scaling_cells
 from train.ablate.scores import ScoreConfig, scores
-from train.config import RunConfig, from_json
+from train.config import RunConfig, read_config
 from train.data.sources import open_source
 from train.evaluate.results import write_results
 from train.pretrain import RecipeName, one_of, pretrain, recipe_name
@@ -111,7 +111,7 @@ def _scored(cell: Cell, seed: int, command: Command) -> tuple[dict[str, float], 
     config = completed(replace(cell.config, seed=seed), default_device())
     path = run / SCORES
     begun = (run / CONFIG).exists()
-    if begun and from_json(RunConfig, (run / CONFIG).read_text(encoding="utf-8")) != config:
+    if begun and read_config(run / CONFIG) != config:
         raise RequestError(f"{run} holds a run with other values; choose another --out, or remove it.")
     scoring = json.loads(json.dumps(asdict(command.scoring), default=str))
     if path.exists():

@@ -1,8 +1,8 @@
 """Vectors on disk with a table that says whose they are. n images, D width."""
 
 import functools
-import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from core import parquet_files
+from core.errors import DamagedError
 from core.files import replacing
-from train.curate.folder import CurationError, Parts, read_table, required_record, write_table
+from train.curate.folder import CurationError, Parts, read_json, read_table, required_record, write_table
 from train.dist import World
 
 SETS = ("curated", "pool", "evaluation")
+_CHECKSUM = b"vectors_crc32"
 SCHEMA = pa.schema(
     [
         ("name", pa.string()),
@@ -94,15 +97,44 @@ def parts_of(images: int, part: int) -> int:
 
 
 def open_embeddings(root: Path, name: str) -> Embeddings | None:
-    """A set that `embed` has finished; None where this curation has no such set. CurationError before `embed`."""
+    """A set that `embed` has finished; None where this curation has no such set.
+
+    CurationError before `embed`, and where vectors are not those that were written: all are read, once in a process.
+    """
     if name not in required_record(root, "embed")["sets"]:
         return None
     folder = set_folder(root, name)
     try:
-        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        return Embeddings(folder, np.load(folder / "vectors.npy", mmap_mode="r"), settings["part"])
-    except (OSError, ValueError, KeyError) as error:
+        found = Embeddings(
+            folder, np.load(folder / "vectors.npy", mmap_mode="r"), read_json(folder / "settings.json")["part"]
+        )
+        _require_whole(folder, found.part, (folder / "vectors.npy").stat().st_mtime_ns)
+        return found
+    except (OSError, ValueError, KeyError, ZeroDivisionError, TypeError) as error:
         raise CurationError(f"{folder} is damaged ({error}); remove it and run `embed` again.") from error
+
+
+@functools.lru_cache(maxsize=64)
+def _require_whole(folder: Path, part: int, _changed: int) -> None:
+    """ValueError where the vectors of a part do not agree with the checksum in its table; earlier versions wrote none."""
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    for number in range(parts_of(len(vectors), part)):
+        written = _metadata(Parts(folder / "images", 1).path(number)).get(_CHECKSUM)
+        if written is not None and written != _checksum(vectors[number * part : (number + 1) * part]):
+            raise ValueError(f"the vectors of part {number} do not agree with their checksum")
+
+
+def _metadata(path: Path) -> dict[bytes, bytes]:
+    """That of a part's table; what is wrong with it is said by who reads its rows."""
+    try:
+        with parquet_files.opened(path) as file:
+            return file.schema_arrow.metadata or {}
+    except (OSError, DamagedError):
+        return {}
+
+
+def _checksum(vectors: np.ndarray) -> bytes:
+    return f"{zlib.crc32(np.ascontiguousarray(vectors, np.float16).data.cast('B')):08x}".encode()
 
 
 def required_embeddings(root: Path, name: str) -> Embeddings:
@@ -131,10 +163,12 @@ class VectorFile:
             os.fsync(file.fileno())
 
 
-def write_part(parts: Parts, number: int, rows: Sequence[ImageRow]) -> None:
+def write_part(parts: Parts, number: int, rows: Sequence[ImageRow], vectors: np.ndarray) -> None:
+    """The records of a part's images, with a checksum of their vectors [m, D], which are on the disk already."""
+    schema = SCHEMA.with_metadata({_CHECKSUM: _checksum(vectors.astype(np.float16))})
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    write_table(parts.path(number), pa.Table.from_arrays(arrays, schema=SCHEMA))
+    write_table(parts.path(number), pa.Table.from_arrays(arrays, schema=schema))
 
 
 def set_settings(images: int, made: Mapping[str, object]) -> dict[str, object]:

@@ -25,20 +25,21 @@ import hashlib
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from core import DinoError
+from core import DinoError, parquet_files
+from core.errors import DamagedError
 from core.files import replacing, write_whole
-from core.records.arrow import opened
 from train import dist
 from train.dist import World
 
 SELECTED = "selected.txt"
+_CHECKSUM = "crc32"
 BEFORE = {"deduplicate": "embed", "cluster": "deduplicate", "retrieve": "deduplicate"}
 """The steps that each step builds on."""
 
@@ -70,12 +71,17 @@ def step_path(root: Path, step: str) -> Path:
 
 def read_found(path: Path) -> Record | None:
     """The record that `write_found` wrote at `path`; None where there is none."""
-    return Record(_read_json(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    values = read_json(path)
+    with _damage(path):
+        if "key" not in values:
+            raise ValueError("it has no key")
+    return Record(values)
 
 
 def write_found(path: Path, key: str, found: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"key": key} | dict(found), indent=1, default=str).encode())
+    write_json(path, {"key": key} | dict(found))
 
 
 def read_record(root: Path, step: str) -> Record | None:
@@ -153,7 +159,7 @@ def prepare(folder: Path, settings: Mapping[str, object], world: World, what: st
     What was made there with other settings is removed; where `what` names it as too dear for that, CurationError.
     """
     path, wanted = folder / "settings.json", json.loads(json.dumps(settings, default=str))
-    found = _read_json(path) if path.exists() else None
+    found = read_json(path) if path.exists() else None
     if found != wanted and found is not None and what:
         differing = [name for name in wanted if found.get(name) != wanted[name]]
         raise CurationError(
@@ -164,21 +170,18 @@ def prepare(folder: Path, settings: Mapping[str, object], world: World, what: st
     if world.leads and found != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        write_whole(path, json.dumps(wanted, indent=1).encode())
+        write_json(path, wanted)
     dist.wait()
 
 
 def write_table(path: Path, table: pa.Table) -> None:
     """A Parquet file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+    parquet_files.write_table(path, table)
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     with _damage(path):
-        return pq.read_table(opened(path), columns=columns)
+        return parquet_files.read_table(path, columns)
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -192,9 +195,26 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def _read_json(path: Path) -> dict:
+def write_json(path: Path, values: Mapping[str, object]) -> None:
+    """A JSON file with a checksum of its values, whole or not at all."""
+    text = json.dumps(dict(values), default=str)
+    write_whole(path, json.dumps({_CHECKSUM: _checksum(json.loads(text))} | json.loads(text), indent=1))
+
+
+def read_json(path: Path) -> dict:
+    """The values that `write_json` wrote; CurationError where they are damaged."""
     with _damage(path):
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it holds no object")
+        if values.pop(_CHECKSUM, wanted := _checksum(values)) != wanted:
+            raise ValueError("its values do not agree with their checksum")
+        return values
+
+
+def _checksum(values: Mapping[str, object]) -> str:
+    others = {name: value for name, value in values.items() if name != _CHECKSUM}
+    return f"{zlib.crc32(json.dumps(others, sort_keys=True).encode()):08x}"
 
 
 @contextlib.contextmanager
@@ -204,8 +224,9 @@ def _damage(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise CurationError(f"{path} is not there; run the steps before again.") from error
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (OSError, EOFError, ValueError, LookupError, RecursionError, zipfile.BadZipFile) as error:
+        said = error.reason if isinstance(error, DamagedError) else str(error)
+        reason = said.splitlines()[0] if said else type(error).__name__
         raise CurationError(f"{path} is damaged ({reason}); remove it and run the same command again.") from error
 
 

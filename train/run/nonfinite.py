@@ -49,8 +49,8 @@ def require_finite(networks: nn.Module) -> None:
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise NonFiniteError(
-            f"The weights {', '.join(names[:3])}{more} are not finite, and are not saved. Lower the learning rate and go "
-            "on from the last checkpoint (--resume), or start anew."
+            f"The weights {', '.join(names[:3])}{more} are not finite, and are not saved. Start a new run with a lower "
+            "learning rate, from the last backbone (--start-from RUN) or anew."
         )
 
 

@@ -11,7 +11,7 @@ from core import RequestError, VisionTransformer, ViTConfig, load_model
 from core.model.precision import has_fast_bfloat16
 from core.records.runs import CONFIG, find_backbone, stored_step
 from train import checkpoint, recipes
-from train.config import RunConfig, from_json
+from train.config import RunConfig, read_config
 from train.dist import World
 from train.method.distillation import MAIN, Distillation
 from train.method.heads import HeadConfig
@@ -181,7 +181,7 @@ def _kept_heads(run: Path) -> tuple[Heads, HeadConfig] | tuple[None, None]:
     path = run / CONFIG
     if not path.is_file() or not checkpoint.steps_saved(run):
         return None, None
-    step, config = stored_step(find_backbone(run)), from_json(RunConfig, path.read_text(encoding="utf-8"))
+    step, config = stored_step(find_backbone(run)), read_config(path)
     if step not in checkpoint.steps_saved(run):
         log.warning("%s keeps no checkpoint of step %s, so its heads are learned anew.", run, step)
         return None, None

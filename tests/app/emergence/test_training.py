@@ -70,6 +70,13 @@ def test_what_cannot_be_trained_is_refused(trainer, tmp_path):
     assert trainer.progress() is None
 
 
+def test_a_log_with_values_that_are_no_numbers_shows_what_there_is(trainer, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 3.5, "seconds_per_step": NaN}\n{"step": 4, "lo\n')
+    trainer._run = tmp_path
+    now = trainer.progress()
+    assert (now.step, now.loss, now.seconds_left) == (2, 3.5, None)
+
+
 def test_the_schedule_is_the_recipes_in_proportion():
     assert (ROOT / "train" / "pretrain.py").is_file()
     tiny = recipe("tiny").optim

@@ -107,7 +107,11 @@ def test_progress_is_followed_and_a_map_can_be_cancelled(quick):
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [("raise MemoryError('no room')", "no room"), ("os.kill(os.getpid(), 9)", "killed"), ("sys.exit(0)", "killed")],
+    [
+        ("raise MemoryError('no room')", "no room"),
+        ("os.kill(os.getpid(), 9)", "killed"),
+        ("sys.exit(0)", "no finite places"),
+    ],
 )
 def test_a_process_that_fails_says_why(quick, what, message):
     quick(what)
@@ -149,3 +153,31 @@ def test_umap_keeps_groups_together_and_repeats_itself():
     between = np.linalg.norm(first[::2].mean(axis=0) - first[1::2].mean(axis=0))
     within = max(first[side::2].std(axis=0).max() for side in (0, 1))
     assert between > 3 * within
+
+
+@pytest.mark.parametrize(
+    "given",
+    [np.ones((8, 4)), np.repeat(np.eye(4), 4, axis=0), np.repeat(np.eye(2), 3, axis=0)],
+    ids=["all equal", "four of each", "on a line"],
+)
+def test_points_of_equal_pictures_begin_apart(quick, given):
+    """UMAP divides by the extent of either axis, and by the distance of starts that coincide."""
+    quick("""
+start = np.load(folder / "start.npy")
+assert len(np.unique(start, axis=0)) == len(start) and np.ptp(start, axis=0).min() > 0 and np.abs(start).max() < 11
+""")
+    places = start_umap(given, UmapSettings()).result()
+    assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == len(given)
+    assert np.array_equal(places, start_umap(given, UmapSettings()).result()), "the same each time"
+
+
+def test_places_that_are_no_numbers_are_not_called_a_want_of_memory(quick):
+    quick("np.save(folder / 'coordinates.npy', np.full((60, 2), np.nan)); sys.exit(0)")
+    with pytest.raises(AnalysisError, match="no finite places"):
+        start_umap(vectors(), UmapSettings()).result()
+
+
+@pytest.mark.slow
+def test_equal_pictures_give_a_map():
+    places = start_umap(np.ones((8, 4)), UmapSettings()).result()
+    assert places.shape == (8, 2) and np.isfinite(places).all() and np.ptp(places, axis=0).min() > 0

@@ -9,7 +9,8 @@ import core
 from core.features import FeatureMap, Origin
 from core.pictures.geometry import Geometry
 from core.pictures.listing import Picture
-from core.records.feature_files import LONGEST_NAME, FeatureFolder, Settings, read_features, read_metadata
+from core.records.feature_files import LONGEST_NAME, FeatureFolder, Settings, read_features
+from core.tensor_files import read_metadata
 
 SETTINGS = Settings(weights="abc", layer=-1, size=56, dtype="float32")
 MAP = FeatureMap(torch.rand(3, 4, 8), torch.rand(8), Geometry(30, 40, 3, 4, 14), origin=Origin("tiny", "abc", -1, 56))
@@ -120,3 +121,32 @@ def test_very_long_names(tmp_path):
     (file,) = (tmp_path / "out/a").iterdir()
     assert len(file.name.encode()) <= LONGEST_NAME + len(".safetensors")
     assert pending(tmp_path, one) == []
+
+
+def test_changed_bytes_are_noticed(tmp_path, caplog):
+    """In the numbers when they are read, in how they were made when it is looked at."""
+    one = picture(tmp_path)
+    filled(tmp_path, one)
+    target = tmp_path / "out/a/b.jpg.safetensors"
+    content = target.read_bytes()
+    flipped = bytearray(content)
+    flipped[content.find(MAP.patches.numpy().tobytes()) + 5] ^= 1
+    target.write_bytes(flipped)
+    with pytest.raises(core.RequestError, match="do not agree with their checksum"):
+        read_features(target)
+    target.write_bytes(content.replace(b'"layer":"-1"', b'"layer":"-2"'))
+    assert pending(tmp_path, one) == [one] and "Computed anew" in caplog.text
+    with pytest.raises(core.RequestError, match="metadata do not agree"):
+        read_features(target)
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("float32", torch.nan), ("float32", torch.inf), ("float16", 1e5)])
+def test_features_that_are_no_numbers_are_not_kept(tmp_path, dtype, value):
+    """Nor those that are none in the format of the file."""
+    broken = dataclasses.replace(MAP, patches=MAP.patches.clone())
+    broken.patches[1, 2, :3] = value
+    folder = FeatureFolder(tmp_path / "out", dataclasses.replace(SETTINGS, dtype=dtype))
+    (one,) = folder.pending([picture(tmp_path)])
+    with pytest.raises(core.DinoError, match="3 of 96 numbers of its features are NaN or infinite"):
+        folder.write(one, broken)
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+import core
 from core.features import FeatureMap
 from core.pictures.geometry import Geometry
 from core.pictures.listing import Picture
@@ -156,3 +157,25 @@ def test_nothing_new_leaves_the_table_alone(tmp_path):
     assert fill(store, picture(1)) == 0
     store.finish()
     assert store.path.stat().st_mtime_ns == before
+
+
+def test_changed_bytes_are_noticed(tmp_path, caplog):
+    """Of the names when they are looked up, of the features when they are merged, and nothing is lost by it."""
+    store = table(tmp_path)
+    fill(store, picture(1), picture(2))
+    store.finish()
+    whole = store.path.read_bytes()
+    place = whole.find(b"/p/1.jpg")
+    store.path.write_bytes(whole[:place] + b"/q/1.jpg" + whole[place + 8 :])
+    assert table(tmp_path).pending([picture(1), picture(2)]) == [picture(1), picture(2)]
+    assert "Computed anew" in caplog.text and "features.parquet is damaged" in caplog.text
+    store.path.write_bytes(whole)
+    group = pq.ParquetFile(store.path).metadata.row_group(0)
+    features = group.column(group.num_columns - 1)
+    place = features.dictionary_page_offset + features.total_compressed_size - 3
+    store.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    store = table(tmp_path)
+    assert fill(store, picture(1), picture(2), picture(3)) == 1
+    with pytest.raises(core.RequestError, match=r"features\.parquet is damaged .* remove it, and run the same command"):
+        store.finish()
+    assert len(list(store.parts.iterdir())) == 1

@@ -96,3 +96,35 @@ def test_a_line_that_is_being_written_is_left_out_and_later_steps_can_be_dropped
 def test_a_folder_without_a_backbone_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"holds no backbone.safetensors"):
         runs.find_backbone(tmp_path)
+
+
+def test_changed_bytes_of_a_backbone_are_noticed(tmp_path):
+    """Of its weights, and of the description that says how to compute with them."""
+    path = runs.save_backbone(VisionTransformer(CONFIG), tmp_path / runs.BACKBONE)
+    content = path.read_bytes()
+    path.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+    with pytest.raises(ModelError, match=r"backbone\.safetensors is damaged \(its tensors do not agree"):
+        load_model(tmp_path)
+    path.write_bytes(content.replace(b'\\"heads\\": 2', b'\\"heads\\": 3'))
+    assert path.read_bytes() != content
+    with pytest.raises(ModelError, match=r"backbone\.safetensors is damaged \(its metadata do not agree"):
+        load_model(tmp_path)
+    path.write_bytes(content[:-100])
+    with pytest.raises(ModelError, match=r"backbone\.safetensors is damaged"):
+        load_model(tmp_path)
+
+
+def test_lines_of_a_log_that_are_none_and_values_that_are_no_numbers_are_left_out(tmp_path, caplog):
+    lines = [
+        '{"step": 1, "loss": 2.5, "lr": NaN, "clip": Infinity, "note": "words", "on": true, "none": null}',
+        '{"step": 2, "lo{"step": 3, "loss": 2.0}',
+        "[1, 2]", "3", "", "[" * 100_000, '{"loss": 1.0}', '{"step": "4"}', '{"step": -1}', '{"step": 1e999}',
+        '{"step": 5, "loss": 1e400, "dino": 1' + "0" * 400 + "}",
+        '{"step": 6, "loss": 1}',
+    ]  # fmt: skip
+    (tmp_path / runs.METRICS).write_bytes("\n".join([*lines, '{"step": 7, "lo']).encode() + b"\xff")
+    for _ in range(2):
+        assert runs.read_metrics(tmp_path) == [{"step": 1, "loss": 2.5}, {"step": 5}, {"step": 6, "loss": 1}]
+    assert caplog.text.count("left out damaged lines (9) and values that are no finite numbers (7)") == 1
+    runs.drop_metrics_after(tmp_path, 5)
+    assert (tmp_path / runs.METRICS).read_text() == '{"step": 1, "loss": 2.5}\n{"step": 5}\n'

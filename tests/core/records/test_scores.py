@@ -53,3 +53,14 @@ def test_another_file_is_refused_by_name(tmp_path, content):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(RequestError, match=r"other\.json holds no emergence scores"):
         read_scores(path)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '"0.5"', "[]", "1" + "0" * 400])
+def test_values_that_are_no_numbers_are_refused_and_left_out_of_the_curves(tmp_path, value, caplog):
+    write(runs.scores_path(tmp_path, 1), record(0.5))
+    path = runs.scores_path(tmp_path, 2)
+    path.write_text(json.dumps(record(0.625)).replace("0.625", value))
+    with pytest.raises(RequestError, match=r"step-00000002\.json holds no emergence scores"):
+        read_scores(path)
+    (curve,) = curves(tmp_path)
+    assert list(curve.points) == [1] and "step-00000002.json" in caplog.text

@@ -13,6 +13,7 @@ import core
 from core.records import runs
 from core.weights import layouts
 from core.weights.load import PUBLISHED
+from core.weights.wrapping import unwrapped
 from tests import data
 from tests.hub_server import COMMIT, Hub
 
@@ -226,7 +227,7 @@ def test_a_run_that_fails_to_write_leaves_the_earlier_backbone(tmp_path, monkeyp
         target.write_bytes(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(runs, "save_file", full)
+    monkeypatch.setattr("core.tensor_files.save_file", full)
     with pytest.raises(OSError, match="no space"):
         runs.save_backbone(data.model("vit_swiglu"), path)
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [runs.BACKBONE]
@@ -291,4 +292,4 @@ def test_another_kind_of_model_is_refused(hub):
 def test_what_is_no_tensor_is_named_as_the_file_names_it():
     query = "encoder.layer.0.attention.attention.query.weight"
     with pytest.raises(core.ModelError, match=rf"^{query}: no tensors"):
-        layouts.to_ours({"embeddings.cls_token": torch.zeros(1, 1, 4), query: "nothing"})
+        unwrapped({"embeddings.cls_token": torch.zeros(1, 1, 4), query: "nothing"})

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, load_image, load_model
-from core.features import batch_patches, extract_stream, preprocess
+from core.features import batch_patches, extract_stream, preprocess, require_pictures
 from core.files import write_whole
 from core.pictures.ahead import ahead
 from core.pictures.geometry import plan_grid
@@ -31,7 +31,7 @@ from train.curate.embeddings import (
     set_settings,
     write_part,
 )
-from train.curate.folder import Parts, Record, key_of, prepare, required_record, write_record
+from train.curate.folder import CurationError, Parts, Record, key_of, prepare, required_record, write_record
 from train.data.sources import DataError, Files, Joined, Source, open_source
 from train.dist import World
 
@@ -78,6 +78,7 @@ def embed(root: Path, sets: Mapping[str, Sequence[Path]], config: EmbedConfig, w
     """
     given = {name: open_given(sets[name]) for name in SETS if sets.get(name)}
     model = load_model(config.model, str(world.device))
+    require_pictures(model)
     plan_grid(1, 1, config.size, model.config.patch)
     made = {
         "model": model.loaded_from().name,
@@ -120,10 +121,13 @@ def adopt(root: Path, sets: Mapping[str, np.ndarray], rows: Mapping[str, Sequenc
         for number in range(parts.count):
             places = range(number * part, min((number + 1) * part, images))
             these = np.asarray(vectors[places.start : places.stop], dtype=np.float32)
-            file.write(places.start, these / np.linalg.norm(these, axis=1, keepdims=True).clip(1e-12))
+            if not np.isfinite(these).all():
+                raise CurationError(f"The vectors of {name} hold NaN or infinity; give finite ones.")
+            these = these / np.linalg.norm(these, axis=1, keepdims=True).clip(1e-12)
+            file.write(places.start, these)
             known = rows[name] if rows else None
             plain = (known[n] if known else ImageRow(f"{name}-{n}", 0, None, 0, 0, 0, None) for n in places)
-            write_part(parts, number, list(plain))
+            write_part(parts, number, list(plain), these)
     found = {"sets": {name: {"images": len(vectors), "paths": []} for name, vectors in sets.items()}}
     write_record(root, "embed", key_of({name: vectors.shape for name, vectors in sets.items()}), found)
 
@@ -155,7 +159,7 @@ def _embed_set(
             places = range(number * part, min((number + 1) * part, images))
             rows, vectors = _embed_part(given, places, model, config, bar)
             file.write(places.start, vectors)
-            write_part(parts, number, rows)
+            write_part(parts, number, rows, vectors)
 
 
 def _embed_part(

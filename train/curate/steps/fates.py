@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.files import replacing
+from core.parquet_files import whole_table
 from core.pictures.lists import list_line
 from core.pictures.names import from_text
 from core.records.curation import DROPPED, FATES
-from core.records.feature_table import whole_table
 from train.curate.embeddings import Embeddings, open_embeddings, required_embeddings
 from train.curate.folder import SELECTED, read_record, read_table, required_record, words
 from train.curate.steps import deduplicate

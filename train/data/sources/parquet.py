@@ -135,14 +135,14 @@ class Parquet:
         import pyarrow.parquet as parquet
         from pyarrow import ArrowException
 
-        from core.records.arrow import opened
+        from core.parquet_files import any_path
 
         @functools.lru_cache(maxsize=OPEN_ROW_GROUPS)
         def load(group: int):
             number, row_group = self.groups[group]
             path, columns = self.files[number], [self.image, *([self._label_column] if self._label_column else [])]
             try:
-                table = parquet.ParquetFile(opened(path)).read_row_group(row_group, columns=columns)
+                table = parquet.ParquetFile(any_path(path)).read_row_group(row_group, columns=columns)
             except (OSError, ArrowException) as error:
                 raise unreadable(path, error, f", row group {row_group},") from error
             if self.image not in table.column_names or len(table) != self.starts[group + 1] - self.starts[group]:
@@ -181,10 +181,10 @@ def _opened(path: Path) -> Any:
     import pyarrow
     import pyarrow.parquet as parquet
 
-    from core.records.arrow import opened
+    from core.parquet_files import any_path
 
     try:
-        return parquet.ParquetFile(opened(path))
+        return parquet.ParquetFile(any_path(path))
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DataError(

@@ -1,16 +1,16 @@
 """The emergence scale along a run: every snapshot scored on the same pictures, each once."""
 
-import json
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from core import VisionTransformer, load_model
+from core import RequestError, VisionTransformer, load_model
 from core.files import file_sha256
 from core.pictures.geometry import plan_grid
 from core.records.runs import scores_path, snapshots
+from core.records.scores import read_scores
 from train.evaluate.emergence.features import colour_encoder, model_encoder, position_encoder
 from train.evaluate.emergence.scale import Column, ScaleConfig, measure
 from train.evaluate.emergence.table import as_json
@@ -63,8 +63,12 @@ def _is_scored(run: Path, step: int, snapshot: Path, config: ScaleConfig) -> boo
     path = scores_path(run, step)
     if not path.is_file():
         return False
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return record["pictures"] == _pictures(config) and record["model"]["sha256"] == file_sha256(snapshot)
+    try:
+        found = read_scores(path)
+    except RequestError as error:
+        log.warning("Scored anew: %s", error)
+        return False
+    return found.pictures == _pictures(config) and found.sha256 == file_sha256(snapshot)
 
 
 def _pictures(config: ScaleConfig) -> dict:

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from core import ImageError, RequestError, VisionTransformer
-from core.features import IMAGENET_MEAN, IMAGENET_STD, batch_patches
+from core.features import IMAGENET_MEAN, IMAGENET_STD, batch_patches, require_pictures
 from core.model.precision import Precision, inference
 from train import dist
 from train.data.pictures import load_pixels
@@ -58,12 +58,12 @@ def feature_bank(
     """Features of the middle square of images at `size` pixels a side. Every process calls it and gets all.
 
     Kept below `folder`, where one is given. Images that cannot be read are left out and logged. Raises RequestError
-    for a size that is no multiple of the patch and for a model of other pictures than RGB, DataError where no image can be read.
+    for a size that is no multiple of the patch, ModelError for a model of other pictures than RGB, DataError where no
+    image can be read.
     """
     if size < 1 or size % model.config.patch:
         raise RequestError(f"size is {size}, which is no multiple of the patch, {model.config.patch}.")
-    if model.config.channels != 3:
-        raise RequestError(f"The model takes {model.config.channels} channels; these tasks show it RGB pictures.")
+    require_pictures(model)
     if folder is None:
         parts = [_chunk(model, source, chunk, size, precision) for chunk in indices.split(CHUNK)]
         return _joined(parts, len(indices))

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from core import Geometry, ImageError, RequestError, VisionTransformer, load_image
-from core.features import batch_patches, preprocess
+from core.features import batch_patches, preprocess, require_pictures
 from core.model.precision import Precision, inference
 from core.pictures.geometry import plan_grid
 from train import dist
@@ -43,8 +43,9 @@ def token_maps(
 ) -> Iterator[TokenMap]:
     """The maps of RGB pictures, in order, their longer side at `size` pixels; as many together as the device likes.
 
-    Raises RequestError for more blocks than the model has.
+    Raises RequestError for more blocks than the model has, ModelError for a model of other pictures.
     """
+    require_pictures(model)
     if not 1 <= blocks <= model.config.depth:
         raise RequestError(f"blocks is {blocks}; this model has {model.config.depth}.")
     waiting: list[tuple[Tensor, Geometry]] = []
