@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from core import ImageError, load_image
+from tests.core.pictures.test_image import png
 from train.data.pictures import load_pixels
 
 
@@ -83,6 +84,13 @@ def test_pages_and_bands_are_channels():
     np.testing.assert_allclose(load_pixels(tiff, 5)[2, 3], [0, 0.2, 1, 0.2, 0.4], atol=1e-6)
     rgba = encoded(Image.new("RGBA", (3, 2), (51, 102, 153, 204)), "PNG")
     np.testing.assert_allclose(load_pixels(rgba, 4)[1, 2], [0.2, 0.4, 0.6, 0.8], atol=1e-6)
+
+
+def test_a_png_of_four_channels_keeps_its_16_bits():
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    data = png(7, 5, rows, bits=16, colour=6)
+    np.testing.assert_allclose(load_pixels(data, 4), values / 65535, atol=1e-7)
 
 
 @pytest.mark.parametrize(
