@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from core.errors import CollectionError
+from core.pictures.image import LARGEST_PIXELS
 from core.pictures.listing import SUFFIXES, find_pictures, natural_key
 
 LONGEST_NAME = 500
@@ -32,13 +33,16 @@ _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EO
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of unpacking an archive. Pictures are compressed already, so that honest ones hardly grow."""
+    """Limits of what is taken in. Pictures are compressed already, so that honest archives of them hardly grow."""
 
     member_bytes: int = 256 * 2**20
     ratio: float = 100.0
     """Bytes that come of a byte of the archive, over the whole of it."""
     free_bytes: int = 2**30
     """Whatever the ratio, so much is always allowed."""
+
+    pixels: int = LARGEST_PIXELS
+    """Of one picture."""
 
     def most(self, archive_bytes: int) -> int:
         return int(max(self.free_bytes, self.ratio * archive_bytes))
