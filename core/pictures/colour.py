@@ -11,7 +11,7 @@ from core.errors import ImageError
 SIXTEEN_TO_EIGHT = np.rint(np.arange(65536) / 257).astype(np.uint8)
 """The 8 bits for each value of 16."""
 _ORIENTATION = 0x0112
-_UPRIGHT = {
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -37,7 +37,7 @@ def to_rgb(image: Image.Image, behind: tuple[int, int, int], factor: int = 1) ->
     stretched from their lowest to their highest value; NaN and infinities count as the lowest. `image` must be
     loaded. Raises ImageError where no finite value is there (the end of a sentence that begins with its name).
     """
-    turn, span = _UPRIGHT.get(orientation(image)), _span(image)
+    turn, span = UPRIGHT.get(orientation(image)), _span(image)
     if factor > 1 and _averages_as_stored(image, span):
         image, factor = Image.Image.reduce(image, factor), 1
     profile, parts = image.info.get("icc_profile"), _strips(image, factor)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from core import Geometry, ImageError, VisionTransformer, extract, load_image
+from core import Geometry, VisionTransformer, extract, load_image
 from core.analysis.foreground import foreground, refine_mask
 from core.model.precision import Precision
 from train.data.sources import DataError
@@ -82,10 +82,6 @@ def measure_foreground(
             mask = on_pixels((scores[0] > scores.threshold).numpy(), feature_map.geometry)
         labels = one.labels() if one.labels else None
         if labels is not None:
-            if labels.shape != mask.shape:
-                raise ImageError(
-                    f"The mask of {one.image} is {labels.shape}, the picture {mask.shape}; make them equal."
-                )
             scored_pixels, truth = labels != IGNORED, labels > 0
             if truth.any():
                 overlaps.append((iou(mask & scored_pixels, truth), iou(scored_pixels, truth)))

@@ -18,6 +18,7 @@ from train.data.sources import DataError, open_source
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.layouts.revisited import Query, read_landmarks
+from train.evaluate.datasets.truth import load_with_places
 from train.evaluate.features.bank import feature_bank
 from train.evaluate.features.token_maps import KeptMaps, token_maps
 from train.evaluate.task import Estimates, PictureTask
@@ -64,7 +65,8 @@ class Retrieval(PictureTask):
             return []
         cls = torch.stack([maps[place].cls for place in range(len(maps))])
         crops = (
-            load_image(one.image) if one.box is None else load_image(one.image).crop(one.box) for one in known.queries
+            load_image(one.image) if one.box is None else load_with_places(one.image).crop(one.box)
+            for one in known.queries
         )
         queries = torch.stack([one.cls for one in token_maps(model, crops, size, 1, self.precision)])
         return revisited_rankings(queries, cls, known.queries, np.random.default_rng(self.seed))

@@ -18,7 +18,7 @@ import numpy as np
 from train.data.reading import read_file
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.dense import plain_pictures
-from train.evaluate.datasets.truth import IGNORED, read_labels
+from train.evaluate.datasets.truth import IGNORED, check_places, read_labels, turned_along
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -44,13 +44,22 @@ def read_objects(root: Path) -> list[Objects]:
         if (voc / "Annotations").is_dir() and (voc / "JPEGImages").is_dir():
             return _voc(voc)
     return [
-        Objects(picture.image, partial(read_labels, picture.truth), partial(_boxes_in, picture.truth))
+        Objects(picture.image, partial(_labels, picture.image, picture.truth), partial(_boxes_in, *picture))
         for picture in plain_pictures(root, "masks")
     ]
 
 
-def _boxes_in(mask: Path) -> list[Box]:
-    return mask_boxes(read_labels(mask))
+def _labels(image: Path, mask: Path) -> np.ndarray:
+    return turned_along(read_labels(mask), image, mask)
+
+
+def _boxes_in(image: Path, mask: Path) -> list[Box]:
+    return mask_boxes(_labels(image, mask))
+
+
+def _noted_boxes(image: Path, annotation: Path) -> list[Box]:
+    check_places(image)
+    return read_boxes(annotation)
 
 
 def _voc(voc: Path) -> list[Objects]:
@@ -68,8 +77,8 @@ def _voc(voc: Path) -> list[Objects]:
         )
         if not image.is_file() or not boxes.is_file():
             raise DataError(f"{voc} lacks {image.name} or {boxes.name}, which trainval.txt names; unpack it whole.")
-        labels = partial(read_labels, mask) if mask.is_file() else None
-        found.append(Objects(image, labels, partial(read_boxes, boxes)))
+        labels = partial(_labels, image, mask) if mask.is_file() else None
+        found.append(Objects(image, labels, partial(_noted_boxes, image, boxes)))
     return found
 
 
