@@ -95,9 +95,9 @@ def onto_picture(
     painted = np.empty((height, width, array.shape[2]), np.uint8 if array.dtype == np.uint8 else np.float32)
     rows_together = max(TOGETHER // width, 1)
     for start in range(0, height, rows_together):
-        rows = slice(start, start + rows_together)
-        mixed = _mix(_mix(values, y[rows] - 0.5).swapaxes(0, 1), x - 0.5).swapaxes(0, 1)
-        painted[rows] = np.round(mixed) if array.dtype == np.uint8 else mixed
+        part = slice(start, start + rows_together)
+        mixed = _mix(_mix(values, y[part] - 0.5).swapaxes(0, 1), x - 0.5).swapaxes(0, 1)
+        painted[part] = np.round(mixed) if array.dtype == np.uint8 else mixed
     return painted
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from core.errors import ImageError, RequestError
 from core.pictures.colour import TURNED_AWAY, orientation, to_rgb
@@ -123,10 +123,10 @@ def _load(source: Source, alpha: Alpha, least: int | None, largest: int) -> Redu
         raise RequestError(f"alpha is {alpha!r}; choose 'white' or 'black', what to put behind transparent parts.")
     if isinstance(source, Image.Image):
         name = _named(getattr(source, "filename", None) or None, "The PIL picture")
-        found = page_of(source)
-        found = source if found is None or found.pillow_is_right else found
-        _check_size(found.size, name, largest)
-        return _decode(found, name, alpha, least, 1, found.size)  # theirs, so its decoder is not told anything
+        page = page_of(source)
+        given = source if page is None or page.pillow_is_right else page
+        _check_size(given.size, name, largest)
+        return _decode(given, name, alpha, least, 1, given.size)  # theirs, so its decoder is not told anything
     with _open(source) as (file, name):
         found = _identify(file, name, largest)
         size = found.size
@@ -194,7 +194,7 @@ def _read_all(file: BinaryIO, name: str) -> bytes:
     return bytes(data)
 
 
-def _identify(file: BinaryIO, name: str, largest: int) -> Image.Image | Page:
+def _identify(file: BinaryIO, name: str, largest: int) -> ImageFile.ImageFile | Page:
     """The file with its header read and its dimensions checked, nothing decoded yet."""
     head = file.read(512)
     if not head:
@@ -217,7 +217,7 @@ def _identify(file: BinaryIO, name: str, largest: int) -> Image.Image | Page:
     return image
 
 
-def _check_work(image: Image.Image, file: BinaryIO, name: str) -> None:
+def _check_work(image: ImageFile.ImageFile, file: BinaryIO, name: str) -> None:
     """ImageError where a small file would be long decoded."""
     if image.info.get("progressive"):
         file.seek(0)

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 """Pillow's names of the formats that are read, from most to least frequent."""
@@ -29,7 +29,7 @@ _OTHERS = (
 )
 
 
-def opened(file: BinaryIO) -> Image.Image:
+def opened(file: BinaryIO) -> ImageFile.ImageFile:
     """The picture in a file, its header read and nothing decoded; whatever Pillow raises where it is none of FORMATS."""
     Image.init()  # or only what was used before is known
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])

@@ -13,7 +13,7 @@ import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -37,7 +37,7 @@ _LONG = 4
 class Page:
     """A page of a TIFF whose samples are whole numbers of 16 bits, nothing decoded yet."""
 
-    file: BinaryIO
+    file: IO[bytes]
     tags: ImageFileDirectory_v2
 
     @property
@@ -140,7 +140,7 @@ class Page:
             return np.array(image).astype(np.uint16, copy=False)
 
 
-def sixteen_bit_pages(file: BinaryIO) -> Iterator[Page | None]:
+def sixteen_bit_pages(file: IO[bytes]) -> Iterator[Page | None]:
     """Each page of an open TIFF, None for one whose samples are of another kind; nothing for a file that is no TIFF.
 
     Whatever is wrong with the file is left to Pillow to find.
@@ -152,7 +152,7 @@ def sixteen_bit_pages(file: BinaryIO) -> Iterator[Page | None]:
         yield None
 
 
-def sixteen_bit_page(file: BinaryIO, number: int = 0) -> Page | None:
+def sixteen_bit_page(file: IO[bytes], number: int = 0) -> Page | None:
     """One page of an open TIFF; None where there is none, or its samples are of another kind."""
     return next(itertools.islice(sixteen_bit_pages(file), number, None), None)
 
@@ -164,7 +164,7 @@ def page_of(image: Image.Image) -> Page | None:
     return sixteen_bit_page(image.fp, image.tell())
 
 
-def _directories(file: BinaryIO) -> Iterator[ImageFileDirectory_v2]:
+def _directories(file: IO[bytes]) -> Iterator[ImageFileDirectory_v2]:
     file.seek(0)
     head = file.read(8)
     if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0"):  # Pillow reads no BigTIFF of the other byte order
