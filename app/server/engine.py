@@ -15,7 +15,7 @@ from PIL import Image
 
 import core
 from app.server.latest import Latest
-from app.server.memory import Memory
+from app.server.memory import Memory, give_freed_pixels_back
 from app.server.models import Loaded, Models
 from app.server.session import Picture as TrayPicture
 from app.server.session import Tray
@@ -61,6 +61,7 @@ class Engine:
         shelf: Shelf | None = None,
         largest: int = LARGEST_PIXELS,
     ):
+        give_freed_pixels_back()
         self.models = models or Models(model)
         self.shelf = shelf or Shelf()
         self.library = Library(largest=largest)
