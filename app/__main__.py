@@ -8,6 +8,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+MOST_MEGAPIXELS = 128
+"""As `core.load_image` reads; written out here, since to import it takes longer than to say --help."""
+
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """The command line, parsed. Exits with a message on a wrong one."""
@@ -50,6 +53,13 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         help="largest file a visitor may add (default: %(default)s)",
     )
     parser.add_argument(
+        "--max-megapixels",
+        type=float,
+        default=MOST_MEGAPIXELS,
+        metavar="N",
+        help="largest picture a visitor may add, in millions of pixels (default, and at most: %(default)s)",
+    )
+    parser.add_argument(
         "--mcp", action="store_true", help="serve the endpoints to agents as well, by the Model Context Protocol"
     )
     options = parser.parse_args(words)
@@ -64,6 +74,8 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--port is {options.port}; choose one from 1 to 65535")
     if options.max_upload_mb <= 0:
         parser.error(f"--max-upload-mb is {options.max_upload_mb:g}; it must be more than 0")
+    if not 0 < options.max_megapixels <= MOST_MEGAPIXELS:
+        parser.error(f"--max-megapixels is {options.max_megapixels:g}; choose more than 0, up to {MOST_MEGAPIXELS}")
     return options
 
 
@@ -77,7 +89,7 @@ def main(words: list[str] | None = None) -> int:
 
     # side by side: the model is on its way while Gradio is imported and the page is put together
     with ThreadPoolExecutor(1, thread_name_prefix="first-view") as pool:
-        beside = pool.submit(start_engine, options.model, options.collections)
+        beside = pool.submit(start_engine, options.model, options.collections, int(options.max_megapixels * 1e6))
         from app.server.quickstart import import_gradio
 
         import_gradio()
@@ -94,13 +106,13 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-def start_engine(model: str, collections: Path | None = None):
+def start_engine(model: str, collections: Path | None = None, largest: int = MOST_MEGAPIXELS * 1_000_000):
     """An engine whose model is being loaded, and the thread in which it looks at the first pictures, before anyone
     asks."""
     from app.server.engine import Engine
     from app.server.shelf import Shelf
 
-    engine = Engine(model, shelf=Shelf(collections))
+    engine = Engine(model, shelf=Shelf(collections), largest=largest)
     warming = threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True)
     warming.start()
     return engine, warming

@@ -17,12 +17,16 @@ from core.errors import AnalysisError, ModelError, RequestError
 from core.model.precision import Precision, inference
 from core.model.vit import Tokens, VisionTransformer
 from core.pictures.geometry import Geometry, plan_grid
+from core.pictures.image import Reduced, whole
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 BATCH_PATCHES = {"cpu": 4096, "cuda": 16_384}
 """Patches computed at once. A processor gains nothing from more, and the first result comes sooner; 16,384 fill a
 GPU and take 100 MB of activations for ViT-S."""
+
+
+Picture = Image.Image | Reduced
 
 
 @dataclass(frozen=True)
@@ -80,42 +84,50 @@ def require_finite(*features: Tensor) -> None:
             )
 
 
-def preprocess(image: Image.Image, size: int, patch: int) -> tuple[Tensor, Geometry]:
-    """Pixels [3, H, W] float32, ImageNet-normalised, H and W multiples of `patch`, and where they come from.
+def preprocess(image: Picture, size: int, patch: int) -> tuple[Tensor, Geometry]:
+    """Pixels [3, H, W] float32, ImageNet-normalised, H and W multiples of `patch`, and where on the original they lie.
 
     `image` is RGB (`core.load_image`), or RequestError is raised. Bicubic with antialiasing, as the reference
     evaluates; edge pixels are repeated where the grid sticks out.
     """
-    if not isinstance(image, Image.Image) or image.mode != "RGB":
-        given = f"a {image.mode} picture" if isinstance(image, Image.Image) else type(image).__name__
+    pixels = image.image if isinstance(image, Reduced) else image
+    if not isinstance(pixels, Image.Image) or pixels.mode != "RGB":
+        given = f"a {pixels.mode} picture" if isinstance(pixels, Image.Image) else type(pixels).__name__
         raise RequestError(f"Features are taken of RGB pictures, this is {given}; pass it through core.load_image.")
-    geometry = plan_grid(image.height, image.width, size, patch)
-    scaled = np.asarray(_resample(image, geometry), dtype=np.float32) / 255
+    picture = image if isinstance(image, Reduced) else whole(pixels)
+    geometry = plan_grid(picture.height, picture.width, size, patch)
+    scaled = np.asarray(_resample(picture, geometry), dtype=np.float32) / 255
     normalised = (scaled - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(normalised).permute(2, 0, 1).contiguous(), geometry
 
 
-def _resample(image: Image.Image, geometry: Geometry) -> Image.Image:
+def _resample(picture: Reduced, geometry: Geometry) -> Image.Image:
     """The part of the picture that the grid covers, at `geometry.patch` pixels a patch."""
+    image, factor = picture.image, picture.factor
     width, height = geometry.columns * geometry.patch, geometry.rows * geometry.patch
-    left, top, right, bottom = geometry.covered
-    if left < 0 or top < 0:
+    covered = zip(geometry.covered, (picture.left, picture.top) * 2, strict=True)
+    left, top, right, bottom = ((edge + shift) / factor for edge, shift in covered)
+    first_x, first_y = picture.left / factor, picture.top / factor
+    if left < first_x or top < first_y:
         # the longer side first, which is covered exactly: what has to be padded is small then
-        size = (width, image.height) if top < 0 else (image.width, height)
-        image = image.resize(size, Image.Resampling.BICUBIC)
-        margin = math.ceil(-min(left, top))
-        pad_y, pad_x = (margin, 0) if top < 0 else (0, margin)
+        wide = top < first_y
+        size = (width, image.height) if wide else (image.width, height)
+        box = (left, 0, right, image.height) if wide else (0, top, image.width, bottom)
+        image = image.resize(size, Image.Resampling.BICUBIC, box=box)
+        over = max(-top, bottom - image.height) if wide else max(-left, right - image.width)
+        margin = max(math.ceil(over), 0)
+        pad_y, pad_x = (margin, 0) if wide else (0, margin)
         padded = np.pad(np.asarray(image), ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="edge")
         image = Image.fromarray(padded)
-        left, right = (left + pad_x, right + pad_x) if pad_x else (0, width)
-        top, bottom = (top + pad_y, bottom + pad_y) if pad_y else (0, height)
+        left, right = (0, width) if wide else (left + pad_x, right + pad_x)
+        top, bottom = (top + pad_y, bottom + pad_y) if wide else (0, height)
     return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
 
 
 @overload
 def extract(
     model: VisionTransformer,
-    image: Image.Image,
+    image: Picture,
     size: int | None = None,
     *,
     layer: int = -1,
@@ -126,7 +138,7 @@ def extract(
 @overload
 def extract(
     model: VisionTransformer,
-    image: Sequence[Image.Image],
+    image: Sequence[Picture],
     size: int | None = None,
     *,
     layer: int = -1,
@@ -136,7 +148,7 @@ def extract(
 
 def extract(
     model: VisionTransformer,
-    image: Image.Image | Sequence[Image.Image],
+    image: Picture | Sequence[Picture],
     size: int | None = None,
     *,
     layer: int = -1,
@@ -151,10 +163,10 @@ def extract(
     ModelError for a model of other pictures than RGB.
     """
     size = model.default_size if size is None else size
-    pictures = [image] if isinstance(image, Image.Image) else image
+    pictures = [image] if isinstance(image, Picture) else image
     prepared = (preprocess(picture, size, model.config.patch) for picture in pictures)
     maps = list(extract_stream(model, prepared, size, layer=layer, precision=precision))
-    return maps[0] if isinstance(image, Image.Image) else maps
+    return maps[0] if isinstance(image, Picture) else maps
 
 
 def extract_stream(

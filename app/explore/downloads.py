@@ -28,7 +28,7 @@ from core.encoding import picture_bytes
 
 
 def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
-    """A zip with the view of each picture at the picture's own resolution, PNG."""
+    """A zip with the view of each picture, PNG, at the picture's own resolution where the longer side is below 4096."""
     encoded, painted = screen.encoded, screen.painted
     view = settings.shown.key
     files = {}
@@ -44,7 +44,7 @@ def pictures(folder: Path, screen: Screen, settings: Settings, model: Loaded) ->
 
 
 def cut_outs(folder: Path, screen: Screen, settings: Settings, model: Loaded) -> Path:
-    """The objects on a transparent ground at full resolution: one PNG, or a zip of several."""
+    """The objects on a transparent ground, at that resolution: one PNG, or a zip of several."""
     found, options = scores_of(screen.painted), settings.options
     threshold = found.threshold if options.threshold is None else options.threshold
     files = {}

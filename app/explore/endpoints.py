@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.explore import views
 from app.explore.view import Endpoint, Painted, Scene, View
-from app.page.endpoints import about, encoded, image_widget, layer_widget, offer, rounded, size_widget
+from app.page.endpoints import about, encoded, image_widget, layer_widget, offer, painted_size, rounded, size_widget
 from app.page.sending import SentNumber
 from app.server.access import Access
 from app.server.engine import Engine, Item
@@ -77,9 +77,9 @@ class ExploreApi:
         for the same one; size, layer as for /pca. Numbers: grid, best (x, y) with its cosine, values [rows][columns].
         """
         item, asked, model = encoded(self.engine, image, size, layer)
-        if not (0 <= x < item.image.width and 0 <= y < item.image.height):
+        if not (0 <= x < item.picture.width and 0 <= y < item.picture.height):
             raise RequestError(
-                f"The point ({x:g}, {y:g}) is outside the picture, which is {item.image.width}×{item.image.height}."
+                f"The point ({x:g}, {y:g}) is outside the picture, which is {item.picture.width}×{item.picture.height}."
             )
         answering = asked
         if other:
@@ -109,7 +109,7 @@ def _widgets(function: Callable) -> list[Component]:
 
 
 def _picture(painted: Painted, item: Item, feature_map: FeatureMap) -> Image.Image:
-    height, width = item.image.height, item.image.width
+    height, width = painted_size(item)
     layer = painted.layers[0]
     if painted.aligned == "picture":
         return Image.fromarray(layer).resize((width, height), Image.Resampling.BICUBIC)

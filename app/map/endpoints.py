@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-import core
 from app.map.colours import GREY
 from app.page.endpoints import offer
 from app.page.sending import SentFile, SentNumber
@@ -17,7 +16,6 @@ from app.page.wiring import LONG
 from app.server.access import Access
 from app.server.agents import list_of_files
 from app.server.engine import Engine
-from app.server.uploads import named_file
 from core import RequestError
 from core.analysis.render import label_colours
 from core.projection.clusters import ALONE, Clusters, islands, kmeans
@@ -86,12 +84,12 @@ class MapApi:
         vectors, small = [], []
         for start in range(0, len(files), TOGETHER):
             part = [
-                core.load_image(named_file(file.read_bytes(), file.name)) for file in files[start : start + TOGETHER]
+                self.engine.library.decode(file.read_bytes(), file.name) for file in files[start : start + TOGETHER]
             ]
             vectors += [one.cls for one in self.engine.compute(model, part, -1, FILES_SIZE)]
-            for image in part:
-                image.thumbnail((SMALL, SMALL))
-            small += part
+            for picture in part:
+                picture.image.thumbnail((SMALL, SMALL))
+            small += [picture.image for picture in part]
         return torch.stack(vectors), small
 
     def _umap(self, vectors: Tensor, settings: UmapSettings) -> np.ndarray:

@@ -18,6 +18,8 @@ from core.features import Geometry
 
 TALL, GAP, CAPTION, MARGIN = 640, 48, 30, 16
 """Height of the reference, room between it and the others, of a name, and around everything, in pixels."""
+WIDEST = 8192
+"""Pixels a sheet may be wide: with very wide pictures it becomes less high."""
 FINE = 2
 """The PNG is drawn so many times larger first, so that lines are smooth."""
 OPACITY = 0.62
@@ -154,7 +156,14 @@ def _boxes(images: list[Image.Image], reference: int) -> list[tuple[float, float
         row = place % rows
         boxes[index] = (lefts[row], MARGIN + row * (tall + CAPTION), aspects[index] * tall, tall)
         lefts[row] += aspects[index] * tall + MARGIN
-    return [boxes[index] for index in range(len(images))]
+    shrink = min(1.0, WIDEST / max(left + width for left, _, width, _ in boxes.values()))
+    return [_shrunk(boxes[index], shrink) for index in range(len(images))]
+
+
+def _shrunk(box: tuple[float, float, float, float], shrink: float) -> tuple[float, float, float, float]:
+    """The box on a sheet made smaller, a pixel wide and high at least."""
+    left, top, width, height = (edge * shrink for edge in box)
+    return left, top, max(width, 1.0), max(height, 1.0)
 
 
 def _on(box: tuple[float, float, float, float], share: np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,6 @@ import numpy as np
 from gradio.components import Component
 from gradio.context import LocalContext
 
-import core
 from app.page.files import picture_file
 from app.page.sending import SentFile, SentNumber
 from app.page.told import LARGEST_WHOLE
@@ -28,7 +27,12 @@ from app.server.spool import full_disk_told, spool
 from app.server.turns import Stopped
 from core import DinoError, RequestError
 from core.features import FeatureMap
-from core.pictures.image import named_file
+from core.pictures.geometry import whole_size
+from core.pictures.image import ENOUGH
+
+LONGEST_PAINTED = 2048
+"""Longer side in pixels of an answer's picture at most, as the docstring of /pca says: 14 for each patch of a grid twice
+as fine as the finest the page offers."""
 
 
 def image_widget(label: str = "image") -> SentFile:
@@ -68,19 +72,30 @@ def encoded(engine: Engine, file: str, size: int | None, layer: int) -> tuple[It
     """The picture in a file, and what the server's own model makes of it; RequestError where it cannot be done."""
     if not file:
         raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
-    data = Path(file).read_bytes()
+    data, name = Path(file).read_bytes(), Path(file).name
     model = engine.models.get(engine.models.default)
     if not -model.depth <= layer < model.depth:
         raise RequestError(f"layer is {layer}; this model has blocks -{model.depth} to {model.depth - 1}.")
-    item = Item(hashlib.sha256(data).hexdigest(), core.load_image(named_file(data, Path(file).name)))
     size = model.default_size if size is None else int(size)
+    whole_size(size, model.model.config.patch)
+    picture = engine.library.decode(data, name, max(ENOUGH, size))
+    item = Item(hashlib.sha256(data).hexdigest(), picture)
     (feature_map,) = engine.feature_maps(model, [item], int(layer), size)
     return item, feature_map, model
 
 
 def about(feature_map: FeatureMap, model: Loaded) -> dict:
-    """The numbers that every picture's answer begins with."""
-    return {"model": model.source.name, "grid": list(feature_map.grid)}
+    """The numbers that every picture's answer begins with; width and height are the original's, in pixels."""
+    geometry = feature_map.geometry
+    sides = {"width": geometry.width, "height": geometry.height}
+    return {"model": model.source.name, "grid": list(feature_map.grid), **sides}
+
+
+def painted_size(item: Item) -> tuple[int, int]:
+    """(height, width) in pixels at which an answer is painted: the original's, scaled down to LONGEST_PAINTED."""
+    height, width = item.picture.height, item.picture.width
+    shrink = min(1.0, LONGEST_PAINTED / max(height, width))
+    return max(round(height * shrink), 1), max(round(width * shrink), 1)
 
 
 def rounded(values: np.ndarray, digits: int = 4) -> list:

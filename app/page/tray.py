@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from app.page import modules, payloads
 from app.page.sending import SendButton
@@ -15,7 +15,6 @@ from app.server.engine import Engine
 from app.server.session import Tray
 from app.server.trays import add_sample, remove, sample_pictures
 from app.server.uploads import add_bytes, add_files
-from core.encoding import picture_bytes
 
 TICKS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
 """Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
@@ -58,7 +57,9 @@ def lay_out() -> TrayWidgets:
             buttons=[],
         )
     with gr.Accordion("Camera", open=False, elem_id="camera-fold"):
-        camera = gr.Image(sources=["webcam"], type="pil", show_label=False, elem_id="camera", buttons=[])
+        camera = gr.Image(
+            sources=["webcam"], type="filepath", image_mode=None, show_label=False, elem_id="camera", buttons=[]
+        )
     return TrayWidgets(tray, files, camera, samples, fold)
 
 
@@ -76,11 +77,13 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
             warn(problem, "Not added")
         return update(tray)
 
-    def photographed(tray: Tray, photograph: Image.Image | None) -> dict | None:
+    def photographed(tray: Tray, photograph: str | None) -> dict | None:
         if photograph is None:
             return None
-        data = picture_bytes(photograph.convert("RGB"), "JPEG", quality=92)
-        return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}.jpg"))
+        path = Path(photograph)  # not decoded by Gradio, which knows none of our limits
+        data = path.read_bytes()
+        path.unlink(missing_ok=True)
+        return update(add_bytes(engine.library, tray, data, f"camera {tray.counter + 1}{path.suffix}"))
 
     def sampled(tray: Tray, event: Told) -> dict:
         return update(add_sample(engine, tray, event.whole("index")))

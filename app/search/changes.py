@@ -18,6 +18,7 @@ from app.server.session import Tray
 from app.server.spool import spool
 from core import DinoError, RequestError
 from core.collection.collection import Added
+from core.collection.incoming import Limits
 
 LISTED = 20
 """Refused files that are spelt out; the others are counted."""
@@ -151,10 +152,12 @@ class Changes:
             raise RequestError("There is no collection to add to: create one first.")
         self.shelf.look(collection)
         opened = self.shelf.open(collection, self.engine.models.get(model))
-        words = handlers.split_tags(tags)
+        words, limits = handlers.split_tags(tags), Limits(pixels=self.engine.library.largest)
         job = Job(
             "Adding pictures",
-            lambda progress, stopped: opened.add(sources, tags=words, progress=progress, cancelled=stopped),
+            lambda progress, stopped: opened.add(
+                sources, tags=words, progress=progress, cancelled=stopped, limits=limits
+            ),
         )
         self.jobs[tray.visitor] = job
         for sentence in job.sentences():

@@ -6,7 +6,6 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-import core
 from app.page.endpoints import image_widget, offer
 from app.page.sending import SentFile, SentNumber
 from app.page.wiring import LONG
@@ -18,8 +17,8 @@ from app.server.engine import Engine
 from app.server.shelf import GALLERY
 from core import RequestError
 from core.collection.collection import Collection
+from core.collection.incoming import Limits
 from core.collection.query import Mode
-from core.pictures.image import named_file
 
 SIZE = 224
 
@@ -73,7 +72,7 @@ class SearchApi:
             raise RequestError(f"k is {k}; choose 1 to {LARGEST_K}.")
         if not image:
             raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
-        picture = core.load_image(named_file(Path(image).read_bytes(), Path(image).name))
+        picture = self.engine.library.decode(Path(image).read_bytes(), Path(image).name)
         parts: dict[str, Any] = {"box": _numbers(box, 4, "box"), "point": _numbers(point, 2, "point")}
         hits = opened.search(picture, int(k), mode=mode, tags=split_tags(tags), **parts)
         results = [
@@ -107,7 +106,7 @@ class SearchApi:
         key = self._key(collection) or self.engine.shelf.create(collection, model, int(size))
         self.engine.shelf.look(key)
         opened = self.engine.shelf.open(key, model)
-        added = opened.add(list(images), tags=split_tags(tags))
+        added = opened.add(list(images), tags=split_tags(tags), limits=Limits(pixels=self.engine.library.largest))
         self.engine.shelf.index_soon(opened)
         return {
             "collection": key,

@@ -160,10 +160,10 @@ def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[Q
     examples: dict[bool, list[Example]] = {False: [], True: []}
     for one in asked:
         (item,) = engine.items(tray, [tray.find(one.picture)])
-        width, height = item.image.size
+        width, height = item.picture.width, item.picture.height
         box = one.box and tuple(np.multiply(one.box, (width, height, width, height)).tolist())
         point = one.point and tuple(np.multiply(one.point, (width, height)).tolist())
-        examples[one.against].append(Example(item.image, box, point))
+        examples[one.against].append(Example(item.picture, box, point))
     return collection.query(examples[False], mode, against=examples[True])
 
 

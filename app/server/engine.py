@@ -15,19 +15,21 @@ from PIL import Image
 
 import core
 from app.server.latest import Latest
-from app.server.memory import Memory
+from app.server.memory import Memory, give_freed_pixels_back
 from app.server.models import Loaded, Models
 from app.server.presence import CALLER
-from app.server.session import Picture, Tray
+from app.server.session import Picture as TrayPicture
+from app.server.session import Tray
 from app.server.shelf import Shelf
 from app.server.turns import Stopped
 from app.server.uploads import GALLERY, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
-from core.features import FeatureMap, Geometry, plan_grid
+from core.features import FeatureMap, Geometry, Picture, plan_grid
+from core.pictures.image import LARGEST_PIXELS, Reduced
 
 FEATURES_MB = 1024
 """At 518 px a picture's ViT-S features take 2 MB, its ViT-g features 8."""
-DECODED_MB = 256
+PAINTED_MB = 256
 WAKE_S = 0.2
 """Between two looks of someone who waits for a model whether they still want to."""
 
@@ -37,7 +39,12 @@ class Item:
     """One picture to be encoded: the hash it is known by, and its pixels."""
 
     digest: str
-    image: Image.Image
+    picture: Reduced
+
+    @property
+    def image(self) -> Image.Image:
+        """The pixels there are to paint on, RGB: of a large picture fewer than the original has."""
+        return self.picture.image
 
 
 class Engine:
@@ -50,13 +57,14 @@ class Engine:
         features_mb: float = FEATURES_MB,
         models: Models | None = None,
         shelf: Shelf | None = None,
+        largest: int = LARGEST_PIXELS,
     ):
+        give_freed_pixels_back()
         self.models = models or Models(model)
         self.shelf = shelf or Shelf()
-        self.library = Library()
+        self.library = Library(largest=largest)
         self.features = Memory(features_mb)
-        self.decoded = Memory(DECODED_MB)
-        self.painted = Memory(DECODED_MB)
+        self.painted = Memory(PAINTED_MB)
         """Made for the browser from pictures and features."""
         self.forwards = 0
         """Forward passes run so far, counted per picture."""
@@ -87,23 +95,18 @@ class Engine:
             kind.forget(visitor)
         self.library.leave(visitor, grace)
 
-    def image(self, visitor: str, digest: str) -> Image.Image:
-        """A picture's pixels, RGB; RequestError unless it is this visitor's or the gallery's."""
-        data = self.library.read(visitor, digest)
-        return self.decoded.recall(digest, lambda: core.load_image(data))
-
-    def items(self, tray: Tray, pictures: Sequence[Picture] | None = None) -> list[Item]:
+    def items(self, tray: Tray, pictures: Sequence[TrayPicture] | None = None) -> list[Item]:
         """The tray's selected pictures (or those given), decoded."""
         pictures = tray.chosen if pictures is None else pictures
         owners = [GALLERY if picture.sample else tray.visitor for picture in pictures]
         return [
-            Item(picture.digest, self.image(owner, picture.digest))
+            Item(picture.digest, self.library.picture(owner, picture.digest))
             for owner, picture in zip(owners, pictures, strict=True)
         ]
 
     def geometries(self, model: Loaded, items: Sequence[Item], size: int) -> list[Geometry]:
         patch = model.model.config.patch
-        return [plan_grid(item.image.height, item.image.width, size, patch) for item in items]
+        return [plan_grid(item.picture.height, item.picture.width, size, patch) for item in items]
 
     def missing(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[Item]:
         """The pictures whose features would have to be computed."""
@@ -138,7 +141,7 @@ class Engine:
         return [item for item in items if ("attention", *_features_key(model, item, layer, size)) not in self.features]
 
     def compute(
-        self, model: Loaded, images: Sequence[Image.Image], layer: int, size: int, stop: threading.Event | None = None
+        self, model: Loaded, images: Sequence[Picture], layer: int, size: int, stop: threading.Event | None = None
     ) -> list[FeatureMap]:
         """Features of pictures that nobody will ask for again, such as the frames of a clip: nothing is kept.
 
@@ -155,7 +158,7 @@ class Engine:
 
     def _extract(self, model: Loaded, items: list[Item], layer: int, size: int) -> list[FeatureMap]:
         started = time.perf_counter()
-        maps = core.extract(model.model, [item.image for item in items], size, layer=layer)
+        maps = core.extract(model.model, [item.picture for item in items], size, layer=layer)
         model.record(1000 * (time.perf_counter() - started), tokens_of(self.geometries(model, items, size)))
         self.forwards += len(items)
         for item, feature_map in zip(items, maps, strict=True):
@@ -173,7 +176,7 @@ class Engine:
             capture = self.features.get(key)
             if capture is None:
                 started = time.perf_counter()
-                capture = capture_attention(model.model, item.image, size, layer)
+                capture = capture_attention(model.model, item.picture, size, layer)
                 model.last_ms = 1000 * (time.perf_counter() - started)
                 self.forwards += 1
                 self.features.put(key, capture)

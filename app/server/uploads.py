@@ -1,7 +1,7 @@
 """The files visitors bring: checked one by one, kept for as long as their page is open, and for them only.
 
 Files are kept as they came (a 12-megapixel photograph is 4 MB as a file and 36 MB as pixels) and decoded again when
-something needs their pixels; the few decoded last are kept by `app.server.engine`.
+something needs their pixels; the few decoded last are kept.
 """
 
 import hashlib
@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import core
+from app.server.memory import Memory
 from app.server.session import Tray
 from core import DinoError, RequestError
-from core.pictures.image import named_file
+from core.pictures.image import ENOUGH, LARGEST_PIXELS, Reduced, load_reduced, named_file
 
 VISITOR_MB = 200
 """Bytes that one visitor may keep; 24 files of a usual camera fit."""
+DECODED_MB = 256
 GALLERY = ""
 """The owner under which the sample pictures are kept: every visitor may read them."""
 
@@ -32,10 +33,12 @@ class VisitorFiles:
 
 
 class Library:
-    """Picture files by owner and SHA-256. Nobody reads what another has brought."""
+    """Picture files by owner and SHA-256. Nobody reads what another has brought, or opens more than `largest` pixels."""
 
-    def __init__(self, visitor_mb: float = VISITOR_MB):
+    def __init__(self, visitor_mb: float = VISITOR_MB, *, largest: int = LARGEST_PIXELS):
         self.limit = int(visitor_mb * 2**20)
+        self.largest = largest
+        self._decoded = Memory(DECODED_MB)
         self._shelves: dict[str, VisitorFiles] = {}
         self._lock = threading.Lock()
 
@@ -65,6 +68,21 @@ class Library:
         raise RequestError(
             "This picture is no longer here: pictures are forgotten when a page is closed. Add it again."
         )
+
+    def decode(self, data: bytes, name: str, least: int = ENOUGH) -> Reduced:
+        """A file's pixels, RGB, no finer than `least` along the longer side asks for; ImageError where it is no picture."""
+        return load_reduced(named_file(data, name), least, largest=self.largest)
+
+    def check(self, data: bytes, name: str) -> str:
+        """The SHA-256 of a picture's file, of which the pixels are kept for a while; ImageError where it is no picture."""
+        digest = hashlib.sha256(data).hexdigest()
+        self._decoded.recall(digest, lambda: self.decode(data, name))
+        return digest
+
+    def picture(self, visitor: str, digest: str) -> Reduced:
+        """A picture's pixels; RequestError unless it is this visitor's or the gallery's."""
+        data = self.read(visitor, digest)
+        return self._decoded.recall(digest, lambda: self.decode(data, "The picture"))
 
     def drop(self, visitor: str, digest: str) -> None:
         with self._lock:
@@ -117,8 +135,7 @@ def _add_file(library: Library, tray: Tray, path: Path) -> tuple[Tray, str | Non
 
 def add_bytes(library: Library, tray: Tray, data: bytes, name: str) -> Tray:
     """The tray with one file added and selected; ImageError where it is not a picture."""
-    core.load_image(named_file(data, name))
-    grown = tray.add(name, hashlib.sha256(data).hexdigest())
+    grown = tray.add(name, library.check(data, name))
     library.add(tray.visitor, data, name)
     return grown
 

@@ -84,13 +84,13 @@ def sample_clip(photograph: Image.Image, out: Path, seconds: float = 3.0, rate: 
     """Write a clip that moves over a photograph from left to right and nears it a little."""
     width, height = photograph.size
     frames = round(seconds * rate)
+    size = max(round(480 * min(1, width / height)), 2), max(round(480 * min(1, height / width)), 2)
 
     def frame(number: int) -> np.ndarray:
         share = number / (frames - 1)
         zoom = 0.72 - 0.14 * share
         box_width, box_height = width * zoom, height * zoom
         left, top = (width - box_width) * share, (height - box_height) / 2
-        size = (480, round(480 * height / width))
         box = (left, top, left + box_width, top + box_height)
         return np.asarray(photograph.resize(size, Image.Resampling.BICUBIC, box=box))
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from core.errors import RequestError
-from core.features import Geometry, preprocess, require_pictures
+from core.features import Geometry, Picture, preprocess, require_pictures
 from core.model.vit import VisionTransformer
 
 Query = Literal["cls"] | tuple[Literal["register"], int] | tuple[int, int]
@@ -54,7 +53,7 @@ class AttentionCapture:
 
 @torch.inference_mode()
 def capture_attention(
-    model: VisionTransformer, image: Image.Image, size: int | None = None, layer: int = -1
+    model: VisionTransformer, image: Picture, size: int | None = None, layer: int = -1
 ) -> AttentionCapture:
     """The queries and keys of one block, from one forward in float32 of a picture prepared as for `core.extract`, whose
     `size` it also takes."""

@@ -97,7 +97,7 @@ def foreground(
 
 
 def refine_mask(scores: Tensor, image: Image.Image, geometry: Geometry) -> np.ndarray:
-    """Patch scores [h, w] at every pixel of the picture, [H, W] float32 in 0..1, following its edges.
+    """Patch scores [h, w] at every pixel of the picture, or of a smaller copy, [H, W] float32 in 0..1, along its edges.
 
     A guided filter (He et al. 2010) at no more than GUIDE_SIDE pixels, over one patch, with the picture's
     brightness as the guide.
@@ -108,7 +108,8 @@ def refine_mask(scores: Tensor, image: Image.Image, geometry: Geometry) -> np.nd
     width, height = (max(round(side * shrink), 1) for side in image.size)
     guide = np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX), dtype=np.float32) / 255
     coarse = onto_picture(scores.unsqueeze(-1), geometry, height, width)[..., 0]
-    window = max(round(geometry.stride * shrink), 1) * 2 + 1
+    stride = geometry.stride * max(width, height) / max(geometry.width, geometry.height)
+    window = max(round(stride), 1) * 2 + 1
 
     def mean(values: np.ndarray) -> np.ndarray:
         return uniform_filter(values, window, mode="nearest")

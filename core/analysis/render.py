@@ -22,6 +22,8 @@ OKABE_ITO = (
 """Eight colours that people with any colour vision tell apart (Okabe & Ito 2008), grey in black's place."""
 
 
+TOGETHER = 2**18
+"""Pixels that are mixed at once, a few MB of numbers."""
 LIGHTER = 0.9
 """The range in which a place's colour goes towards white or black, half of it to either side."""
 
@@ -90,8 +92,13 @@ def onto_picture(
         picked = array[rows][:, columns]
         return picked if array.dtype == np.uint8 else picked.astype(np.float32)
     values = array.astype(np.float32)
-    mixed = _mix(_mix(values, y - 0.5).swapaxes(0, 1), x - 0.5).swapaxes(0, 1)
-    return np.round(mixed).astype(np.uint8) if array.dtype == np.uint8 else mixed
+    painted = np.empty((height, width, array.shape[2]), np.uint8 if array.dtype == np.uint8 else np.float32)
+    rows_together = max(TOGETHER // width, 1)
+    for start in range(0, height, rows_together):
+        part = slice(start, start + rows_together)
+        mixed = _mix(_mix(values, y[part] - 0.5).swapaxes(0, 1), x - 0.5).swapaxes(0, 1)
+        painted[part] = np.round(mixed) if array.dtype == np.uint8 else mixed
+    return painted
 
 
 def blend(picture: Image.Image, over: np.ndarray, amount: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from core.collection.incoming import Incoming, Limits, arriving, expected
 from core.errors import AnalysisError, CollectionError, ImageError
 from core.features import FeatureMap, batch_patches, require_finite
 from core.pictures.ahead import ahead
-from core.pictures.image import load_image, named_file
+from core.pictures.image import ENOUGH, load_reduced, named_file
 
 THREADS = 4
 Progress = Callable[[int, int], None]
@@ -60,7 +60,7 @@ def add(
     per_batch = max(1, batch_patches(encoder.model) // (encoder.size // encoder.model.config.patch) ** 2)
 
     def prepare(incoming: Incoming) -> Prepared | None:
-        return _prepared(store, encoder, incoming)
+        return _prepared(store, encoder, incoming, limits)
 
     def keep() -> None:
         ids = _kept(store, encoder, batch, tuple(tags), added)
@@ -91,21 +91,22 @@ def add(
     return added
 
 
-def _prepared(store: Store, encoder: Encoder, incoming: Incoming) -> Prepared | None:
+def _prepared(store: Store, encoder: Encoder, incoming: Incoming, limits: Limits) -> Prepared | None:
     """The picture decoded and brought to size; None where the same file is there already."""
     data, digest = incoming.read()
     if store.known([digest]):
         return None
-    image = load_image(named_file(data, incoming.name) if isinstance(data, bytes) else data)
-    pixels, geometry = encoder.prepare(image)
+    source = named_file(data, incoming.name) if isinstance(data, bytes) else data
+    picture = load_reduced(source, max(ENOUGH, encoder.size), largest=limits.pixels)
+    pixels, geometry = encoder.prepare(picture)
     return Prepared(
         name=incoming.name,
         label=incoming.label,
         tags=incoming.tags,
         digest=digest,
-        height=image.height,
-        width=image.width,
-        thumbnail=thumbnail(image),
+        height=picture.height,
+        width=picture.width,
+        thumbnail=thumbnail(picture.image),
         pixels=pixels,
         geometry=geometry,
     )

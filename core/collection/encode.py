@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.encoding import picture_bytes
-from core.features import FeatureMap, Origin, extract_stream, preprocess, require_finite
+from core.features import FeatureMap, Origin, Picture, extract_stream, preprocess, require_finite
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import Geometry
 
@@ -77,7 +77,7 @@ class Encoder:
         weights = (source and source.sha256) or _digest(self.model)
         return Origin(source.name if source else "", weights, self.layer % depth - depth, self.size)
 
-    def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
+    def prepare(self, image: Picture) -> tuple[Tensor, Geometry]:
         return preprocess(image, self.size, self.model.config.patch)
 
     def maps(self, prepared: Sequence[tuple[Tensor, Geometry]]) -> list[FeatureMap]:
@@ -85,7 +85,7 @@ class Encoder:
         with self.lock:
             return list(extract_stream(self.model, prepared, self.size, layer=self.layer))
 
-    def map(self, image: Image.Image) -> FeatureMap:
+    def map(self, image: Picture) -> FeatureMap:
         (found,) = self.maps([self.prepare(image)])
         require_finite(found.cls, found.patches)
         return found

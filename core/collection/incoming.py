@@ -24,6 +24,7 @@ from PIL import Image
 
 from core.collection.zipnames import member_names
 from core.errors import CollectionError
+from core.pictures.image import LARGEST_PIXELS
 from core.pictures.listing import SUFFIXES, find_pictures, is_hidden, natural_key
 from core.pictures.names import as_text
 from core.pictures.reading import read_file
@@ -38,13 +39,16 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of unpacking an archive. Pictures are compressed already, so that honest ones hardly grow."""
+    """Limits of what is taken in. Pictures are compressed already, so that honest archives of them hardly grow."""
 
     member_bytes: int = 256 * 2**20
     ratio: float = 100.0
     """Bytes that come of a byte of the archive, over the whole of it."""
     free_bytes: int = 2**30
     """Whatever the ratio, so much is always allowed."""
+
+    pixels: int = LARGEST_PIXELS
+    """Of one picture."""
 
     def most(self, archive_bytes: int) -> int:
         return int(max(self.free_bytes, self.ratio * archive_bytes))

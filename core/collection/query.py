@@ -17,8 +17,8 @@ from core.analysis.maps import described, same_space
 from core.analysis.similarity import query_vector
 from core.collection.encode import Encoder, mean_patch
 from core.errors import CollectionError, RequestError
-from core.features import FeatureMap, Origin
-from core.pictures.image import load_image
+from core.features import FeatureMap, Origin, Picture
+from core.pictures.image import Reduced, load_image, whole
 
 Mode = Literal["cls", "mean", "region"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -31,7 +31,7 @@ which have much in common."""
 class Example:
     """A picture to search with, or a part of it: `box` (left, top, right, bottom) or `point` (x, y), in its pixels."""
 
-    picture: Image.Image | FeatureMap
+    picture: Picture | FeatureMap
     box: tuple[float, float, float, float] | None = None
     point: tuple[float, float] | None = None
 
@@ -76,11 +76,11 @@ class QueryContext:
         negatives = [one if isinstance(one, Example) else Example(self._picture(one)) for one in against]
         return make_query(self.encoder, mode, positives, negatives, weight)
 
-    def _picture(self, given: Any) -> Image.Image | FeatureMap:
+    def _picture(self, given: Any) -> Picture | FeatureMap:
         if isinstance(given, FeatureMap):
             check_origin(self.origin, given.origin, "asking")
             return given
-        return load_image(given)
+        return given if isinstance(given, Reduced) else load_image(given)
 
     def _vector(self, given: Tensor | np.ndarray) -> Tensor:
         vector = torch.as_tensor(given).detach().cpu().float()
@@ -178,13 +178,9 @@ def _vectors(encoder: Encoder | None, mode: Mode, example: Example) -> tuple[Ten
         return place, place
     if example.box is not None:
         assert not isinstance(picture, FeatureMap)  # refused above
-        return _needed(encoder).map(_cropped(picture, example.box)).cls, place
+        whole_picture = whole(picture) if isinstance(picture, Image.Image) else picture
+        return _needed(encoder).map(whole_picture.crop(example.box)).cls, place
     return feature_map.cls, place
-
-
-def _cropped(picture: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:
-    left, top, right, bottom = (round(edge) for edge in box)
-    return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def _needed(encoder: Encoder | None) -> Encoder:

@@ -10,45 +10,70 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from core.errors import ImageError, RequestError
-from core.pictures.colour import to_rgb
+from core.pictures.colour import TURNED_AWAY, orientation, to_rgb
+from core.pictures.cost import ROOM, decoding_bytes, draft
+from core.pictures.kinds import opened, what_it_is
+from core.pictures.tiff import Page, page_of, sixteen_bit_page
 
 LARGEST_PIXELS = 128_000_000
 """Twice what a good camera makes; 384 MB as RGB. Larger headers are refused before anything is decoded."""
 LARGEST_SIDE = 1_000_000
 """Longest side in pixels, so that a line of single pixels stays cheap to bring to a square patch."""
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-"""Pillow's names of the formats that are read, from most to least frequent."""
-READABLE = "JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM or JPEG 2000"
+ENOUGH = 2048
+"""Pixels of the longer side that whoever looks at a picture, or has a model look at it, makes use of."""
+MOST_BYTES = 2**30
+"""Bytes that a picture may take while it is decoded to be seen smaller."""
+SLOW_BYTES = 4 * 2**20
+"""Bytes of a file, at most, whose pixels are read by Pillow's own Python, some 4 MB a second: text where others keep
+bytes, values that end at an odd number, and runs."""
+MOST_SCANNED = 2_500_000_000
+"""Pixels times scans of a progressive JPEG: twice the usual ten for the largest picture. Each scan goes over all pixels,
+and takes a few bytes where it changes none."""
+_SLOW = ("ppm", "ppm_plain", "bmp_rle")
+"""Pillow's names of those decoders."""
 
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-)
-_OTHERS = (
-    (b"%PDF", "a PDF document; export the page as PNG"),
-    (b"%!PS", "a PostScript drawing; export it as PNG"),
-    (b"8BPS", "a Photoshop document; export it as PNG"),
-    (b"PK\x03\x04", "a ZIP archive; unpack it first"),
-    (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"\x1aE\xdf\xa3", "a video; save one frame of it as PNG"),
-)
+Source = str | os.PathLike | bytes | BinaryIO | Image.Image
+Alpha = Literal["white", "black"]
 
 
-def load_image(
-    source: str | os.PathLike | bytes | BinaryIO | Image.Image, *, alpha: Literal["white", "black"] = "white"
-) -> Image.Image:
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A picture with no more pixels than are needed: RGB, upright.
+
+    Place (x, y) of the original is place ((x + left) / factor, (y + top) / factor) of `image`.
+    """
+
+    image: Image.Image
+    height: int
+    """Of the original, upright, and so is `width`."""
+    width: int
+    factor: int = 1
+    left: int = 0
+    """Pixels that the first column lacks of `factor`; `top`: that the first row does."""
+    top: int = 0
+
+    def crop(self, box: tuple[float, float, float, float]) -> "Reduced":
+        """The part within a box (left, top, right, bottom) of the original, at least a pixel of what is there."""
+        left, top, right, bottom = (
+            round((edge + shift) / self.factor) for edge, shift in zip(box, (self.left, self.top) * 2, strict=True)
+        )
+        part = self.image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        return whole(part)
+
+
+def whole(image: Image.Image) -> Reduced:
+    """A picture with all its pixels."""
+    return Reduced(image, image.height, image.width)
+
+
+def load_image(source: Source, *, alpha: Alpha = "white") -> Image.Image:
     """The picture as it is meant to be seen: RGB, 8 bits, upright, in sRGB, transparent parts over `alpha`.
 
     `source` is a path, a file's bytes, an open binary file (read from where it stands to its end) or a PIL
@@ -59,18 +84,54 @@ def load_image(
     Raises ImageError where the source is missing, empty, damaged, not a picture, or larger than LARGEST_PIXELS or
     LARGEST_SIDE, and RequestError for another `alpha`.
     """
+    return _load(source, alpha, None, LARGEST_PIXELS).image
+
+
+def load_reduced(
+    source: Source, least: int = ENOUGH, *, alpha: Alpha = "white", largest: int = LARGEST_PIXELS
+) -> Reduced:
+    """The same for whoever needs no more than `least` pixels of the longer side: a picture twice as long or longer comes
+    out smaller by a whole number, each pixel the mean of those in its place.
+
+    Raises ImageError as `load_image`, beyond `largest` pixels, and where decoding would take more than MOST_BYTES.
+    """
+    return _load(source, alpha, least, largest)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its picture before it is decoded."""
+
+    height: int
+    """As stored, and so is `width`."""
+    width: int
+    orientation: int
+    """The value of the EXIF tag Orientation, 1 where there is none."""
+
+
+def read_header(source: str | os.PathLike) -> Header:
+    """The header of a picture file. Raises ImageError as `load_image`."""
+    with _open(source) as (file, name):
+        found = _identify(file, name, LARGEST_PIXELS)
+        if isinstance(found, Page):
+            return Header(found.size[1], found.size[0], found.orientation)
+        return Header(found.height, found.width, orientation(found))
+
+
+def _load(source: Source, alpha: Alpha, least: int | None, largest: int) -> Reduced:
     if alpha not in ("white", "black"):
         raise RequestError(f"alpha is {alpha!r}; choose 'white' or 'black', what to put behind transparent parts.")
     if isinstance(source, Image.Image):
         name = _named(getattr(source, "filename", None) or None, "The PIL picture")
-        _check_size(source, name)
-        return _decode(source, name, alpha)
+        page = page_of(source)
+        given = source if page is None or page.pillow_is_right else page
+        _check_size(given.size, name, largest)
+        return _decode(given, name, alpha, least, 1, given.size)  # theirs, so its decoder is not told anything
     with _open(source) as (file, name):
-        head = file.read(512)
-        file.seek(0)
-        if not head:
-            raise ImageError(f"{name} is empty (0 bytes); copy or download it again.")
-        return _decode(_identify(file, head, name), name, alpha)
+        found = _identify(file, name, largest)
+        size = found.size
+        drafted = 1 if least is None else draft(found, max(size) // least)
+        return _decode(found, name, alpha, least, drafted, size)
 
 
 def named_file(data: bytes, name: str) -> io.BytesIO:
@@ -133,79 +194,96 @@ def _read_all(file: BinaryIO, name: str) -> bytes:
     return bytes(data)
 
 
-def _identify(file: BinaryIO, head: bytes, name: str) -> Image.Image:
+def _identify(file: BinaryIO, name: str, largest: int) -> ImageFile.ImageFile | Page:
     """The file with its header read and its dimensions checked, nothing decoded yet."""
-    Image.init()
+    head = file.read(512)
+    if not head:
+        raise ImageError(f"{name} is empty (0 bytes); copy or download it again.")
+    page = sixteen_bit_page(file)
+    if page is not None and not page.pillow_is_right:
+        _check_size(page.size, name, largest)
+        return page
+    file.seek(0)
     try:
-        image = Image.open(file, formats=[format for format in FORMATS if format in Image.OPEN])
+        image = opened(file)
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} {_what_it_is(head)}.") from error
+        raise ImageError(f"{name} {what_it_is(head)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name} is too large: {error}. {_size_advice()}") from error
+        raise ImageError(f"{name} is too large: {error}. {_size_advice(largest)}") from error
     except Exception as error:  # Pillow's readers let out whatever a damaged header leads them to
         raise ImageError(f"{name} is damaged: {_reason(error)}. Copy or save it again.") from error
-    _check_size(image, name)
+    _check_size(image.size, name, largest)
+    _check_work(image, file, name)
     return image
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    width, height = image.size
+def _check_work(image: ImageFile.ImageFile, file: BinaryIO, name: str) -> None:
+    """ImageError where a small file would be long decoded."""
+    if image.info.get("progressive"):
+        file.seek(0)
+        scans = file.read().count(b"\xff\xda")
+        if scans * image.width * image.height > MOST_SCANNED:
+            raise ImageError(
+                f"{name} is a JPEG of {scans} scans over {image.width}×{image.height} pixels; save it anew."
+            )
+    if image.tile and image.tile[0][0] in _SLOW and file.seek(0, os.SEEK_END) > SLOW_BYTES:
+        raise ImageError(
+            f"{name} is of a form that takes long to read, text instead of bytes for instance, and larger than "
+            f"{SLOW_BYTES >> 20} MB; save it as PNG."
+        )
+
+
+def _check_size(size: tuple[int, int], name: str, largest: int) -> None:
+    width, height = size
     if width < 1 or height < 1:
         raise ImageError(f"{name} has no pixels ({width}×{height}); save it again.")
-    if width * height > LARGEST_PIXELS or max(width, height) > LARGEST_SIDE:
-        raise ImageError(f"{name} is too large: {width}×{height} pixels. {_size_advice()}")
+    if width * height > largest or max(width, height) > LARGEST_SIDE:
+        raise ImageError(f"{name} is too large: {width}×{height} pixels. {_size_advice(largest)}")
 
 
-def _size_advice() -> str:
-    megapixels = LARGEST_PIXELS // 1_000_000
-    return f"Up to {megapixels} megapixels and {LARGEST_SIDE} pixels a side are read; make it smaller first."
+def _size_advice(largest: int) -> str:
+    megapixels = largest / 1_000_000
+    return f"Up to {megapixels:g} megapixels and {LARGEST_SIDE} pixels a side are read; make it smaller first."
 
 
-def _decode(image: Image.Image, name: str, alpha: str) -> Image.Image:
+def _decode(
+    found: Image.Image | Page, name: str, alpha: Alpha, least: int | None, drafted: int, size: tuple[int, int]
+) -> Reduced:
+    """The picture of `size` pixels, of which the decoder gives each `drafted`th along both sides."""
+    width, height = size
+    needed = decoding_bytes(found, size, drafted)
+    if least is not None and needed > MOST_BYTES:
+        raise ImageError(
+            f"{name} would take {needed >> 20} MB to be read ({width}×{height} pixels, {found.format}), more than "
+            f"{MOST_BYTES >> 20}; make it smaller first, or save it as PNG."
+        )
     try:
-        image.load()
-        return to_rgb(image, (255, 255, 255) if alpha == "white" else (0, 0, 0))
+        with ROOM.taken(needed):
+            image = found.image() if isinstance(found, Page) else found
+            image.load()
+            if drafted == 1:
+                width, height = image.size  # a turned TIFF is upright by now
+            rest = 1 if least is None else max(max(image.size) // least, 1)
+            small = to_rgb(image, (255, 255, 255) if alpha == "white" else (0, 0, 0), rest)
     except ImageError as error:
         raise ImageError(f"{name} {error}") from error
+    except Image.DecompressionBombError as error:  # of one plane or row of samples, as Pillow was shown them
+        raise ImageError(f"{name} is too large: {width}×{height} pixels; make it smaller first.") from error
     except MemoryError as error:
-        raise ImageError(f"{name} needs more memory than there is ({image.width}×{image.height} pixels).") from error
+        raise ImageError(f"{name} needs more memory than there is ({width}×{height} pixels).") from error
     except Exception as error:  # Pillow's decoders let out whatever damaged data lead them to
         raise ImageError(f"{name} is damaged or cut short: {_reason(error)}. Copy or download it again.") from error
+    return _placed(small, width, height, drafted * rest, orientation(image))
+
+
+def _placed(small: Image.Image, width: int, height: int, factor: int, turn: int) -> Reduced:
+    """`small` with where it lies on the original of `width` × `height` pixels, not turned yet."""
+    short_x, short_y = -width % factor, -height % factor
+    if turn >= 5:
+        width, height, short_x, short_y = height, width, short_y, short_x
+    left, top = TURNED_AWAY.get(turn, (False, False))
+    return Reduced(small, height, width, factor, short_x * left, short_y * top)
 
 
 def _reason(error: Exception) -> str:
     return (str(error) or type(error).__name__).rstrip(".")
-
-
-def _what_it_is(head: bytes) -> str:
-    """The likely kind of a file that no reader accepts, and what to do: the end of a sentence."""
-    kind = next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        kind = "WebP"
-    if kind:
-        return f"begins like a {kind} picture but is damaged, or of a rare kind; copy it again, or save it as PNG"
-    other = next((other for signature, other in _OTHERS if head.startswith(signature)), None)
-    if head[4:8] == b"ftyp":
-        other = _iso_media(head[8:12])
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<svg", b"<?xml", b"<!--")) and b"<svg" in text:
-        other = "an SVG drawing, which has no pixels; export it as PNG"
-    elif text.startswith((b"<!doctype html", b"<html")):
-        other = "a web page; download the picture itself"
-    elif other is None and _is_text(head):
-        other = f"text; its name may be wrong. Give a {READABLE} file"
-    return f"is {other}" if other else f"is not a picture that can be read here; save it as {READABLE}"
-
-
-def _iso_media(brand: bytes) -> str:
-    if brand in (b"avif", b"avis"):
-        return (
-            "an AVIF picture that is damaged or that this Pillow cannot read; update Pillow to 11.3 or save it as PNG"
-        )
-    if brand in (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1"):
-        return "an HEIC photograph, which is not read here; save it as JPEG"
-    return "a video; save one frame of it as PNG"
-
-
-def _is_text(head: bytes) -> bool:
-    return not any(byte < 9 or 13 < byte < 32 for byte in head)

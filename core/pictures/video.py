@@ -9,6 +9,7 @@ what is wrong with a file.
 import contextlib
 import itertools
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,19 @@ MOST_DECODED = 20_000
 """Frames that are decoded of one file at most, whatever times it claims for them."""
 TICKS = 90_000
 """Units of time a second in what is written, as is usual for video."""
+_UPRIGHT = {
+    (True, False): Image.Transpose.FLIP_LEFT_RIGHT,
+    (False, True): Image.Transpose.FLIP_TOP_BOTTOM,
+    (True, True): Image.Transpose.ROTATE_180,
+}
+"""By whether x and y are shown from right to left and from bottom to top."""
+_SIDEWAYS = {
+    (False, False): Image.Transpose.TRANSPOSE,
+    (False, True): Image.Transpose.ROTATE_270,
+    (True, False): Image.Transpose.ROTATE_90,
+    (True, True): Image.Transpose.TRANSVERSE,
+}
+"""By whether x is shown upwards and y from right to left."""
 _BT709 = 1
 """FFmpeg's number for the colours of high definition, which browsers take for granted."""
 
@@ -161,9 +175,22 @@ def _upright(frame, stream, side: int) -> Image.Image:
     size = (max(round(image.width * aspect * shrink), 1), max(round(image.height * shrink), 1))
     if size != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
-    quarter = round(frame.rotation / 90) % 4  # counter-clockwise, as Pillow's
-    turns = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
-    return image.transpose(turns[quarter]) if quarter else image
+    turn = _turn(frame)
+    return image if turn is None else image.transpose(turn)
+
+
+def _turn(frame) -> Image.Transpose | None:
+    """What makes a frame upright, by its display matrix: rotation, mirror or both, to the nearest quarter.
+
+    A point (x, y) of the frame is shown at (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return _UPRIGHT.get((a < 0, d < 0))
+    return _SIDEWAYS[b < 0, c < 0]
 
 
 class _Mp4:

@@ -82,6 +82,38 @@ def test_without_a_size_it_is_the_models_own(client, served, file, name, monkeyp
         assert numbers["grid"] == [12, 16]
 
 
+@pytest.mark.parametrize("name", ["/pca", "/foreground", "/similarity"])
+def test_a_large_picture_is_painted_smaller_and_its_places_stay(client, tmp_path, name):
+    (tmp_path / "wide.png").write_bytes(photograph(1, 8400, 12))
+    more = {"/similarity": {"x": 8300, "y": 5}}.get(name, {})
+    picture, numbers = client.predict(image=handle_file(str(tmp_path / "wide.png")), **more, size=SIZE, api_name=name)
+    with Image.open(picture) as image:
+        assert image.size == (2048, 3)
+    assert (numbers["width"], numbers["height"]) == (8400, 12)
+    if more:
+        assert 7800 < numbers["best"]["x"] < 8400
+
+
+def test_a_part_of_a_large_picture_is_searched_for_by_its_own_places(client, file, tmp_path):
+    (tmp_path / "wide.png").write_bytes(photograph(1, 8400, 12))
+    wide = handle_file(str(tmp_path / "wide.png"))
+    filled = client.predict(collection="Wide", images=[wide, file], size=SIZE, api_name="/add_images")
+    for mode in ("cls", "region"):
+        _, numbers = client.predict(
+            collection=filled["collection"], image=wide, mode=mode, box="8000, 0, 8400, 12", k=2, api_name="/search"
+        )
+        found = {result["name"]: result for result in numbers["results"]}
+        assert (found["wide.png"]["width"], found["wide.png"]["height"]) == (8400, 12)
+
+
+def test_more_pixels_than_the_server_takes_are_refused_in_a_sentence(client, served, file, monkeypatch):
+    monkeypatch.setattr(served[1].library, "largest", 10_000)
+    with pytest.raises(Exception, match=r"too large: 160×120 pixels. Up to 0.01 megapixels .* make it smaller"):
+        client.predict(image=file, size=SIZE, api_name="/pca")
+    monkeypatch.setattr(served[1].library, "largest", 20_000)
+    assert client.predict(image=file, size=SIZE, api_name="/pca")
+
+
 def test_a_patch_is_most_similar_to_itself(client, file):
     _, numbers = client.predict(image=file, x=90, y=70, size=SIZE, api_name="/similarity")
     assert numbers["best"]["cosine"] == pytest.approx(1, abs=1e-4)

@@ -64,7 +64,16 @@ def test_help_explains_every_option_and_imports_nothing_heavy():
     code = "import sys\nfrom app.__main__ import arguments\ntry:\n    arguments(['--help'])\nexcept SystemExit:\n    pass\n"
     code += "print('torch' in sys.modules, 'gradio' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    for option in ("--host", "--port", "--model", "--collections", "--auth", "--max-upload-mb", "--mcp"):
+    for option in (
+        "--host",
+        "--port",
+        "--model",
+        "--collections",
+        "--auth",
+        "--max-upload-mb",
+        "--max-megapixels",
+        "--mcp",
+    ):
         assert option in result.stdout
     assert result.stdout.endswith("False False\n")
 

@@ -5,22 +5,27 @@
     other numbers   .npy arrays [H, W, C], or files whose pages or bands are the channels (TIFF, RGBA PNG)
 
 One and three channels are 8 bits throughout. Others keep what they were stored with, as float32 in 0..1: integers
-divided by the largest value of their type, floats as they are.
+divided by the largest value of their type, floats as they are. Samples of 16 bits keep them however they lie in a
+TIFF, and as RGBA in a PNG.
 """
 
 import io
 import itertools
 import math
 import struct
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageSequence
 
 from core import ImageError, load_image
-from core.pictures.image import FORMATS, LARGEST_PIXELS
+from core.pictures.image import LARGEST_PIXELS
+from core.pictures.kinds import opened
+from core.pictures.tiff import Page, sixteen_bit_pages
 
 NPY = b"\x93NUMPY"
 JPEG = b"\xff\xd8\xff"
+Sized = TypeVar("Sized", Image.Image, Page)
 
 
 def load_pixels(data: bytes, channels: int, least: float = math.inf) -> np.ndarray:
@@ -84,10 +89,7 @@ def _read_bands(data: bytes, channels: int) -> np.ndarray:
     """Every page's bands, one page after the other, as one picture."""
     Image.init()  # or no reader is known but those that another picture has called up
     try:
-        with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
-            if image.width * image.height > LARGEST_PIXELS:
-                raise ImageError(f"The picture is too large: {image.width}×{image.height} pixels; make it smaller.")
-            pages = [np.array(page) for page in itertools.islice(ImageSequence.Iterator(image), channels + 1)]
+        pages = _pages(data, channels)
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, struct.error, Image.DecompressionBombError) as error:
         raise ImageError(
             f"The picture cannot be read for its {channels} channels ({error}); save it as an .npy array [H, W, C]."
@@ -101,3 +103,47 @@ def _read_bands(data: bytes, channels: int) -> np.ndarray:
             "save it as an .npy array [H, W, C]."
         )
     return bands
+
+
+def _pages(data: bytes, most: int) -> list[np.ndarray]:
+    """The bands of each page, [H, W] or [H, W, C]; of one page more than there can be, where there are so many."""
+    file = io.BytesIO(data)
+    of_sixteen = list(itertools.islice(sixteen_bit_pages(file), most + 1))
+    # of several samples of 16 bits, Pillow gives 8 bits or nothing
+    own = [page is not None and 1 < page.count <= most for page in of_sixteen]
+    if all(own) and own:
+        return [_checked(page).samples() for page in of_sixteen if page is not None]
+    both = _png_of_sixteen(data)
+    if both is not None:
+        return [both]
+    file.seek(0)
+    with opened(file) as image:
+        pages = itertools.islice(ImageSequence.Iterator(image), most + 1)
+        return [
+            _checked(whole).samples() if mine and whole is not None else np.array(_checked(page))
+            for page, whole, mine in itertools.zip_longest(pages, of_sixteen, own)
+            if page is not None
+        ]
+
+
+def _png_of_sixteen(data: bytes) -> np.ndarray | None:
+    """[H, W, 4] uint16 of a PNG with opacity whose samples have 16 bits; None for any other file.
+
+    Pillow gives the upper byte of each, and, told that the bytes lie the other way round, the lower one.
+    """
+    halves = []
+    for order in ("RGBA;16B", "RGBA;16L"):
+        with opened(io.BytesIO(data)) as image:
+            if image.format != "PNG" or not image.tile or image.tile[0].args != "RGBA;16B":
+                return None
+            _checked(image)
+            image.tile = [image.tile[0]._replace(args=order)]
+            halves.append(np.array(image).astype(np.uint16))
+    return halves[0] << 8 | halves[1]
+
+
+def _checked(page: Sized) -> Sized:
+    width, height = page.size
+    if width * height > LARGEST_PIXELS:
+        raise ImageError(f"The picture is too large: {width}×{height} pixels; make it smaller.")
+    return page

@@ -8,7 +8,6 @@ from PIL import Image
 from app.explore.controls import Choice, Part, Switch
 from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes, scores_of
 from core.analysis.foreground import DEFAULT, Foreground, foreground, refine_mask
-from core.features import Geometry
 
 MASK_SIDE = 1024
 """Longer side of the foreground scores the browser gets, as large as the picture it shows."""
@@ -29,7 +28,7 @@ put into the valley by Otsu's rule. One broad hill means that the model sees no 
 mask then.
 
 The mask is computed on patches and carried to pixels by following the picture's edges. *Cut-out* downloads the object
-at full resolution with a transparent ground.
+at the picture's resolution, up to 4096 pixels along the longer side, with a transparent ground.
 
 *Source: Oquab et al. 2023, section 7.5; Wang et al. 2022, “TokenCut”, section 3; Otsu 1979.*
 """
@@ -59,7 +58,7 @@ def paint(scene: Scene) -> Painted:
     found = foreground(list(scene.maps), method=scene.options.method)
     small = [_shrunk(image, MASK_SIDE) for image in scene.images]
     masks = [
-        refine_mask(scores, image, _scaled(feature_map.geometry, image))
+        refine_mask(scores, image, feature_map.geometry)
         for scores, image, feature_map in zip(found, small, scene.maps, strict=True)
     ]
     return Painted(
@@ -118,10 +117,6 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     small = image.copy()
     small.thumbnail((side, side))
     return small
-
-
-def _scaled(geometry: Geometry, image: Image.Image) -> Geometry:
-    return Geometry(image.height, image.width, geometry.rows, geometry.columns, geometry.patch)
 
 
 FOREGROUND = View(

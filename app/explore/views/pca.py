@@ -120,8 +120,9 @@ def asked() -> Options:
     """Principal components of the patch features as colours, and the variance each of them explains.
 
     image: a picture file. size: longer side in pixels given to the model, by default the one at which it is best.
-    layer: block, counted from the end (-1 is the last). Numbers: grid [rows, columns], explained (shares of
-    variance), values [rows][columns][3] in 0..1.
+    layer: block, counted from the end (-1 is the last). Picture: as large as the given one, its longer side 2048 pixels
+    at most. Numbers: width and height of the given picture, grid [rows, columns], explained (shares of variance), values
+    [rows][columns][3] in 0..1.
     """
     return Options()
 

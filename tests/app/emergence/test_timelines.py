@@ -14,13 +14,14 @@ from app.emergence import timelines
 from app.emergence.timelines import Named, look_at_run, shipped_prop, silence, state_of, timeline_prop
 from app.server.engine import Item
 from app.server.memory import Memory
-from core import ModelError, RequestError, VisionTransformer, ViTConfig, load_image
+from core import ModelError, RequestError, VisionTransformer, ViTConfig
+from core.pictures.image import load_reduced
 from core.records import runs
 from core.records.timeline import save_timeline
 from tests.app.small import photograph
 
 CONFIG = ViTConfig(width=48, depth=1, heads=2, image_size=56, layer_scale=1.0)
-PICTURES = [Named(f"<i>{seed}", Item(f"digest {seed}", load_image(photograph(seed)))) for seed in (1, 2)]
+PICTURES = [Named(f"<i>{seed}", Item(f"digest {seed}", load_reduced(photograph(seed)))) for seed in (1, 2)]
 
 
 @pytest.fixture

@@ -36,6 +36,20 @@ def test_pictures_come_at_their_own_resolution(shown, tmp_path, view):
     assert "/" not in names[0] and "<" not in names[0] and "одна" in names[0]
 
 
+def test_a_large_picture_is_looked_at_and_painted_smaller_with_its_own_places(engine, tmp_path):
+    tray = add_bytes(engine.library, Tray("ada"), photograph(1, 4200, 60), "wide.png")
+    model = engine.models.get("small")
+    for settings in (Settings(view="Foreground", size=SIZE), Settings(view="PCA", size=SIZE)):
+        screen = handlers.show(engine, tray, model, settings)
+        geometry = screen.encoded.maps[0].geometry
+        assert (geometry.width, geometry.height) == (4200, 60)
+        with zipfile.ZipFile(downloads.pictures(tmp_path, screen, settings, model)) as archive:
+            (name,) = archive.namelist()
+            assert Image.open(io.BytesIO(archive.read(name))).size == (2100, 30)
+    screen = handlers.show(engine, tray, model, Settings(view="Foreground", size=SIZE))
+    assert Image.open(downloads.cut_outs(tmp_path, screen, Settings(view="Foreground"), model)).size == (2100, 30)
+
+
 def test_a_cut_out_is_opaque_where_the_object_is(shown, tmp_path):
     screen, settings, model = shown(Settings(view="Foreground", size=SIZE, options=foreground.Options(threshold=0.5)))
     with zipfile.ZipFile(downloads.cut_outs(tmp_path, screen, settings, model)) as archive:

@@ -48,6 +48,13 @@ def test_json_and_csv_hold_the_same_points(shown, tmp_path):
     assert [float(value) for value in rows[-1][2:]] == points[-1].tolist()
 
 
+def test_a_sheet_of_very_wide_pictures_stays_of_a_size_that_can_be_drawn():
+    image, geometry = Image.new("RGB", (5000, 2)), Geometry(2, 5000, 1, 8, 14)
+    pictures = [sheet.SheetPicture(str(number), image, geometry) for number in range(3)]
+    drawn = sheet.png(sheet.lay_out(pictures, 0, {}))
+    assert drawn.width <= sheet.WIDEST + 2 * sheet.MARGIN and drawn.height < sheet.TALL
+
+
 @pytest.mark.parametrize("show", ["Lines", "Dots", "Parts"])
 def test_the_sheet_as_svg_is_well_formed_and_names_are_text(shown, tmp_path, show):
     screen, settings, model = shown(MatchSettings(size=SIZE, show=show, density=1))

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from app.server.memory import Memory, size_of
+from app.server.memory import BLOCK_BYTES, Memory, give_freed_pixels_back, size_of
 
 
 @dataclass
@@ -63,3 +63,8 @@ def test_many_threads_leave_the_account_right():
         thread.join()
     kept = [memory.get(key) for key in range(20)]
     assert memory.bytes == sum(value.nbytes for value in kept if value is not None) <= memory.limit
+
+
+def test_large_pictures_are_taken_in_blocks_that_go_back_to_the_system():
+    give_freed_pixels_back()
+    assert Image.core.get_block_size() == BLOCK_BYTES > 32 * 2**20

@@ -3,9 +3,11 @@ import socket
 
 import pytest
 
-from app.__main__ import arguments
+from app.__main__ import arguments, start_engine
 from app.server.serve import OwnHostOnly, free_port, is_loopback
-from core import RequestError
+from core import ImageError, RequestError
+from core.pictures.image import LARGEST_PIXELS
+from tests.app.small import photograph
 
 
 def test_a_used_port_gives_way_to_the_next_one():
@@ -61,10 +63,19 @@ def test_the_command_line():
     assert options.auth == ("ada", "sec:ret") and options.port == 8000 and options.host == "127.0.0.1"
 
 
+def test_the_largest_picture_is_a_setting_and_at_first_what_core_reads():
+    assert arguments([]).max_megapixels * 1_000_000 == LARGEST_PIXELS
+    engine, warming = start_engine("no such model", largest=5)
+    warming.join()
+    with pytest.raises(ImageError, match="too large: 160×120"):
+        engine.library.decode(photograph(), "photo.png")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "choose one from 1 to 65535"),
-     (["--max-upload-mb", "0"], "more than 0"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
+     (["--max-upload-mb", "0"], "more than 0"), (["--max-megapixels", "0"], "more than 0"),
+     (["--max-megapixels", "129"], "up to 128"), (["--max-megapixels", "nan"], "more than 0"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
 )  # fmt: skip
 def test_a_wrong_command_line_says_what_is_allowed(words, message, capsys):
     with pytest.raises(SystemExit):

@@ -37,6 +37,21 @@ def test_nobody_reads_what_another_brought():
     assert library.read("ada", digest)
 
 
+def test_a_picture_that_was_just_added_is_not_decoded_again(monkeypatch):
+    library = Library()
+    tray = add_bytes(library, Tray("ada"), photograph(), "one.png")
+    monkeypatch.setattr(library, "decode", None)
+    picture = library.picture("ada", tray.pictures[0].digest)
+    assert (picture.width, picture.height) == picture.image.size == (160, 120)
+    with pytest.raises(RequestError, match="no longer here"):
+        library.picture("bob", tray.pictures[0].digest)
+
+
+def test_a_picture_of_more_pixels_than_are_taken_is_refused():
+    with pytest.raises(ImageError, match=r"'large.png' is too large: 160×120 .*Up to 0.015 megapixels"):
+        add_bytes(Library(largest=15_000), Tray("ada"), photograph(), "large.png")
+
+
 def test_a_visitor_s_room_is_bounded_and_says_what_to_do():
     library = Library(visitor_mb=0.1)
     library.add("ada", b"x" * 60_000, "first.png")

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.server.turns import Stopped
 from app.video import clips
@@ -52,6 +53,13 @@ def test_the_original_is_there_unchanged_and_the_colours_above_it(engine, clip, 
     original = pan(15)[0][1].astype(int)
     assert np.abs(frame[90:] - original).mean() < 8
     assert np.abs(frame[:90] - original).mean() > 20
+
+
+@pytest.mark.parametrize(("size", "expected"), [((3, 5000), (2, 480)), ((5000, 3), (480, 2)), ((400, 300), (480, 360))])
+def test_a_move_over_a_photograph_of_any_shape_is_a_small_clip(size, expected, tmp_path):
+    clips.sample_clip(Image.new("RGB", size), tmp_path / "move.mp4", seconds=0.3)
+    info = clip_info(tmp_path / "move.mp4")
+    assert (info.width, info.height) == expected
 
 
 def test_nothing_covered_is_the_clip_itself(engine, clip, tmp_path):

@@ -1,3 +1,4 @@
+import struct
 from fractions import Fraction
 
 import av
@@ -71,21 +72,34 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
     assert next(read_frames(tmp_path / "wide.mp4")).image.size == (120, 90)
 
 
-def test_a_clip_of_a_turned_telephone_stands_upright(tmp_path):
-    picture = np.zeros((64, 96, 3), np.uint8)
-    picture[:, :32] = 255  # the left side is white
-    with av.open(str(tmp_path / "turned.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.set_display_rotation(90)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    image = next(read_frames(tmp_path / "turned.mp4")).image
-    assert image.size == (64, 96)
-    with av.open(str(tmp_path / "turned.mp4")) as container:
-        turned = next(container.decode(video=0)).rotation
-    bottom = np.asarray(image)[80, 32, 0] > 200  # counter-clockwise, the left side comes to lie at the bottom
-    assert bottom == (turned == 90)
+SHOWN = {  # (a, b, c, d) of the display matrix → the frame as it is meant to be seen
+    (1, 0, 0, 1): lambda f: f,
+    (-1, 0, 0, 1): lambda f: f[:, ::-1],
+    (1, 0, 0, -1): lambda f: f[::-1],
+    (-1, 0, 0, -1): lambda f: f[::-1, ::-1],
+    (0, 1, -1, 0): lambda f: np.rot90(f, -1),
+    (0, -1, 1, 0): lambda f: np.rot90(f),
+    (0, 1, 1, 0): lambda f: f.transpose(1, 0, 2),
+    (0, -1, -1, 0): lambda f: f[::-1, ::-1].transpose(1, 0, 2),
+}
+
+
+@pytest.mark.parametrize("matrix", SHOWN)
+def test_a_clip_stands_as_its_display_matrix_says(matrix, tmp_path):
+    frame = np.zeros((64, 96, 3), np.uint8)
+    frame[:32, :48], frame[32:, :48] = 255, 120  # the four corners differ: white, grey, dark, black
+    frame[:32, 48:] = 60
+    path = tmp_path / "turned.mp4"
+    write_mp4([(0, frame), (0.1, frame)], path)
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (value << 16 for value in matrix)
+    start = data.index(b"tkhd") + 44  # where the header of the track has its matrix
+    data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    shown = np.asarray(next(read_frames(path)).image).astype(int)
+    expected = SHOWN[matrix](frame)
+    assert shown.shape == expected.shape
+    assert np.abs(shown - expected).mean() < 6
 
 
 def test_an_animation_is_a_clip(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from core import ImageError, load_image
+from tests.core.pictures.test_image import png
 from train.data.pictures import load_pixels
 
 ROOT = Path(__file__).parents[3]
@@ -108,6 +109,13 @@ def test_either_byte_order_is_read(order):
     page = Image.frombytes("I;16B" if order == ">u2" else "I;16", (1, 4), numbers.tobytes())
     tiff = encoded(page, "TIFF", save_all=True, append_images=[page])
     np.testing.assert_allclose(load_pixels(tiff, 2)[:, 0, 1], [0, 0.2, 0.4, 1], atol=1e-6)
+
+
+def test_a_png_of_four_channels_keeps_its_16_bits():
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    data = png(7, 5, rows, bits=16, colour=6)
+    np.testing.assert_allclose(load_pixels(data, 4), values / 65535, atol=1e-7)
 
 
 @pytest.mark.parametrize(

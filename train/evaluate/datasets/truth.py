@@ -1,5 +1,11 @@
 """Truth about every pixel of a picture, as files have it: labels in an index PNG, depth in PNG or NumPy.
 
+Many cameras store a picture as the sensor lay and note in its EXIF data how to turn it, and of the programs with which
+masks are drawn some show it turned and some do not. A mask's or depth map's shape tells which: it is turned along with
+the picture where it fits what is stored, and left as it is where it fits what is shown. Where it fits both, as with
+square pictures or those upside down, nothing tells, and the pair is refused; so are places in pixels (boxes, key
+points) on a picture that is to be turned.
+
 H W pixels. Label −1 is ignored; depth 0 is what was not measured.
 """
 
@@ -12,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core import ImageError
-from core.pictures.image import LARGEST_PIXELS
+from core import ImageError, load_image
+from core.pictures.colour import UPRIGHT
+from core.pictures.image import LARGEST_PIXELS, read_header
 from core.pictures.reading import read_file
 
 log = logging.getLogger(__name__)
@@ -24,6 +31,9 @@ VOID = 255
 WHITE = (255, 65535)
 """The largest numbers of 8 and of 16 bits."""
 MILLIMETRES = 1000.0
+
+
+SAVE_UPRIGHT = "save the picture upright first (exiftran -a, or ImageOps.exif_transpose), beside a truth that fits it"
 
 
 def mask_reader(masks: Sequence[Path]) -> Callable[[Path], np.ndarray]:
@@ -42,6 +52,38 @@ def mask_reader(masks: Sequence[Path]) -> Callable[[Path], np.ndarray]:
         return read_labels
     log.info("The masks hold 0 and %d alone: taken for background and object, labels 0 and 1", max(found))
     return read_drawn
+
+
+def turned_along(known: np.ndarray, image: Path, truth: Path) -> np.ndarray:
+    """What the file `truth` knows of a picture's pixels, [H, W], as the picture is shown.
+
+    Raises ImageError where it is of another size, or where nothing tells which way it lies.
+    """
+    header = read_header(image)
+    stored = header.height, header.width
+    shown = stored[::-1] if header.orientation >= 5 else stored
+    if known.shape not in (stored, shown):
+        raise ImageError(
+            f"{truth} is {known.shape[0]}×{known.shape[1]} pixels, its picture {shown[0]}×{shown[1]}; make them equal."
+        )
+    turn = UPRIGHT.get(header.orientation)
+    if turn is None:
+        return known
+    if stored == shown:
+        raise ImageError(f"{image} is turned by its EXIF data, and {truth} fits it either way; {SAVE_UPRIGHT}.")
+    return known if known.shape == shown else np.asarray(Image.fromarray(known).transpose(turn))
+
+
+def load_with_places(image: Path) -> Image.Image:
+    """A picture of which places are known in pixels. Raises ImageError where its EXIF data turn it."""
+    check_places(image)
+    return load_image(image)
+
+
+def check_places(image: Path) -> None:
+    """ImageError where a picture's EXIF data turn it, so that nothing tells where places in pixels are."""
+    if read_header(image).orientation in UPRIGHT:
+        raise ImageError(f"{image} is turned by its EXIF data, its boxes or points may be or not; {SAVE_UPRIGHT}.")
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from core import Geometry, ImageError, VisionTransformer, extract, load_image
+from core import Geometry, VisionTransformer, extract, load_image
 from core.analysis.foreground import foreground, refine_mask
 from core.model.precision import Precision
 from train.data.sources import DataError
@@ -101,13 +101,7 @@ def measure_foreground(
 
 def _read(one: Objects) -> tuple[Image.Image, np.ndarray | None, list[Box]]:
     """The picture, its labels and its boxes. ImageError where one of them cannot be read, or the mask does not fit."""
-    image, labels = load_image(one.image), one.labels() if one.labels else None
-    if labels is not None and labels.shape != (image.height, image.width):
-        raise ImageError(
-            f"The mask of {one.image} is {labels.shape[0]}×{labels.shape[1]} pixels, the picture {image.height}×"
-            f"{image.width}; make them equal."
-        )
-    return image, labels, one.boxes() if one.boxes else []
+    return load_image(one.image), one.labels() if one.labels else None, one.boxes() if one.boxes else []
 
 
 def scored(

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from core import VisionTransformer, load_image
+from core import VisionTransformer
 from core.model.precision import Precision
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean, of_ratio
 from train.evaluate.datasets.layouts.spair import Pair, read_pairs
+from train.evaluate.datasets.truth import load_with_places
 from train.evaluate.features.positions import sampled
 from train.evaluate.features.token_maps import TokenMap, token_maps
 from train.evaluate.left_out import LeftOut
@@ -103,7 +104,7 @@ def measure_matching(
         if path not in remembered:
             if len(remembered) >= REMEMBERED:
                 remembered.pop(next(iter(remembered)))
-            (remembered[path],) = token_maps(model, [load_image(path)], size, 1, precision)
+            (remembered[path],) = token_maps(model, [load_with_places(path)], size, 1, precision)
         return remembered[path]
 
     hits, lucky, tries, lost, categories = [], [], [], LeftOut(), []

@@ -19,6 +19,7 @@ from train.data.sources import DataError, open_source
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.layouts.revisited import Query, read_landmarks
+from train.evaluate.datasets.truth import load_with_places
 from train.evaluate.features.bank import feature_bank
 from train.evaluate.features.token_maps import KeptMaps, token_maps
 from train.evaluate.left_out import LeftOut
@@ -97,8 +98,7 @@ class Retrieval(PictureTask):
 
 def _cropped(one: Query) -> Image.Image:
     """The picture of a query, or the part of it that is searched for."""
-    image = load_image(one.image)
-    return image if one.box is None else image.crop(one.box)
+    return load_image(one.image) if one.box is None else load_with_places(one.image).crop(one.box)
 
 
 def same_label_ranking(

@@ -33,7 +33,7 @@ def test_a_point_is_found_at_its_share_of_another_picture():
 
 def test_what_is_found_is_counted(monkeypatch):
     maps = {"a": placed(300, 400), "b": placed(300, 400)}
-    monkeypatch.setattr(matching, "load_image", lambda path: path.stem)
+    monkeypatch.setattr(matching, "load_with_places", lambda path: path.stem)
     monkeypatch.setattr(matching, "token_maps", lambda model, images, *_: [maps[images[0]]])
     points = np.array([[100.0, 60.0], [200.0, 150.0]], np.float32)
     pairs = [

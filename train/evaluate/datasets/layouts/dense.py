@@ -11,7 +11,7 @@ nyu/                                     as listed for BTS (Lee et al. 2019): pi
 └── nyu_test.txt
 any/                                     plain: equal stems; or the same within train/ and val/ (or test/)
 ├── images/*.jpg                          in masks 255 is ignored; where all hold 0 and 255 alone, it is label 1
-└── masks/*.png  or  depth/*.{png,npy}
+└── masks/*.png  or  depth/*.{png,npy}    of pictures that their EXIF data turn: see `datasets.truth`
 """
 
 import os
@@ -22,11 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core import ImageError, load_image
 from core.pictures.listing import pictures_below
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.classes import TEST_FOLDERS
-from train.evaluate.datasets.truth import IGNORED, mask_reader, read_depth, read_labels
+from train.evaluate.datasets.truth import IGNORED, mask_reader, read_depth, read_labels, turned_along
 
 TEST_SHARE = 0.25
 
@@ -53,14 +52,8 @@ class DenseSet:
     """Metres that are scored."""
 
     def truth(self, one: Pictured) -> np.ndarray:
-        """The truth of a picture's pixels. ImageError where it is of another size."""
-        known, image = self.read(one.truth), load_image(one.image)
-        if known.shape != (image.height, image.width):
-            raise ImageError(
-                f"{one.truth} is {known.shape[0]}×{known.shape[1]} pixels, its picture {image.height}×{image.width}; "
-                "make them equal."
-            )
-        return known
+        """The truth of a picture's pixels as it is shown. ImageError as `turned_along`."""
+        return turned_along(self.read(one.truth), one.image, one.truth)
 
 
 EIGEN_CROP = (45, 471, 41, 601)

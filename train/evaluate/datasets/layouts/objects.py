@@ -18,7 +18,7 @@ import numpy as np
 from core.pictures.reading import read_file
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.dense import lines_of, plain_pictures
-from train.evaluate.datasets.truth import IGNORED, mask_reader, read_labels
+from train.evaluate.datasets.truth import IGNORED, check_places, mask_reader, read_labels, turned_along
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
@@ -45,11 +45,20 @@ def read_objects(root: Path) -> list[Objects]:
             return _voc(voc)
     pictures = plain_pictures(root, "masks")
     read = mask_reader([one.truth for one in pictures])
-    return [Objects(one.image, partial(read, one.truth), partial(_boxes_in, read, one.truth)) for one in pictures]
+    return [Objects(one.image, partial(_labels, read, *one), partial(_boxes_in, read, *one)) for one in pictures]
 
 
-def _boxes_in(read: Callable[[Path], np.ndarray], mask: Path) -> list[Box]:
-    return mask_boxes(read(mask))
+def _labels(read: Callable[[Path], np.ndarray], image: Path, mask: Path) -> np.ndarray:
+    return turned_along(read(mask), image, mask)
+
+
+def _boxes_in(read: Callable[[Path], np.ndarray], image: Path, mask: Path) -> list[Box]:
+    return mask_boxes(_labels(read, image, mask))
+
+
+def _noted_boxes(image: Path, annotation: Path) -> list[Box]:
+    check_places(image)
+    return read_boxes(annotation)
 
 
 def _voc(voc: Path) -> list[Objects]:
@@ -66,8 +75,8 @@ def _voc(voc: Path) -> list[Objects]:
             voc / folder / f"{name}.{ending}"
             for folder, ending in (("JPEGImages", "jpg"), ("Annotations", "xml"), ("SegmentationClass", "png"))
         )
-        labels = partial(read_labels, mask) if mask.is_file() else None
-        found.append(Objects(image, labels, partial(read_boxes, boxes)))
+        labels = partial(_labels, read_labels, image, mask) if mask.is_file() else None
+        found.append(Objects(image, labels, partial(_noted_boxes, image, boxes)))
     return found
 
 
