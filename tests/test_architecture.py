@@ -15,7 +15,7 @@ FILES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 CORE_ROOMS = (
-    "core.errors", "core.files", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model",
+    "core.errors", "core.bounds", "core.files", "core.command", "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model",
     "core.features", "core.analysis", "core.records", "core.figures", "core.weights", "core.projection", "core.collection",
     "core.export", "core.publish", "core.exchange",
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from core.files import Output
 from train.config import RunConfig
 from train.pretrain import RecipeName, launch
 
@@ -35,7 +36,7 @@ class Command:
     data: tuple[Path, ...]
     """Folders of images, list files (.txt, .csv: a path a line, relative to the list), tar shards (.tar), Parquet files
     (.parquet)."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the student's EMA by while it learns."""

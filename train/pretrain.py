@@ -15,8 +15,9 @@ from typing import Annotated, Protocol
 import torch
 import tyro
 
-from core import DinoError, RequestError
-from core.files import write_whole
+from core import RequestError
+from core.command import run_command
+from core.files import Output, write_whole
 from core.records.runs import CONFIG
 from train import checkpoint, dist, recipes
 from train.config import RunConfig, from_json, to_json, with_origins
@@ -169,7 +170,7 @@ class Command:
     data: tuple[Path, ...]
     """Folders of images, list files (.txt, .csv: a path a line, relative to the list), tar shards (.tar), Parquet files
     (.parquet)."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the teacher by while it learns."""
@@ -200,20 +201,21 @@ def launch(
     `adapted` makes of a recipe what the kind of training starts from; its values are the command line's defaults.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    try:
+
+    def read() -> TrainingCommand:
         chosen = adapted(recipes.recipe(recipe_name(words)))
-        command = tyro.cli(kind, prog=program, args=words, default=kind.waiting(chosen))
+        return tyro.cli(kind, prog=program, args=words, default=kind.waiting(chosen))
+
+    def work(command: TrainingCommand) -> None:
         if not torch.cuda.is_available():
             keep_freed_memory()
         config = command.whole_config()
         announcement = f"Going on with {command.out}, as its {CONFIG} says"
         if not command.resume:
-            announcement = with_origins(config, chosen, command.recipe)
+            announcement = with_origins(config, adapted(recipes.recipe(command.recipe)), command.recipe)
         pretrain(config, command.data, command.out, command.resume, command.labelled, announcement)
-    except DinoError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command(program, read, work, again="go on with --resume")
 
 
 def recipe_name(words: list[str]) -> str:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from core.errors import HubError, ModelError, RequestError
 from core.files import file_sha256
 from core.model.config import BACKBONES, ViTConfig
-from core.model.device import default_device
+from core.model.device import find_device
 from core.model.layers import Block
 from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
@@ -79,9 +79,10 @@ def load_model(
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
     `.safetensors` or an official `.pth` file. `owner/name[@revision]` is the hub's where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
-    Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
+    Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them, and
+    RequestError where there is no such device.
     """
-    name = str(name)
+    name, place = str(name), find_device(device)
     if name == "embedded":
         model = _embedded()
     elif name == "untrained":
@@ -97,7 +98,7 @@ def load_model(
             raise HubError(f"There is no path {name!r} here; as a repository of the hub: {error}") from error
     else:
         model = _from_path(name, Path(name).expanduser())
-    return model.to(default_device() if device is None else device).eval()
+    return model.to(place).eval()
 
 
 def _may_be_on_the_hub(name: str) -> bool:

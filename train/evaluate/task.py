@@ -13,7 +13,10 @@ from typing import Annotated, NamedTuple
 import tyro
 
 from core import VisionTransformer, load_model
+from core.bounds import SEED, Bounds, require_bounds
+from core.files import Output
 from core.model.precision import Precision
+from core.pictures.geometry import LARGEST_SIZE
 from train.dist import World
 from train.evaluate.bootstrap import Estimate
 from train.evaluate.datasets.groups import read_groups
@@ -38,8 +41,11 @@ class Task(ABC):
     model: str
     """A name (embedded, untrained, dinov2-small …), hf:owner/name, a run folder or a weights file."""
     data: Path | tuple[Path, ...]
-    out: Path | None = None
+    out: Annotated[Path | None, Output.FILE] = None
     """The JSON file to write; by default TASK-MODEL.json here."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     @classmethod
     def name(cls) -> str:
@@ -97,11 +103,11 @@ class Estimates(NamedTuple):
 class PictureTask(Task):
     """On whole pictures: figures with the interval that covers 95 % of resampled pictures."""
 
-    size: int | None = None
+    size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
     """Longer side in pixels; the model's own by default."""
     precision: Precision = "auto"
     """Of the features: bfloat16 where that is fast, or float32."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """Of what is drawn."""
 
     @abstractmethod
