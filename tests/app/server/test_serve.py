@@ -63,8 +63,8 @@ def test_the_command_line():
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "choose one from 1 to 65535"),
-     (["--max-upload-mb", "0"], "more than 0"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
+    [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "from 1 to 65,535"),
+     (["--max-upload-mb", "0"], "from 0.001 to 100,000"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
 )  # fmt: skip
 def test_a_wrong_command_line_says_what_is_allowed(words, message, capsys):
     with pytest.raises(SystemExit):
