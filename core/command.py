@@ -71,7 +71,7 @@ def run_command(
             raise
         kept = [str(path) for path in written if path.exists()]
         whole = f"What is in {' and '.join(kept)} is whole: put it right and {again}." if kept else ""
-        return _ended(program, f"{reason}. {whole or f'Put it right and {again}.'}", 1)
+        return _ended(program, f"{reason}. {whole or 'Put it right and run it again.'}", 1)
 
 
 def _as_told(read: Callable[[], C]) -> C:

@@ -78,6 +78,8 @@ def _problem(path: Path, kind: Output) -> str | None:
             return "is the folder that you work in"
     inside = path.absolute() if there and kind is Output.FOLDER else path.absolute().parent
     while not inside.exists():
+        if inside.is_symlink():
+            return f"cannot be written: {inside} is a link that leads nowhere"
         inside = inside.parent
     if not inside.is_dir():
         return f"cannot be written: {inside} is a file"

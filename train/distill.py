@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from core import RequestError
 from core.files import Output
 from train.config import RunConfig
 from train.pretrain import RecipeName, launch
@@ -57,7 +58,9 @@ class Command:
         return cls(tyro.MISSING, tyro.MISSING, tyro.MISSING, config=config)
 
     def whole_config(self) -> RunConfig:
-        """The run's configuration, the teacher's name in it."""
+        """The run's configuration, the teacher's name in it. RequestError where none is named."""
+        if not self.teacher:
+            raise RequestError("--teacher is empty; give a name, hf:owner/name, a run folder or a weights file.")
         named = replace(self.config.distillation, teacher=self.teacher, also=self.also, fixed_crops=self.fixed_crops)
         return replace(self.config, distillation=named)
 

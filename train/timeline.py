@@ -88,11 +88,13 @@ def make_timeline(command: Command) -> Timeline:
     found = snapshots(command.run)
     if not found:
         raise RequestError(f"{command.run} holds no snapshots; train with --log.snapshots, or give another run folder.")
+    scale = (
+        ScaleConfig(command.scale_images, command.scale_size, workers=command.workers) if command.scale_images else None
+    )
     before = load_timeline(command.after) if command.after else None
-    if command.scale_images:
-        scale = ScaleConfig(command.scale_images, command.scale_size, workers=command.workers)
-        log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     chosen = _given(command.images) if command.images else _usual()
+    if scale is not None:
+        log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     patch = load_model(next(iter(found.values()))).config.patch
     pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
     kept = len(found) + (len(before.moments) if before else 0)
@@ -106,7 +108,7 @@ def make_timeline(command: Command) -> Timeline:
         command.size,
         pictures,
         tuple(with_steady_colours(moments)),
-        tuple(curves(command.run)) if command.scale_images else (),
+        tuple(curves(command.run)) if scale is not None else (),
         losses_of(command.run),
     )
     return timeline if before is None else continued(before, timeline)

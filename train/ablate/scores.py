@@ -11,6 +11,7 @@ import torch
 from core import RequestError, VisionTransformer
 from core.bounds import Bounds, require_bounds
 from core.pictures.geometry import LARGEST_SIZE
+from train.data.sources import open_source
 from train.dist import World
 from train.evaluate.datasets.labelled_split import LabelledConfig, labelled_split
 from train.evaluate.datasets.layouts.dense import segmentation_set
@@ -45,8 +46,13 @@ class ScoreConfig:
             raise RequestError(f"emergence is {self.emergence}; give {LEAST_PICTURES} or more, or 0 for none.")
 
     def require_something(self) -> None:
+        """RequestError where there is no score, DataError where the images of one cannot be had: before runs of hours."""
         if not self.labelled and not self.segmentation and not self.emergence:
             raise RequestError("Nothing is asked of the runs; give --labelled, --segmentation or --emergence.")
+        if self.labelled:
+            open_source(*self.labelled)
+        if self.segmentation:
+            segmentation_set(self.segmentation)
 
 
 def scores(model: VisionTransformer, config: ScoreConfig, size: int, features: Path) -> dict[str, float]:

@@ -19,7 +19,7 @@ from core.model.precision import Precision
 from core.pictures.geometry import LARGEST_SIZE
 from train.dist import World
 from train.evaluate.bootstrap import Estimate
-from train.evaluate.datasets.groups import read_groups
+from train.evaluate.datasets.groups import groups_of, read_groups
 from train.evaluate.datasets.labelled_split import LabelledConfig, Split, labelled_split
 from train.evaluate.probes import classification
 from train.evaluate.probes.classification import Hits
@@ -82,10 +82,11 @@ class LabelledTask(Task):
 
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
         """The hits as accuracies."""
+        known = read_groups(self.images.groups) if self.images.groups else None
         split = labelled_split(model, self.data, self.images, world)
         if not world.leads:
             return None
-        groups = read_groups(self.images.groups, split.test.names()) if self.images.groups else []
+        groups = [] if known is None else groups_of(split.test.names(), known)
         outcome = classification.outcome(split, self.hits(split, world), self.images.seed, groups)
         counts = {"classes": len(outcome.classes), "train_images": outcome.train, "test_images": outcome.test}
         results = {"images": asdict(self.images) | counts, "rows": classification.as_json(outcome)}
