@@ -33,6 +33,8 @@ class Bounds:
     """Whether `least` itself is left out."""
     below: bool = False
     """Whether `most` itself is left out."""
+    rising: bool = False
+    """Whether the numbers of a tuple must not fall: the lower end of a range comes first."""
 
     def allow(self, number: float) -> bool:
         """Whether a number is within them; NaN, which no comparison holds for, is not."""
@@ -88,20 +90,23 @@ def _declared(name: str, bounds: Bounds, kind: Any) -> Declared:
     return Declared(name, bounds, float not in numbers, type(None) in parts, count)
 
 
-def require_bounds(config: Any, before: str = "") -> None:
+def require_bounds(config: object, before: str = "") -> None:
     """RequestError for the first number of a dataclass that is outside its bounds, not finite, or no number.
 
     `before` is put before the field's name: the name of what the dataclass is part of, or the dashes of a flag.
     """
-    for field in declared(type(config)):
+    for field in declared(type(config)):  # type: ignore[arg-type]  # mypy looks for an instance's __hash__ in a class
         value = getattr(config, field.name)
         if value is None and field.optional:
             continue
         numbers = (value,) if field.count is None else value
         fine = isinstance(numbers, tuple) and field.count in (None, ..., len(numbers))
-        if not fine or not all(_allowed(number, field) for number in numbers):
+        fine = fine and all(_allowed(number, field) for number in numbers)
+        if not fine or (field.bounds.rising and list(numbers) != sorted(numbers)):
             name = before + (field.name.replace("_", "-") if before.endswith("--") else field.name)
-            raise RequestError(f"{name} is {_said(value)}; give {_wanted(field)} {field.bounds}.")
+            raise RequestError(
+                f"{name} is {_said(value)}; give {_wanted(field)} {field.bounds}{', the lower first' * field.bounds.rising}."
+            )
 
 
 def _allowed(number: object, field: Declared) -> bool:

@@ -38,11 +38,11 @@ class PhaseConfig:
     patch: Annotated[int | None, Bounds(1, 256)] = None
     """Side in pixels; the patch embedding is resampled so that pictures as much smaller give nearly the same tokens."""
     global_size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
-    global_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True)] = None
+    global_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True, rising=True)] = None
     local_size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
-    local_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True)] = None
+    local_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True, rising=True)] = None
     local_crops: Annotated[int | None, Bounds(0, 256)] = None
-    mask_ratio: Annotated[tuple[float, float] | None, SHARE] = None
+    mask_ratio: Annotated[tuple[float, float] | None, Bounds(0, 1, rising=True)] = None
     mask_probability: Annotated[float | None, SHARE] = None
     dino_weight: Annotated[float | None, Bounds(0, 10**6)] = None
     ibot_weight: Annotated[float | None, Bounds(0, 10**6)] = None

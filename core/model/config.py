@@ -44,6 +44,10 @@ class ViTConfig:
             raise RequestError(f"ViTConfig: width {self.width} is not a multiple of the {self.heads} heads.")
         if self.image_size % self.patch:
             raise RequestError(f"ViTConfig: image_size {self.image_size} is not a multiple of patch {self.patch}.")
+        if self.hidden < 1:
+            raise RequestError(
+                f"ViTConfig: with mlp_ratio {self.mlp_ratio} of width {self.width}, no hidden layer is left."
+            )
         if self.ffn not in ("mlp", "swiglu"):
             raise RequestError(f"ViTConfig.ffn is {self.ffn!r}; choose 'mlp' or 'swiglu'.")
 

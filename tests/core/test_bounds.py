@@ -14,7 +14,7 @@ from core.bounds import Bounds, declared, require_bounds
 class Settings:
     steps: Annotated[int, Bounds(1, 1000)] = 100
     share: Annotated[float, Bounds(0, 1, above=True, below=True)] = 0.5
-    scale: Annotated[tuple[float, float], Bounds(0, 1)] = (0.3, 1.0)
+    scale: Annotated[tuple[float, float], Bounds(0, 1, rising=True)] = (0.3, 1.0)
     seeds: Annotated[tuple[int, ...], Bounds(0, 9)] = ()
     size_px: Annotated[int | None, Bounds(1, 4096)] = None
     name: str = "free"
@@ -40,8 +40,9 @@ def test_values_within_their_bounds_are_taken():
         ({"share": 0}, "--share is 0; give a number above 0 and below 1."),
         ({"share": 1.0}, "above 0 and below 1"),
         ({"share": math.nan}, "--share is nan"),
-        ({"scale": (0.5, math.inf)}, r"--scale is (0.5, inf); give 2 numbers from 0 to 1."),
+        ({"scale": (0.5, math.inf)}, r"--scale is (0.5, inf); give 2 numbers from 0 to 1, the lower first."),
         ({"scale": (0.5,)}, "give 2 numbers"),
+        ({"scale": (1, 0)}, "--scale is (1, 0)"),
         ({"scale": 0.5}, "--scale is 0.5; give 2 numbers"),
         ({"seeds": (3, -1)}, "--seeds is (3, -1); give whole numbers from 0 to 9."),
         ({"size_px": 0}, "--size-px is 0; give a whole number from 1 to 4,096."),

@@ -10,6 +10,10 @@ from core import RequestError
 from core.bounds import SHARE, Bounds, require_bounds
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from core.pictures.geometry import LARGEST_SIZE
+from train.data.colour import BLUR_TAPS
+
+LEAST_CROP = BLUR_TAPS // 2 + 1
+"""Side in pixels that can be blurred, its edges being mirrored."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,12 @@ class AugmentConfig:
     Raises RequestError where a value is out of bounds, or `mean` and `std` do not fit each other.
     """
 
-    global_size: Annotated[int, Bounds(1, LARGEST_SIZE)] = 224
-    global_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True)] = (0.32, 1.0)
-    local_size: Annotated[int, Bounds(1, LARGEST_SIZE)] = 98
-    local_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True)] = (0.05, 0.32)
+    global_size: Annotated[int, Bounds(LEAST_CROP, LARGEST_SIZE)] = 224
+    global_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True, rising=True)] = (0.32, 1.0)
+    local_size: Annotated[int, Bounds(LEAST_CROP, LARGEST_SIZE)] = 98
+    local_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True, rising=True)] = (0.05, 0.32)
     local_crops: Annotated[int, Bounds(0, 256)] = 8
-    aspect: Annotated[tuple[float, float], Bounds(0.01, 100)] = (3 / 4, 4 / 3)
+    aspect: Annotated[tuple[float, float], Bounds(0.01, 100, rising=True)] = (3 / 4, 4 / 3)
     flip: Annotated[float, SHARE] = 0.5
     jitter: Annotated[float, SHARE] = 0.8
     brightness: Annotated[float, Bounds(0, 10)] = 0.4
@@ -36,7 +40,7 @@ class AugmentConfig:
     blur: Annotated[tuple[float, float, float], SHARE] = (0.0, 0.9, 0.5)
     """Of the first global, the second global, and each local crop. The reference names 1.0, 0.1 and 0.5, as Caron et
     al. 2021 do, but hands 1 − p to a class that takes p: these are what its code, and so its models, saw."""
-    blur_sigma: Annotated[tuple[float, float], Bounds(0, 100, above=True)] = (0.1, 2.0)
+    blur_sigma: Annotated[tuple[float, float], Bounds(0, 100, above=True, rising=True)] = (0.1, 2.0)
     solarise: Annotated[float, SHARE] = 0.2
     """Of the second global crop only."""
     mean: Annotated[tuple[float, ...], Bounds(-(10**6), 10**6)] = IMAGENET_MEAN

@@ -22,7 +22,7 @@ TRIES = 10
 class MaskConfig:
     """Which patches of the student's global crops are hidden (Zhou et al. 2022)."""
 
-    ratio: Annotated[tuple[float, float], SHARE] = (0.1, 0.5)
+    ratio: Annotated[tuple[float, float], Bounds(0, 1, rising=True)] = (0.1, 0.5)
     probability: Annotated[float, SHARE] = 0.5
     draws: Annotated[int, Bounds(1, 64)] = 1
     """Times that the student sees each global crop, each time with another mask, for one pass of the teacher

@@ -79,7 +79,7 @@ class ObjectiveConfig:
     student_temperature: Annotated[float, Bounds(0, 10, above=True)] = 0.1
     centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
     """Method by which the teacher's logits become targets that do not collapse."""
-    queue: Annotated[int, Bounds(0, 2**24)] = 0
+    queue: Annotated[int, Bounds(0, 2**20)] = 0
     """Images, over all ranks, whose logits of the cls token Sinkhorn-Knopp balances together with those of the batch,
     once so many have come (`train.losses.SinkhornQueue`); 0 for the batch alone."""
 

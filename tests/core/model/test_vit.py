@@ -231,6 +231,7 @@ def test_wrong_masks_and_layers_are_refused(plain):
     [
         ({"width": 50}, "multiple"),
         ({"image_size": 71}, "multiple"),
+        ({"width": 24, "heads": 1, "mlp_ratio": 0.01}, "no hidden layer"),
         ({"depth": 0}, "from 1 to "),
         ({"depth": 10**9}, "to 256"),
         ({"width": 10**6, "heads": 1}, "to 16,384"),
