@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +23,11 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all (default: %(default)s)"
     )
     parser.add_argument(
-        "--port", type=int, default=7860, help="the next free one is taken where it is in use (%(default)s)"
+        "--port",
+        type=number(int, 1, 65_535),
+        default=7860,
+        metavar="N",
+        help="the next free one is taken where it is in use (%(default)s)",
     )
     parser.add_argument(
         "--model",
@@ -47,14 +53,14 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--max-upload-mb",
-        type=float,
+        type=number(float, 0.001, 100_000),
         default=25,
         metavar="N",
         help="largest file a visitor may add (default: %(default)s)",
     )
     parser.add_argument(
         "--max-megapixels",
-        type=float,
+        type=number(float, 0.001, MOST_MEGAPIXELS),
         default=MOST_MEGAPIXELS,
         metavar="N",
         help="largest picture a visitor may add, in millions of pixels (default, and at most: %(default)s)",
@@ -70,18 +76,38 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         options.auth = (user, password)
         if options.mcp:
             parser.error("--mcp and --auth do not go together: agents have no way to log in; serve them on 127.0.0.1")
-    if not 0 < options.port < 65536:
-        parser.error(f"--port is {options.port}; choose one from 1 to 65535")
-    if options.max_upload_mb <= 0:
-        parser.error(f"--max-upload-mb is {options.max_upload_mb:g}; it must be more than 0")
-    if not 0 < options.max_megapixels <= MOST_MEGAPIXELS:
-        parser.error(f"--max-megapixels is {options.max_megapixels:g}; choose more than 0, up to {MOST_MEGAPIXELS}")
     return options
 
 
+def number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
+    """A reader of a flag's number that refuses those outside its bounds.
+
+    `core.bounds` does so elsewhere; here its import, and torch's with it, would hold up all that starts side by side.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            whole = "whole " if kind is int else ""
+            raise argparse.ArgumentTypeError(f"{text!r} will not do; give a {whole}number from {least:,} to {most:,}")
+        return value
+
+    return read
+
+
 def main(words: list[str] | None = None) -> int:
-    """Serve until interrupted; the exit status."""
-    options = arguments(words)
+    """Serve until interrupted; the exit status, as `core.command` has it."""
+    try:
+        return start(arguments(words))
+    except KeyboardInterrupt:
+        return 130
+
+
+def start(options: argparse.Namespace) -> int:
+    """Put everything together, and serve until interrupted; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "httpx2", "httpcore2", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -95,23 +121,28 @@ def main(words: list[str] | None = None) -> int:
         import_gradio()
         from app.build import serve
         from core import DinoError
+        from core.command import run_command
 
-        engine, warming = beside.result()
-        try:
-            serve(options, engine)
-        except DinoError as error:
-            print(f"python -m app: {error}", file=sys.stderr)
-            warming.join()  # torch aborts where the interpreter is taken down around one of its calculations
-            return 2
-    return 0
+        def work(started) -> None:
+            engine, warming = started
+            try:
+                serve(options, engine)
+            except DinoError:
+                warming.join()  # torch aborts where the interpreter is taken down around one of its calculations
+                raise
+
+        return run_command("python -m app", beside.result, work)
 
 
 def start_engine(model: str, collections: Path | None = None, largest: int = MOST_MEGAPIXELS * 1_000_000):
     """An engine whose model is being loaded, and the thread in which it looks at the first pictures, before anyone
-    asks."""
+    asks. RequestError where the collections can lie nowhere."""
     from app.server.engine import Engine
     from app.server.shelf import Shelf
+    from core.files import Output, require_output
 
+    if collections is not None and not collections.is_dir():  # one that may only be read can still be searched
+        require_output(collections, Output.FOLDER, "--collections")
     engine = Engine(model, shelf=Shelf(collections), largest=largest)
     warming = threading.Thread(target=warm_up, args=[engine], name="first-view", daemon=True)
     warming.start()

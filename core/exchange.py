@@ -9,26 +9,33 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+import tyro
 from PIL import Image
 from torch import Tensor, nn
 
 from core import publish
-from core.errors import DinoError, ExportError, RequestError
+from core.bounds import Bounds, require_bounds
+from core.command import run_command
+from core.errors import ExportError, RequestError
 from core.features import IMAGENET_MEAN, IMAGENET_STD
-from core.files import replacing
+from core.files import Output, replacing, require_output
 from core.model.vit import VisionTransformer
+from core.pictures.geometry import LARGEST_SIZE
 from core.tensor_files import save_tensors
 from core.weights import layouts
 from core.weights.load import load_model
 
+PROGRAM = "python -m core.exchange"
 log = logging.getLogger(__name__)
 
 ONNX_BYTES = 2**31
@@ -48,8 +55,7 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     outputs agree at the model's own picture size only, which is logged. Raises RequestError where `folder` holds
     something, ExportError for a shape that transformers cannot describe.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"{folder} is not empty; give a new folder, so that nothing is overwritten.")
+    require_output(folder, Output.NEW_FOLDER)
     if not layouts.resized_as_there(model.config):
         side = model.config.image_size
         log.warning(
@@ -117,8 +123,9 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
 
     Without a size, for squares of the model's `default_size`. The position embedding is baked in for it; the batch may
     be of any size. The file is kept only if onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
-    patch, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
+    patch and a path that cannot be written, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
+    require_output(path, Output.FILE)
     height, width = size or (model.default_size, model.default_size)
     if height % model.config.patch or width % model.config.patch or min(height, width) < model.config.patch:
         raise RequestError(f"size {height}×{width}: both sides must be multiples of the patch, {model.config.patch}.")
@@ -179,56 +186,63 @@ def _compare(fixed: nn.Module, session, example: Tensor) -> None:
                 )
 
 
-def main(
-    model: str,
-    to: Literal["huggingface", "onnx"] = "huggingface",
-    out: Path | None = None,
-    size: tuple[int, int] | None = None,
-    push: str | None = None,
-    private: bool = False,
-    license: str | None = None,
-    datasets: tuple[str, ...] = (),
-) -> None:
-    """Export a model for other programs, or push it to the model hub.
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """Export a model for other programs, or push it to the model hub."""
 
-    Args:
-        model: a name or path, as core.load_model takes it
-        to: huggingface writes a folder for transformers, onnx a file for any ONNX runtime
-        out: the folder or file to write; may be left out with --push
-        size: height and width in pixels of the pictures an ONNX model will take; a square of the model's own size
-            where they are not given
-        push: owner/name of the repository to put the folder into, with a model card; it is made where it is not
-            there. The access token is HF_TOKEN, or what `hf auth login` stored
-        private: nobody else may see the repository
-        license: for the model card, as the hub names it (apache-2.0); the model's own where it is known
-        datasets: for the model card, the hub's names of what the model learned from
-    """
+    model: str
+    """A name or path, as core.load_model takes it."""
+    to: Literal["huggingface", "onnx"] = "huggingface"
+    """huggingface writes a folder for transformers, onnx a file for any ONNX runtime."""
+    out: Path | None = None
+    """The folder or file to write; may be left out with --push."""
+    size: Annotated[tuple[int, int] | None, Bounds(1, LARGEST_SIZE)] = None
+    """Height and width in pixels of the pictures an ONNX model will take; a square of the model's own size where they
+    are not given."""
+    push: str | None = None
+    """owner/name of the repository to put the folder into, with a model card; it is made where it is not there. The
+    access token is HF_TOKEN, or what `hf auth login` stored."""
+    private: bool = False
+    """Nobody else may see the repository."""
+    license: str | None = None
+    """For the model card, as the hub names it (apache-2.0); the model's own where it is known."""
+    datasets: tuple[str, ...] = ()
+    """For the model card, the hub's names of what the model learned from."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
+
+
+def exchange(options: Exchange) -> None:
+    """Write and push what the options say. RequestError, before the model is loaded, where that cannot be done."""
+    out, push = options.out, options.push
     if out is None and push is None:
         raise RequestError("There is nowhere to export to; give --out, --push, or both.")
-    if to == "onnx" and push is not None:
+    if options.to == "onnx" and push is not None:
         raise RequestError("--push takes the folder for transformers; leave out --to onnx.")
+    if out is not None:
+        require_output(out, Output.FILE if options.to == "onnx" else Output.NEW_FOLDER)
     if push is not None:
         publish.check(push)
-    loaded = load_model(model, device="cpu")
-    if to == "onnx":
+    loaded = load_model(options.model, device="cpu")
+    if options.to == "onnx":
         assert out is not None  # it is with --push, which was refused above
-        print(f"Wrote {to_onnx(loaded, out, size)}")
+        print(f"Wrote {to_onnx(loaded, out, options.size)}")
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = to_hugging_face(loaded, out or Path(scratch) / "model")
         if out is not None:
             print(f"Wrote {folder}")
         if push is not None:
-            (folder / "README.md").write_text(publish.card(loaded, push, license, datasets), encoding="utf-8")
-            print(f"Pushed to {publish.push(folder, push, private)}")
+            card = publish.card(loaded, push, options.license, options.datasets)
+            (folder / "README.md").write_text(card, encoding="utf-8")
+            print(f"Pushed to {publish.push(folder, push, options.private)}")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command with a command line; the exit status."""
+    return run_command(PROGRAM, lambda: tyro.cli(Exchange, prog=PROGRAM, args=words), exchange)
 
 
 if __name__ == "__main__":
-    import sys
-
-    import tyro
-
-    try:
-        tyro.cli(main)
-    except DinoError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(main(sys.argv[1:]))

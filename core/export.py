@@ -15,17 +15,21 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from core.errors import AnalysisError, DinoError, ImageError, RequestError
+from core.bounds import Bounds, require_bounds
+from core.command import run_command
+from core.errors import AnalysisError, ImageError, RequestError
 from core.features import FeatureMap, batch_patches, extract_stream, preprocess, require_pictures
+from core.files import Output
 from core.model.precision import Precision
 from core.model.vit import VisionTransformer
 from core.pictures.ahead import ahead
-from core.pictures.geometry import Geometry, plan_grid
+from core.pictures.geometry import LARGEST_SIZE, Geometry, plan_grid
 from core.pictures.image import load_image
 from core.pictures.listing import Picture, find_pictures
 from core.records.feature_files import FeatureFolder, Number, Settings, Which
 from core.weights.load import load_model
 
+PROGRAM = "python -m core.export"
 Prepared = tuple[Tensor, Geometry]
 
 
@@ -40,12 +44,12 @@ class Export:
         python -m core.export @list.txt --model dinov2-base-reg --out features --features cls --format parquet
 
     Running the same command again goes on where it stopped: pictures whose features are there, made with the same
-    model, layer, size and so on, are skipped. The exit status is 1 only if there is nothing to show at the end.
+    model, layer, size and so on, are skipped. The exit status is 1 if there is nothing to show at the end.
     """
 
     images: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[IMAGES ...]")] = ()
     """Picture files, folders, or @list.txt."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """Folder to write to; it is made if it is not there, and mirrors the folders that were given."""
     model: str = "embedded"
     """embedded, untrained, dinov2-{small,base,large,giant} with or without -reg, hf:owner/name, or a path."""
@@ -53,9 +57,9 @@ class Export:
     """A file that names one picture or folder a line, relative to its own folder; the same as @FILE."""
     features: Which = "both"
     """Features to write: the patches, the cls token, or both."""
-    layer: int = -1
+    layer: Annotated[int, Bounds(-256, 255)] = -1
     """Block after which the features are taken, from 0, or from the end with -1 for the last."""
-    size: int | None = None
+    size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
     """Longer side in pixels at which pictures are shown to the model, rounded to its patches; the model's own
     (518 for the published ones) where none is given."""
     format: Literal["safetensors", "parquet"] = "safetensors"
@@ -68,8 +72,11 @@ class Export:
     """Precision of the computation; auto is bfloat16 where the processor is faster with it."""
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """cpu, cuda, mps; the fastest that is there by default."""
-    threads: int = min(8, os.cpu_count() or 1)
+    threads: Annotated[int, Bounds(1, 1024)] = min(8, os.cpu_count() or 1)
     """Pictures decoded side by side."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
 
 class Store(Protocol):
@@ -96,30 +103,23 @@ class ExportResult:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status: 0, 1 where there is nothing to show, 2 or 130 where it was cut short."""
-    options = tyro.cli(Export, prog="python -m core.export", args=arguments)
+    """Run the command line; the exit status, as `core.command` has it, and 1 where there is nothing to show."""
+    return run_command(PROGRAM, lambda: tyro.cli(Export, prog=PROGRAM, args=arguments), _reported)
+
+
+def _reported(options: Export) -> int:
+    """The exit status of an export that was done; where it was broken off, what was done before is told first."""
     result = ExportResult()
     try:
         run(options, result)
-    except DinoError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError):
         _print_refused(result)
         print(
-            f"\nStopped after {result.written} pictures; their features are in {options.out}. "
+            f"Stopped after {result.written} pictures; their features are in {options.out}. "
             "Run the same command again to go on from here.",
             file=sys.stderr,
         )
-        return 130
-    except OSError as error:  # a full disk, a folder that may not be written to
-        _print_refused(result)
-        print(
-            f"Error: {error}. {result.written} pictures were done before, and what is in {options.out} is whole. "
-            "Put it right and run the same command again.",
-            file=sys.stderr,
-        )
-        return 2 if result.written + result.kept else 1
+        raise
     _print_refused(result)
     there = f" ({result.kept} were there already)" if result.kept else ""
     print(f"Wrote the features of {result.written} pictures to {options.out}{there}.")
@@ -139,8 +139,6 @@ def run(options: Export, result: ExportResult) -> None:
     require_pictures(model)
     size = model.default_size if options.size is None else options.size
     plan_grid(1, 1, size, model.config.patch)
-    if options.threads < 1:
-        raise RequestError(f"threads is {options.threads}; it must be at least 1.")
     store = _store(options, model, size)
     todo = store.pending(pictures)
     result.kept = len(pictures) - len(todo)
@@ -166,10 +164,7 @@ def _store(options: Export, model: VisionTransformer, size: int) -> Store:
         alpha=options.alpha,
         precision=options.precision,
     )
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"{str(options.out)!r} cannot be made a folder ({error.strerror}); name another.") from error
+    options.out.mkdir(parents=True, exist_ok=True)
     if options.format == "safetensors":
         return FeatureFolder(options.out, settings)
     # here, since whoever writes single files can do without pyarrow

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import tyro
 
 from core import RequestError, ViTConfig
+from core.bounds import SEED, SHARE, Bounds, require_bounds
 from core.files import write_whole
+from core.pictures.geometry import LARGEST_SIZE
 from train.data.augment import AugmentConfig
 from train.data.masking import MaskConfig
 from train.method.heads import HeadConfig
@@ -31,37 +33,40 @@ _NEEDED = ("model", "heads", "augment", "optim")
 class OptimConfig:
     """AdamW, Muon if chosen, and their schedules; a step is one update of the weights."""
 
-    steps: int = 125_000
-    batch: int = 1024
+    steps: Annotated[int, Bounds(1, 10**9)] = 125_000
+    batch: Annotated[int, Bounds(1, 2**20)] = 1024
     """Images per step over all ranks."""
-    base_lr: float = 0.004
+    base_lr: Annotated[float, Bounds(0, 100)] = 0.004
     """At a batch of 1024; scaled by the square root of batch / 1024 (the reference's ssl_default_config.yaml)."""
-    final_lr: float = 1e-6
+    final_lr: Annotated[float, Bounds(0, 100)] = 1e-6
     """Reached by a cosine at the last step."""
-    warmup_steps: int = 12_500
+    warmup_steps: Annotated[int, Bounds(0, 10**9)] = 12_500
     """Steps in which the learning rate rises linearly; a tenth of the run in the reference."""
-    weight_decay: tuple[float, float] = (0.04, 0.4)
+    weight_decay: Annotated[tuple[float, float], Bounds(0, 100)] = (0.04, 0.4)
     """From first to last step, by a cosine (Caron et al. 2021)."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: Annotated[tuple[float, float], Bounds(0, 1, below=True)] = (0.9, 0.999)
     muon: bool = False
     """Whether Muon learns the matrices of the blocks and heads (`train.run.optim.optimisers`); not in the reference."""
-    layer_decay: float = 0.9
+    layer_decay: Annotated[float, Bounds(0, 1, above=True)] = 0.9
     """Factor on the learning rate for each block further from the output (the reference's short setup)."""
-    patch_embed_lr: float = 0.2
+    patch_embed_lr: Annotated[float, Bounds(0, 100)] = 0.2
     """Factor on the learning rate of the patch embedding (the reference's default)."""
-    clip: float = 3.0
+    clip: Annotated[float, Bounds(0, 10**6, above=True)] = 3.0
     """Gradient norm of each sub-network (backbone, DINO head, iBOT head) at most."""
-    heads_first_steps: int = 100
+    heads_first_steps: Annotated[int, Bounds(0, 10**9)] = 100
     """Steps in which the heads, being new, are trained alone; in runs that go on from a model, a tenth at most."""
-    freeze_last_layer_steps: int = 1250
+    freeze_last_layer_steps: Annotated[int, Bounds(0, 10**9)] = 1250
     """Steps in which the prototypes stay as drawn; one epoch in the reference."""
-    teacher_momentum: tuple[float, float] = (0.992, 1.0)
+    teacher_momentum: Annotated[tuple[float, float], SHARE] = (0.992, 1.0)
     """From first to last step, by a cosine (the reference's default)."""
-    teacher_temperature: tuple[float, float] = (0.04, 0.07)
+    teacher_temperature: Annotated[tuple[float, float], Bounds(0, 10, above=True)] = (0.04, 0.07)
     """From first step to the end of its warm-up (the reference's default)."""
-    temperature_warmup_steps: int = 37_500
-    drop_rate: float = 0.3
+    temperature_warmup_steps: Annotated[int, Bounds(0, 10**9)] = 37_500
+    drop_rate: Annotated[float, Bounds(0, 1, below=True)] = 0.3
     """Stochastic depth of the student: the share of samples each branch leaves out (0.3; 0.4 for ViT-g)."""
+
+    def __post_init__(self):
+        require_bounds(self, "optim.")
 
     @property
     def lr(self) -> float:
@@ -74,58 +79,67 @@ class ComputeConfig:
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto is bfloat16 where the device multiplies it in hardware, float32 elsewhere; a run keeps what it found."""
-    accumulate: int = 1
+    accumulate: Annotated[int, Bounds(1, 2**20)] = 1
     """Parts a step's batch is computed in, one after the other, on each rank."""
     checkpoint_activations: bool = False
     compile: bool = False
     shard: Literal["auto", "always"] = "auto"
     """Whether FSDP shards the networks: on several processes, or always, so that one computes just what many do."""
-    workers: int = 8
+    workers: Annotated[int, Bounds(0, 1024)] = 8
     """Processes per rank that decode and crop; 0 does it between the steps."""
     resident: bool = False
     """Keep all images decoded in the device's memory and crop there, so that a fast device never waits."""
-    resident_side: int = 256
+    resident_side: Annotated[int, Bounds(1, LARGEST_SIZE)] = 256
     """Shorter side in pixels of the images kept."""
-    resident_gib: float = 16.0
+    resident_gib: Annotated[float, Bounds(0, 2**20, above=True)] = 16.0
     """Memory they may take."""
+
+    def __post_init__(self):
+        require_bounds(self, "compute.")
 
 
 @dataclass(frozen=True)
 class LogConfig:
     """The intervals, in steps, at which a run logs and keeps something."""
 
-    every: int = 10
-    save_every: int = 1000
-    keep: int = 2
+    every: Annotated[int, Bounds(1, 10**9)] = 10
+    save_every: Annotated[int, Bounds(1, 10**9)] = 1000
+    keep: Annotated[int, Bounds(1, 10**6)] = 2
     """Latest checkpoints kept."""
-    keep_steps: tuple[int, ...] = ()
+    keep_steps: Annotated[tuple[int, ...], Bounds(1, 10**9)] = ()
     """Checkpoints made and kept for good."""
     snapshots: bool = True
     """Keep the teacher's backbone (float16) at step 0, 1, 2, 4 and every further doubling, and at the end."""
-    watch_every: int = 0
+    watch_every: Annotated[int, Bounds(0, 10**9)] = 0
     """Score the teacher and draw its PCA pictures so often, besides at every snapshot; 0 for snapshots only."""
     on_nonfinite: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self):
+        require_bounds(self, "log.")
 
 
 @dataclass(frozen=True)
 class WatchConfig:
     """The samples that a run is monitored by. Scores cost `health` + `labelled` forward passes at the size of a global crop."""
 
-    photographs: int = 4
+    photographs: Annotated[int, Bounds(0, 1000)] = 4
     """Sample photographs that come with the packages, in each picture."""
-    pictures: int = 8
+    pictures: Annotated[int, Bounds(1, 1000)] = 8
     """All pictures; the others are the run's own."""
-    least_grid: int = 16
+    least_grid: Annotated[int, Bounds(1, 256)] = 16
     """Patches along a side of a picture; twice those of a global crop where that is more."""
-    health: int = 256
+    health: Annotated[int, Bounds(0, 10**6)] = 256
     """Images of the run by which collapse shows."""
-    patched: int = 32
+    patched: Annotated[int, Bounds(1, 10**6)] = 32
     """Those of them whose patches are compared."""
-    labelled: int = 2000
+    labelled: Annotated[int, Bounds(4, 10**7)] = 2000
     """Labelled images over all classes, a quarter of them for test: a share of 0.5 is then known to ± 0.022."""
-    classes: int = 100
+    classes: Annotated[int, Bounds(2, 10**6)] = 100
     """Most classes; of more, so many are drawn."""
-    neighbours: int = 20
+    neighbours: Annotated[int, Bounds(1, 10**6)] = 20
+
+    def __post_init__(self):
+        require_bounds(self, "watch.")
 
 
 @dataclass(frozen=True)
@@ -150,12 +164,15 @@ class DistillationConfig:
 class AccountConfig:
     """Assumptions of the compute account at the end (Oquab et al. 2023, section 8)."""
 
-    watts: float = 0.0
+    watts: Annotated[float, Bounds(0, 10**6)] = 0.0
     """Of one device at work; 0 for the rated power of the cards that are known, and 8 W per processor core."""
-    overhead: float = 1.1
+    overhead: Annotated[float, Bounds(1, 100)] = 1.1
     """Of the data centre: power used for each unit that reaches the devices."""
-    kilograms_per_kwh: float = 0.385
+    kilograms_per_kwh: Annotated[float, Bounds(0, 100)] = 0.385
     """CO₂ equivalent; the average of the United States' grid."""
+
+    def __post_init__(self):
+        require_bounds(self, "account.")
 
 
 @dataclass(frozen=True)
@@ -176,14 +193,14 @@ class RunConfig:
     account: AccountConfig = field(default_factory=AccountConfig)
     start_from: str = ""
     """A model (any name core.load_model takes) whose backbone, shape and weights, the run goes on from."""
-    start_patch: int = 0
+    start_patch: Annotated[int, Bounds(0, 256)] = 0
     """Side of a patch that the model it goes on from is resampled to before the first step; 0 for its own."""
     recipe: Annotated[str, tyro.conf.Suppress] = ""
     """The recipe that its values were chosen from, for a resumed run to compare; empty where that is not known."""
-    images: int = 0
+    images: Annotated[int, Bounds(0, 10**12)] = 0
     """Number of images to train on, spread over the source; 0 for all."""
     distillation: Annotated[DistillationConfig, tyro.conf.Suppress] = field(default_factory=DistillationConfig)
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
 
     @property
     def steps(self) -> int:
@@ -191,6 +208,7 @@ class RunConfig:
         return self.optim.steps + sum(phase.steps for phase in self.phases)
 
     def __post_init__(self):
+        require_bounds(self)
         patch, augment = self.model.patch, self.augment
         _require_whole_patches(patch, augment, "augment.")
         for number, phase in enumerate(self.phases, start=1):

@@ -7,6 +7,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from core.model.device import find_device
+
 
 @dataclass(frozen=True)
 class World:
@@ -25,7 +27,8 @@ class World:
 def join(device: str | None = None, group_of_one: bool = False) -> World:
     """Join the processes torchrun started (NCCL on CUDA, gloo on the CPU); a world of one without it.
 
-    With `group_of_one`, that one process is a group too, which FSDP needs.
+    With `group_of_one`, that one process is a group too, which FSDP needs. RequestError where a process of this
+    machine has no card.
     """
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     backend = "nccl" if kind == "cuda" else "gloo"
@@ -33,7 +36,7 @@ def join(device: str | None = None, group_of_one: bool = False) -> World:
         if group_of_one and not dist.is_initialized():  # it may be, by a run that ended in an error
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
         return World(0, 1, torch.device(kind))
-    place = torch.device(kind, int(os.environ["LOCAL_RANK"])) if kind == "cuda" else torch.device(kind)
+    place = find_device(f"cuda:{os.environ['LOCAL_RANK']}" if kind == "cuda" else kind)
     if kind == "cuda":
         torch.cuda.set_device(place)
     dist.init_process_group(backend, device_id=place if kind == "cuda" else None)

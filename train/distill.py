@@ -13,6 +13,8 @@ from typing import Annotated
 
 import tyro
 
+from core import RequestError
+from core.files import Output
 from train.config import RunConfig
 from train.pretrain import RecipeName, launch
 
@@ -35,7 +37,7 @@ class Command:
     data: tuple[Path, ...]
     """Folders of images, list files (.txt, .csv: a path a line, relative to the list), tar shards (.tar), Parquet files
     (.parquet)."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the student's EMA by while it learns."""
@@ -67,7 +69,9 @@ class Command:
         )
 
     def whole_config(self) -> RunConfig:
-        """The run's configuration, the teacher's name in it."""
+        """The run's configuration, the teacher's name in it. RequestError where none is named."""
+        if not self.teacher:
+            raise RequestError("--teacher is empty; give a name, hf:owner/name, a run folder or a weights file.")
         named = replace(self.config.distillation, teacher=self.teacher, also=self.also, fixed_crops=self.fixed_crops)
         return replace(self.config, distillation=named)
 

@@ -10,10 +10,13 @@ from typing import Annotated
 
 import tyro
 
-from core import DinoError, RequestError
+from core import RequestError
+from core.command import run_command
+from core.files import Output
 from core.records.runs import read_metrics
 from core.records.scores import curves
 
+PROGRAM = "python -m train.figures"
 FIGURES = "figures.html"
 
 
@@ -24,7 +27,7 @@ class Command:
 
     run: Annotated[Path, tyro.conf.Positional]
     """The run folder."""
-    out: Path | None = None
+    out: Annotated[Path | None, Output.FILE] = None
     """The file to write; by default figures.html in the run folder."""
 
 
@@ -40,13 +43,11 @@ def draw_run(run: Path, out: Path | None = None) -> Path:
 
 def main(words: list[str]) -> int:
     """Run `python -m train.figures` with a command line; the exit status."""
-    command = tyro.cli(Command, prog="python -m train.figures", args=words)
-    try:
+
+    def draw(command: Command) -> None:
         print(f"Drawn into {draw_run(command.run, command.out)}.")
-    except DinoError as error:
-        print(f"python -m train.figures: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command(PROGRAM, lambda: tyro.cli(Command, prog=PROGRAM, args=words), draw)
 
 
 if __name__ == "__main__":

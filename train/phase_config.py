@@ -1,13 +1,14 @@
 """Phases: what a later part of a run changes, and how that is written in one word."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 import tyro
 
 from core import RequestError
+from core.bounds import SHARE, Bounds, require_bounds
+from core.pictures.geometry import LARGEST_SIZE
 
 
 class _Part(Protocol):
@@ -27,36 +28,29 @@ class PhaseConfig:
     words. Every schedule starts anew, compressed into the phase's own steps.
     """
 
-    steps: int
-    lr_share: float = 0.1
+    steps: Annotated[int, Bounds(1, 10**9)]
+    lr_share: Annotated[float, Bounds(0, 1000, above=True)] = 0.1
     """Of the run's base learning rate; the paper says reduced for its 518 px, the number is ours."""
-    final_lr_share: float = 0.0
+    final_lr_share: Annotated[float, Bounds(0, 1000)] = 0.0
     """Of the same, reached at the phase's last step; at 0 it is the run's final_lr."""
-    batch: int | None = None
-    accumulate: int | None = None
-    patch: int | None = None
+    batch: Annotated[int | None, Bounds(1, 2**20)] = None
+    accumulate: Annotated[int | None, Bounds(1, 2**20)] = None
+    patch: Annotated[int | None, Bounds(1, 256)] = None
     """Side in pixels; the patch embedding is resampled so that pictures as much smaller give nearly the same tokens."""
-    global_size: int | None = None
-    global_scale: tuple[float, float] | None = None
-    local_size: int | None = None
-    local_scale: tuple[float, float] | None = None
-    local_crops: int | None = None
-    mask_ratio: tuple[float, float] | None = None
-    mask_probability: float | None = None
-    dino_weight: float | None = None
-    ibot_weight: float | None = None
-    koleo_weight: float | None = None
-    gram_weight: float | None = None
+    global_size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
+    global_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True, rising=True)] = None
+    local_size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
+    local_scale: Annotated[tuple[float, float] | None, Bounds(0, 1, above=True, rising=True)] = None
+    local_crops: Annotated[int | None, Bounds(0, 256)] = None
+    mask_ratio: Annotated[tuple[float, float] | None, Bounds(0, 1, rising=True)] = None
+    mask_probability: Annotated[float | None, SHARE] = None
+    dino_weight: Annotated[float | None, Bounds(0, 10**6)] = None
+    ibot_weight: Annotated[float | None, Bounds(0, 10**6)] = None
+    koleo_weight: Annotated[float | None, Bounds(0, 10**6)] = None
+    gram_weight: Annotated[float | None, Bounds(0, 10**6)] = None
 
     def __post_init__(self):
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            numbers = () if value is None else value if isinstance(value, tuple) else (value,)
-            least = 1 if isinstance(value, int) and item.name != "local_crops" else 0
-            if not all(math.isfinite(number) and number >= least for number in numbers):
-                raise RequestError(f"In a phase {item.name} is {value}; it must be {least} or more, and finite.")
-        if not self.lr_share:
-            raise RequestError("In a phase lr_share is 0, with which nothing would be trained; give a share above 0.")
+        require_bounds(self, "In a phase ")
 
     def __repr__(self) -> str:
         """As `parse` reads it.

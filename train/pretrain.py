@@ -15,7 +15,9 @@ from typing import Annotated, Any, Protocol
 import torch
 import tyro
 
-from core import DinoError, RequestError
+from core import RequestError
+from core.command import run_command
+from core.files import Output
 from core.records.runs import ACCOUNT, CONFIG, DATA
 from train import checkpoint, dist, recipes
 from train.config import RunConfig, read_config, with_origins, write_config
@@ -193,7 +195,7 @@ class Command:
     data: tuple[Path, ...]
     """Folders of images, list files (.txt, .csv: a path a line, relative to the list), tar shards (.tar), Parquet files
     (.parquet)."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The run folder: new, or with --resume one to go on with."""
     labelled: tuple[Path, ...] = ()
     """Images with labels (folders of class folders, Parquet, tar), to score the teacher by while it learns."""
@@ -226,20 +228,21 @@ def launch(
     `adapted` makes of a recipe what the kind of training starts from; its values are the command line's defaults.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    try:
+
+    def read() -> TrainingCommand:
         chosen, stored = adapted(recipes.recipe(recipe_name(words))), _to_resume(words)
-        command = tyro.cli(kind, prog=program, args=words, default=kind.waiting(stored or chosen))
+        return tyro.cli(kind, prog=program, args=words, default=kind.waiting(stored or chosen))
+
+    def work(command: TrainingCommand) -> None:
         if not torch.cuda.is_available():
             keep_freed_memory()
         config, announcement = command.whole_config(), f"Going on with {command.out}, as its {CONFIG} says"
         if not command.resume:
             config = replace(config, recipe=command.recipe)
-            announcement = with_origins(config, chosen, command.recipe)
+            announcement = with_origins(config, adapted(recipes.recipe(command.recipe)), command.recipe)
         pretrain(config, command.data, command.out, command.resume, command.labelled, announcement)
-    except DinoError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command(program, read, work, again="go on with --resume")
 
 
 def recipe_name(words: list[str], otherwise: str = "tiny") -> str:

@@ -11,8 +11,12 @@ import tyro
 from PIL import Image
 from tqdm import tqdm
 
-from core import DinoError, RequestError, load_image, load_model
+from core import RequestError, load_image, load_model
+from core.bounds import Bounds, require_bounds
+from core.command import run_command
+from core.files import Output
 from core.pictures.gallery import samples
+from core.pictures.geometry import LARGEST_SIZE
 from core.pictures.listing import find_pictures
 from core.records.moment import look, with_steady_colours
 from core.records.runs import snapshots
@@ -28,9 +32,10 @@ from core.records.timeline import (
 )
 from train.evaluate.emergence import ScaleConfig
 from train.evaluate.emergence.snapshots import score_snapshots
-from train.world import render
+from train.world import SIZES, render
 from train.world.names import HELD_OUT
 
+PROGRAM = "python -m train.timeline"
 log = logging.getLogger(__name__)
 
 PHOTOGRAPHS = ("cheetah", "lion", "cat", "motorcycle", "cheetah-running")
@@ -56,7 +61,7 @@ class Command:
 
     run: Annotated[Path, tyro.conf.Positional]
     """The run folder."""
-    out: Path
+    out: Annotated[Path, Output.FILE]
     """The file to write, such as timeline.safetensors."""
     images: tuple[str, ...] = ()
     """Files or folders to look at, instead of sample photographs and rendered scenes."""
@@ -64,15 +69,18 @@ class Command:
     """The timeline of the run that this one went on from: its steps come first, and this one's are counted on."""
     title: str = ""
     """Title of the run on the page; by default its folder's name."""
-    size: int = 336
+    size: Annotated[int, Bounds(1, LARGEST_SIZE)] = 336
     """Longer side in pixels at which the pictures are looked at."""
-    megabytes: float = 4.0
+    megabytes: Annotated[float, Bounds(0, 10**6, above=True)] = 4.0
     """Size of the file at most: decides how many dimensions of the features are kept."""
-    scale_images: int = 300
+    scale_images: Annotated[int, Bounds(0, 10**6)] = 300
     """Rendered pictures that each snapshot is scored on; 0 for no scores, otherwise 60 or more."""
-    scale_size: int = 224
-    workers: int = 1
+    scale_size: Annotated[int, Bounds(SIZES[0], SIZES[-1])] = 224
+    workers: Annotated[int, Bounds(1, 1024)] = 1
     """Processes that render."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
 
 def make_timeline(command: Command) -> Timeline:
@@ -80,11 +88,13 @@ def make_timeline(command: Command) -> Timeline:
     found = snapshots(command.run)
     if not found:
         raise RequestError(f"{command.run} holds no snapshots; train with --log.snapshots, or give another run folder.")
+    scale = (
+        ScaleConfig(command.scale_images, command.scale_size, workers=command.workers) if command.scale_images else None
+    )
     before = load_timeline(command.after) if command.after else None
-    if command.scale_images:
-        scale = ScaleConfig(command.scale_images, command.scale_size, workers=command.workers)
-        log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     chosen = _given(command.images) if command.images else _usual()
+    if scale is not None:
+        log.info("%d snapshots scored now", score_snapshots(command.run, scale))
     patch = load_model(next(iter(found.values()))).config.patch
     pictures = tuple(shown(one.name, one.credit, one.image, command.size, patch) for one in chosen)
     kept = len(found) + (len(before.moments) if before else 0)
@@ -98,7 +108,7 @@ def make_timeline(command: Command) -> Timeline:
         command.size,
         pictures,
         tuple(with_steady_colours(moments)),
-        tuple(curves(command.run)) if command.scale_images else (),
+        tuple(curves(command.run)) if scale is not None else (),
         losses_of(command.run),
     )
     return timeline if before is None else continued(before, timeline)
@@ -144,19 +154,18 @@ def _given(images: Sequence[str]) -> list[Chosen]:
 def main(words: list[str]) -> int:
     """Run the command with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    command = tyro.cli(Command, args=words, prog="python -m train.timeline")
-    try:
+
+    def work(command: Command) -> None:
         timeline = make_timeline(command)
         path = save_timeline(timeline, command.out)
-    except DinoError as error:
-        print(f"python -m train.timeline: {error}", file=sys.stderr)
-        return 2
-    last = timeline.moments[-1]
-    print(
-        f"{len(timeline.moments)} steps of {len(timeline.pictures)} pictures in {path}: {path.stat().st_size / 1e6:.1f} "
-        f"MB, {len(last.scales)} dimensions, cosines within {last.error:.3f} at step {last.step}."
-    )
-    return 0
+        last = timeline.moments[-1]
+        print(
+            f"{len(timeline.moments)} steps of {len(timeline.pictures)} pictures in {path}: "
+            f"{path.stat().st_size / 1e6:.1f} MB, {len(last.scales)} dimensions, cosines within {last.error:.3f} at "
+            f"step {last.step}."
+        )
+
+    return run_command(PROGRAM, lambda: tyro.cli(Command, args=words, prog=PROGRAM), work)
 
 
 if __name__ == "__main__":

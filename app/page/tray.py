@@ -1,6 +1,6 @@
 """The tray at the left: a visitor's pictures, and every way to add one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from app.page.wiring import answer, warn
 from app.server.engine import Engine
 from app.server.session import Tray
 from app.server.trays import add_sample, remove, sample_pictures
-from app.server.uploads import add_bytes, add_files
+from app.server.uploads import Library, add_bytes, add_files, in_one
 
 TICKS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "ticks", "concurrency_limit": 1}
 """Of quick clicks none is dropped, as Gradio would while the one before is under way, and each builds on that one."""
@@ -63,6 +63,14 @@ def lay_out() -> TrayWidgets:
     return TrayWidgets(tray, files, camera, samples, fold)
 
 
+def bring(library: Library, tray: Tray, files: Sequence[str]) -> Tray:
+    """The tray with the files that were dropped on it; the visitor is told once of all that could not be added."""
+    tray, problems = add_files(library, tray, files)
+    if problems:
+        warn(in_one(problems, len(files)), "Not added")
+    return tray
+
+
 def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Callable) -> None:
     """Let every change of the tray be drawn, and then what is looked at anew."""
     inputs = {"tray": tray_state}
@@ -72,10 +80,7 @@ def wire(engine: Engine, widgets: TrayWidgets, tray_state: gr.State, renew: Call
         return {"tray": tray, "items": payloads.tray_update(engine, tray)}
 
     def added(tray: Tray, files: list[str]) -> dict:
-        tray, problems = add_files(engine.library, tray, files or [])
-        for problem in problems:
-            warn(problem, "Not added")
-        return update(tray)
+        return update(bring(engine.library, tray, files or []))
 
     def photographed(tray: Tray, photograph: str | None) -> dict | None:
         if photograph is None:

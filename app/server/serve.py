@@ -1,5 +1,6 @@
 """Between Gradio's server and the browser: a free port, no word of another host, and Plotly's script."""
 
+import errno
 import ipaddress
 import re
 import socket
@@ -71,7 +72,7 @@ def free_port(host: str, wanted: int) -> int:
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        except socket.gaierror as error:
+        except (socket.gaierror, UnicodeError) as error:
             raise RequestError(f"--host {host!r} is not an address of this machine ({error}).") from None
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,6 +81,8 @@ def free_port(host: str, wanted: int) -> int:
             except OSError as error:
                 if isinstance(error, PermissionError):
                     raise RequestError(f"--port {port} needs rights this user lacks; choose one above 1023.") from None
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise RequestError(f"--host {host!r} is not an address of this machine; try 0.0.0.0.") from None
                 continue
         return port
     raise RequestError(f"Ports {wanted} to {wanted + PORTS_TRIED - 1} on {host} are all taken; choose another --port.")

@@ -6,7 +6,7 @@ something needs their pixels; the few decoded last are kept.
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from core.pictures.image import ENOUGH, LARGEST_PIXELS, Reduced, load_reduced, n
 VISITOR_MB = 200
 """Bytes that one visitor may keep; 24 files of a usual camera fit."""
 DECODED_MB = 256
+SPELT_OUT = 3
+"""Files that a message names; the others are counted."""
 GALLERY = ""
 """The owner under which the sample pictures are kept: every visitor may read them."""
 
@@ -138,6 +140,18 @@ def add_bytes(library: Library, tray: Tray, data: bytes, name: str) -> Tray:
     grown = tray.add(name, library.check(data, name))
     library.add(tray.visitor, data, name)
     return grown
+
+
+def in_one(problems: Sequence[str], files: int) -> str:
+    """What is said of all files that could not be added, of so many: the first few by name, the others by number.
+
+    >>> in_one(["a.txt: no picture.", "b.txt: no picture."], 3)
+    '2 of 3 files were not added. a.txt: no picture. b.txt: no picture.'
+    """
+    if len(problems) == 1:
+        return problems[0]
+    more = f" And {len(problems) - SPELT_OUT:,} more." if len(problems) > SPELT_OUT else ""
+    return f"{len(problems):,} of {files:,} files were not added. {' '.join(problems[:SPELT_OUT])}{more}"
 
 
 def message_for(name: str, error: DinoError) -> str:

@@ -1,20 +1,14 @@
 """The shape of a ViT, and the shapes that were published."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from core.bounds import Bounds, require_bounds
 from core.errors import RequestError
 
 LEAST_PATCHES = 24
 """Along the longer side of a picture, for a model that nobody measured. The small models of this project learn on
 crops of 4 to 8 patches a side; on so few a picture has no parts, and the shipped one finds most eyes at 24."""
-
-_WHOLE = {
-    "width": (1, 16_384), "depth": (1, 256), "heads": (1, 256), "patch": (1, 256), "image_size": (1, 16_384),
-    "registers": (0, 1024), "channels": (1, 256),
-}  # fmt: skip
-_REAL = {"pos_offset": (-1.0, 1.0), "mlp_ratio": (0.01, 64.0), "layer_scale": (0.0, 100.0)}
-"""Least and most of each value: far beyond every model there is, and short of what would hang a loader for good."""
 
 
 @dataclass(frozen=True)
@@ -25,40 +19,35 @@ class ViTConfig:
     factor of (h + 0.1) / M without antialiasing (models without registers), or to the target size, with an
     offset of 0 and antialiasing (models with registers). Outputs differ, so the choice belongs to the model.
 
-    Raises RequestError where a value is out of bounds or not finite, or two contradict each other.
+    Raises RequestError where a value is out of bounds or not finite, or two contradict each other. The bounds are
+    far beyond every model there is, and short of what would hang a loader for good.
     """
 
-    width: int = 384
-    depth: int = 12
-    heads: int = 6
-    patch: int = 14
-    image_size: int = 518
+    width: Annotated[int, Bounds(1, 16_384)] = 384
+    depth: Annotated[int, Bounds(1, 256)] = 12
+    heads: Annotated[int, Bounds(1, 256)] = 6
+    patch: Annotated[int, Bounds(1, 256)] = 14
+    image_size: Annotated[int, Bounds(1, 16_384)] = 518
     """Side in pixels of the square picture whose patch grid the stored position embedding has."""
-    registers: int = 0
+    registers: Annotated[int, Bounds(0, 1024)] = 0
     ffn: Literal["mlp", "swiglu"] = "mlp"
-    pos_offset: float = 0.1
+    pos_offset: Annotated[float, Bounds(-1, 1)] = 0.1
     pos_antialias: bool = False
-    mlp_ratio: float = 4.0
-    channels: int = 3
-    layer_scale: float = 1e-5
+    mlp_ratio: Annotated[float, Bounds(0.01, 64)] = 4.0
+    channels: Annotated[int, Bounds(1, 256)] = 3
+    layer_scale: Annotated[float, Bounds(0, 100)] = 1e-5
     """Initial value of LayerScale; the reference trains with 1e-5."""
 
     def __post_init__(self):
-        for name, (least, most) in _WHOLE.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise RequestError(f"ViTConfig.{name} is {value!r}; it must be a whole number.")
-            if not least <= value <= most:
-                least_said = f"at least {least}" if value < least else f"at most {most:,}"
-                raise RequestError(f"ViTConfig.{name} is {value}; it must be {least_said}.")
-        for name, (low, high) in _REAL.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not low <= value <= high:
-                raise RequestError(f"ViTConfig.{name} is {value!r}; it must be a number from {low:g} to {high:g}.")
+        require_bounds(self, "ViTConfig.")
         if self.width % self.heads:
             raise RequestError(f"ViTConfig: width {self.width} is not a multiple of the {self.heads} heads.")
         if self.image_size % self.patch:
             raise RequestError(f"ViTConfig: image_size {self.image_size} is not a multiple of patch {self.patch}.")
+        if self.hidden < 1:
+            raise RequestError(
+                f"ViTConfig: with mlp_ratio {self.mlp_ratio} of width {self.width}, no hidden layer is left."
+            )
         if self.ffn not in ("mlp", "swiglu"):
             raise RequestError(f"ViTConfig.ffn is {self.ffn!r}; choose 'mlp' or 'swiglu'.")
 

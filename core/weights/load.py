@@ -13,7 +13,7 @@ import torch
 
 from core.errors import HubError, ModelError, RequestError
 from core.model.config import BACKBONES, ViTConfig
-from core.model.device import default_device
+from core.model.device import find_device
 from core.model.layers import Block
 from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
@@ -82,9 +82,10 @@ def load_model(
     without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
     `.safetensors` file, or one of torch's (`.pth`), official or a training's. `owner/name[@revision]` is the hub's
     where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
-    Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them.
+    Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them, and
+    RequestError where there is no such device.
     """
-    name = str(name)
+    name, place = str(name), find_device(device)
     if name == "embedded":
         model = _embedded()
     elif name == "untrained":
@@ -100,7 +101,7 @@ def load_model(
             raise HubError(f"There is no path {name!r} here; as a repository of the hub: {error}") from error
     else:
         model = _from_path(name, Path(name).expanduser())
-    return model.to(default_device() if device is None else device).eval()
+    return model.to(place).eval()
 
 
 def _may_be_on_the_hub(name: str) -> bool:

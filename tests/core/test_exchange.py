@@ -115,7 +115,8 @@ def test_the_command_writes_what_it_says(tmp_path):
     failed = subprocess.run(
         [*command, "--model", "nothing", "--out", "x"], capture_output=True, text=True, timeout=120, cwd=ROOT
     )
-    assert failed.returncode == 1 and failed.stderr.strip().startswith("error: There is no model 'nothing'")
+    assert failed.returncode == 2
+    assert failed.stderr.strip().startswith("python -m core.exchange: There is no model 'nothing'")
 
 
 def test_missing_onnx_packages_are_named(tmp_path, monkeypatch):
@@ -156,7 +157,7 @@ def test_a_shape_that_transformers_cannot_describe_is_refused(tmp_path):
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
-    with pytest.raises(core.RequestError, match="not empty"):
+    with pytest.raises(core.RequestError, match="not an empty folder"):
         to_hugging_face(data.model("vit_plain"), tmp_path / "mine")
 
 

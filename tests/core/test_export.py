@@ -137,19 +137,17 @@ def test_status_is_1_only_when_there_is_nothing(photos, model_path, tmp_path, ca
     [
         ([], "No pictures are given"),
         (["{photos}", "--layer", "2"], "layer is 2; this model has blocks 0 to 1"),
-        (["{photos}", "--size", "9999"], "size is 9999; choose from 14"),
-        (["{photos}", "--threads", "0"], "threads is 0"),
         (["{photos}", "--model", "/no/such/model"], "There is no model"),
         (["@none.txt"], "'none.txt' cannot be read"),
         (["{photos}/empty"], "has no pictures in it"),
-        (["{photos}", "--out", "{photos}/tower.jpg"], "cannot be made a folder"),
+        (["{photos}", "--out", "{photos}/tower.jpg"], "is a file, and a folder is to be written"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, said, photos, model_path, tmp_path, capsys):
     (photos / "empty").mkdir()
     given = [argument.format(photos=photos) for argument in arguments]
     options = ["--out", str(tmp_path / "out"), "--model", model_path, "--size", "112"]
-    assert export.main([*options, *given]) == 1
+    assert export.main([*options, *given]) == 2
     assert said in capsys.readouterr().err
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from core.files import replacing, write_whole
+from core import RequestError
+from core.files import Output, replacing, require_output, write_whole
 
 
 def full_disk(number):
@@ -44,3 +45,45 @@ def test_two_who_write_one_file_do_not_meet(tmp_path):
         one.write_text("first")
         other.write_text("second")
     assert (tmp_path / "x").read_text() == "first", "the outer block ends last"
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "said"),
+    [
+        ("folder", Output.FILE, "is a folder, and a file is to be written; name another file"),
+        ("file", Output.FOLDER, "is a file, and a folder is to be written; name another folder"),
+        ("file", Output.NEW_FOLDER, "is a file, and a folder is to be written; name another new folder"),
+        ("folder", Output.NEW_FOLDER, "is not an empty folder"),
+        ("empty", Output.NEW_FOLDER, "is the folder that you work in"),
+        ("file/deep/er", Output.FILE, "file is a file"),
+        ("file/deep/er", Output.FOLDER, "file is a file"),
+        ("dangling", Output.FOLDER, "is a link that leads nowhere"),
+        ("circle/file", Output.FILE, "circle is a link that leads nowhere"),
+        ("x" * 300, Output.FILE, "cannot be used (File name too long)"),
+        ("/dev/null", Output.FILE, "is no ordinary file"),
+        ("/proc/here", Output.FOLDER, "/proc takes no files"),
+    ],
+)
+def test_places_that_cannot_be_written(place, kind, said, tmp_path, monkeypatch):
+    for name in ("folder", "empty"):
+        (tmp_path / name).mkdir()
+    for name in ("file", "folder/file"):
+        (tmp_path / name).write_text("text")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    monkeypatch.chdir(tmp_path / "empty")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RequestError) as refused:
+        require_output(tmp_path / place, kind, "--there")
+    assert str(refused.value).startswith("--there ") and said in str(refused.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_places_that_can_be_written_are_left_as_they_are(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("before")
+    for place, kind in (("new/deep", Output.FILE), ("file", Output.FILE), ("new/deep", Output.FOLDER)):
+        require_output(tmp_path / place, kind)
+    for kind in (Output.FOLDER, Output.NEW_FOLDER):
+        require_output(tmp_path / "empty", kind)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "file"]

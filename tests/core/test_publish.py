@@ -40,12 +40,16 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
+def exchanged(model, **more):
+    exchange.exchange(exchange.Exchange(model=model, **more))
+
+
 def metadata(card):
     return yaml.safe_load(card.split("---")[1])
 
 
 def test_a_pushed_run_loads_back_by_its_name(hub, run, capsys):
-    exchange.main(str(run), push="owner/new")
+    exchanged(str(run), push="owner/new")
     assert f"Pushed to {hub.url}/owner/new" in capsys.readouterr().out
     assert hub.files["owner/new"].keys() == {
         "README.md",
@@ -64,7 +68,7 @@ def test_a_pushed_run_loads_back_by_its_name(hub, run, capsys):
 def test_transformers_opens_what_was_pushed(hub, run):
     from transformers import AutoModel
 
-    exchange.main(str(run), push="owner/new")
+    exchanged(str(run), push="owner/new")
     folder = core.weights.hub.fetch("owner/new", "config.json", "main").path.parent
     core.weights.hub.fetch("owner/new", "model.safetensors", "main")
     theirs = AutoModel.from_pretrained(folder).eval()
@@ -75,7 +79,7 @@ def test_transformers_opens_what_was_pushed(hub, run):
 
 
 def test_the_card_says_what_the_model_is(hub, run):
-    exchange.main(str(run), push="owner/new", license="mit", datasets=("owner/pictures",))
+    exchanged(str(run), push="owner/new", license="mit", datasets=("owner/pictures",))
     card = hub.files["owner/new"]["README.md"].decode()
     said = metadata(card)
     assert said["license"] == "mit" and said["datasets"] == ["owner/pictures"] and "dinov2" in said["tags"]
@@ -100,41 +104,41 @@ def test_a_licence_that_nobody_named_is_unknown_and_a_known_one_is_kept(run):
 
 
 def test_a_model_of_the_hub_is_named_as_the_base_of_what_is_pushed_from_it(hub, run):
-    exchange.main(str(run), push="owner/new")
-    exchange.main("owner/new", push="owner/again")
+    exchanged(str(run), push="owner/new")
+    exchanged("owner/new", push="owner/again")
     assert metadata(hub.files["owner/again"]["README.md"].decode())["base_model"] == "owner/new"
 
 
 def test_a_second_push_replaces_the_first(hub, run):
-    exchange.main("untrained", push="owner/taken")
-    exchange.main(str(run), push="owner/taken")
+    exchanged("untrained", push="owner/taken")
+    exchanged(str(run), push="owner/taken")
     assert core.load_model("owner/taken", device="cpu").config == core.load_model(run, device="cpu").config
 
 
 def test_private_makes_it_so_and_never_pushes_to_a_public_one(hub, run):
-    exchange.main(str(run), push="owner/new", private=True)
+    exchanged(str(run), push="owner/new", private=True)
     assert hub.private == {"owner/new"}
     with pytest.raises(core.HubError, match=r"owner/taken is there already, and public.*leave out --private"):
-        exchange.main(str(run), push="owner/taken", private=True)
+        exchanged(str(run), push="owner/taken", private=True)
     assert hub.files["owner/taken"] == {}
 
 
 def test_the_folder_is_kept_where_it_is_asked_for(hub, run, tmp_path):
-    exchange.main(str(run), out=tmp_path / "folder", push="owner/new")
+    exchanged(str(run), out=tmp_path / "folder", push="owner/new")
     assert {path.name: path.read_bytes() for path in (tmp_path / "folder").iterdir()} == hub.files["owner/new"]
 
 
 def test_without_a_token_nothing_is_sent(hub, run, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(core.HubError, match=r"needs an access token.*HF_TOKEN.*hf auth login"):
-        exchange.main(str(run), push="owner/new")
+        exchanged(str(run), push="owner/new")
     assert hub.requests == []
 
 
 def test_a_token_that_the_hub_does_not_know_is_said_to_be_one(hub, run):
     hub.fault = "stranger"
     with pytest.raises(core.HubError, match=r"does not know the access token; set HF_TOKEN") as error:
-        exchange.main(str(run), push="owner/new")
+        exchanged(str(run), push="owner/new")
     assert "hf_secret" not in str(error.value)
 
 
@@ -144,14 +148,14 @@ def test_a_token_that_the_hub_does_not_know_is_said_to_be_one(hub, run):
 def test_a_token_without_the_right_to_write_is_told_so(hub, run, name, fault):
     hub.fault = fault
     with pytest.raises(core.HubError, match=f"may not write to {name}"):
-        exchange.main(str(run), push=name)
+        exchanged(str(run), push=name)
     assert not hub.files.get(name)
 
 
 def test_an_upload_that_arrives_damaged_changes_nothing(hub, run):
     hub.fault = "lost"
     with pytest.raises(core.HubError, match=r"push to owner/new stopped .*no file changed there; try again"):
-        exchange.main(str(run), push="owner/new")
+        exchanged(str(run), push="owner/new")
     assert hub.files["owner/new"] == {}
 
 
@@ -160,30 +164,30 @@ def test_a_silent_hub_is_given_up_within_five_seconds_and_before_the_export(hub,
     hub.fault = "silent"
     started = time.monotonic()
     with pytest.raises(core.HubError, match="cannot be reached"):
-        exchange.main(str(run), out=tmp_path / "folder", push="owner/new")
+        exchanged(str(run), out=tmp_path / "folder", push="owner/new")
     assert time.monotonic() - started < 5 and not (tmp_path / "folder").exists()
 
 
 def test_offline_says_so_without_asking(hub, run, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(core.HubError, match="HF_HUB_OFFLINE is set"):
-        exchange.main(str(run), push="owner/new")
+        exchanged(str(run), push="owner/new")
     assert hub.requests == []
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_asked(hub, run, tmp_path):
     with pytest.raises(core.RequestError, match="--out, --push"):
-        exchange.main(str(run))
+        exchanged(str(run))
     with pytest.raises(core.RequestError, match="leave out --to onnx"):
-        exchange.main(str(run), to="onnx", out=tmp_path / "x.onnx", push="owner/new")
+        exchanged(str(run), to="onnx", out=tmp_path / "x.onnx", push="owner/new")
     with pytest.raises(core.HubError, match="no name on the hub"):
-        exchange.main(str(run), push="new")
+        exchanged(str(run), push="new")
     assert hub.requests == []
 
 
 def test_a_folder_that_is_not_there_is_named(hub, tmp_path):
     with pytest.raises(core.ModelError, match=r"There is no model .*nowhere"):
-        exchange.main(str(tmp_path / "nowhere"), push="owner/new")
+        exchanged(str(tmp_path / "nowhere"), push="owner/new")
     assert "owner/new" not in hub.files
 
 
@@ -212,7 +216,8 @@ def test_the_command_pushes_and_says_what_is_wrong(hub, run):
         for name in ("owner/new", "other/new")
     ]
     assert results[0].returncode == 0 and results[0].stdout == f"Pushed to {hub.url}/owner/new\n", results[0].stderr
-    assert results[1].returncode == 1 and "error: The access token may not write to other/new" in results[1].stderr
+    assert results[1].returncode == 2
+    assert "python -m core.exchange: The access token may not write to other/new" in results[1].stderr
     assert hub.private == {"owner/new"}
 
 

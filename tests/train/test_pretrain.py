@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 import shutil
 from dataclasses import replace
 
@@ -65,6 +66,25 @@ def test_the_command_line_takes_a_recipe_and_any_value_of_it(photographs, tmp_pa
     assert main(words + changes) == 0
     assert len(logged(tmp_path / "run")) == 2
     assert main(words) == 2 and "--resume" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_a_run_with_a_sentence_and_it_goes_on(photographs, tmp_path, capsys):
+    """A limit on the size of files that a backbone fits into, and a checkpoint does not."""
+    words = ["--data", str(photographs), "--out", str(tmp_path / "run"), "--optim.steps", "4", "--log.save-every", "2"]
+    words += ["--optim.warmup-steps", "1", "--optim.temperature-warmup-steps", "2", "--optim.batch", "4"]
+    words += ["--model.width", "48", "--model.depth", "1", "--heads.hidden", "64", "--log.every", "1"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
+    try:
+        assert main(words) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("python -m train.pretrain: A file could not be written to its end; the disk may be full.")
+    assert said.endswith(f"What is in {tmp_path / 'run'} is whole: put it right and go on with --resume.")
+    assert list(snapshots(tmp_path / "run")) == [0, 1]
+    assert main([*words, "--resume"]) == 0
+    assert checkpoint.steps_saved(tmp_path / "run") == [2, 4]
 
 
 def test_recomputing_activations_changes_nothing(photographs, tmp_path, monkeypatch):

@@ -24,7 +24,10 @@ from typing import Annotated
 import torch
 import tyro
 
-from core import DinoError, RequestError, load_model
+from core import RequestError, load_model
+from core.bounds import SEED, Bounds, require_bounds
+from core.command import run_command
+from core.files import Output
 from core.model.device import default_device
 from core.records.runs import CONFIG
 from train import checkpoint, recipes
@@ -38,6 +41,7 @@ from train.pretrain import RecipeName, one_of, pretrain, recipe_name
 from train.run.memory import keep_freed_memory
 from train.run.setup import completed
 
+PROGRAM = "python -m train.ablate"
 log = logging.getLogger(__name__)
 
 GridName = Annotated[str, one_of((*GRIDS, "data", "distillation", "scaling"))]
@@ -56,21 +60,24 @@ class Command:
 
     data: tuple[Path, ...]
     """Images to train on, as `python -m train.pretrain` takes them."""
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder for runs and results."""
     grid: GridName = "components"
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: Annotated[tuple[int, ...], SEED] = (0, 1, 2)
     scoring: Annotated[ScoreConfig, tyro.conf.arg(name="")] = field(default_factory=ScoreConfig)
     teacher: str = ""
     """Of the grid `distillation`: the frozen model, by any name that `core.load_model` takes."""
     models: tuple[str, ...] = ()
     """Of the grid `scaling`: WIDTHxDEPTHxHEADS each; the recipe's model where none is given."""
-    counts: tuple[int, ...] = ()
+    counts: Annotated[tuple[int, ...], Bounds(0, 10**12)] = ()
     """Of the grid `scaling`: numbers of images to train on; 0 for all."""
     show: tuple[str, ...] = ()
     """Scores in the table and the figures, by their names in results.json, which has all; all where none is named."""
     recipe: RecipeName = "tiny"
     config: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     def shown(self, rows: Sequence[Row]) -> list[str]:
         """Names of the scores to show. RequestError for one that the runs have not."""
@@ -171,11 +178,14 @@ def as_text(rows: Sequence[Row], names: Sequence[str], seeds: int) -> str:
 def main(words: list[str]) -> int:
     """Run `python -m train.ablate` with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    try:
+
+    def read() -> Command:
         recipe = recipes.recipe(recipe_name(words))
         chosen = replace(recipe, log=replace(recipe.log, snapshots=False))
         waiting = Command(tyro.MISSING, tyro.MISSING, config=chosen)
-        command = tyro.cli(Command, prog="python -m train.ablate", args=words, default=waiting)
+        return tyro.cli(Command, prog=PROGRAM, args=words, default=waiting)
+
+    def work(command: Command) -> None:
         if not torch.cuda.is_available():
             keep_freed_memory()
         rows = ablate(command)
@@ -183,10 +193,8 @@ def main(words: list[str]) -> int:
         draw = draw_scaling if command.grid == "scaling" else draw_grid
         files = f"Written to {command.out / 'results.json'}, drawn into {draw(rows, names, command.out)}."
         print(f"{as_text(rows, names, len(command.seeds))} {files}")
-    except DinoError as error:
-        print(f"python -m train.ablate: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command(PROGRAM, read, work)
 
 
 if __name__ == "__main__":

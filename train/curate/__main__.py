@@ -8,7 +8,9 @@ from typing import Annotated, Protocol
 
 import tyro
 
-from core import DinoError, RequestError
+from core.bounds import Bounds, require_bounds
+from core.command import run_command
+from core.files import Output
 from core.records.curation import FATES, REPORT
 from train import dist
 from train.curate.config import ClusterConfig, DeduplicateConfig, EmbedConfig, RetrieveConfig
@@ -30,7 +32,7 @@ MEMORY = 4.0
 class Embed:
     """Turn images into vectors. Each of the sets is folders, list files, tar shards and Parquet files, mixed."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
     pool: tuple[Path, ...]
     """Images to choose from."""
@@ -50,11 +52,14 @@ class Embed:
 class Deduplicate:
     """Keep each image of the pool once, and none that evaluation sets hold."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
-    memory: float = MEMORY
+    memory: Annotated[float, Bounds(0, 2**20, above=True)] = MEMORY
     """GiB that search may use."""
     deduplicate: Annotated[DeduplicateConfig, tyro.conf.arg(name="")] = field(default_factory=DeduplicateConfig)
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     def run(self, world: World) -> str:
         found = deduplicate(self.out, self.deduplicate, self.memory, world)
@@ -69,7 +74,7 @@ class Deduplicate:
 class Cluster:
     """Group what is left of the pool."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
     cluster: Annotated[ClusterConfig, tyro.conf.arg(name="")] = field(default_factory=ClusterConfig)
 
@@ -85,11 +90,14 @@ class Cluster:
 class Retrieve:
     """Take what resembles the curated images, and write down what became of every image."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
-    memory: float = MEMORY
+    memory: Annotated[float, Bounds(0, 2**20, above=True)] = MEMORY
     """GiB that search may use."""
     retrieve: Annotated[RetrieveConfig, tyro.conf.arg(name="")] = field(default_factory=RetrieveConfig)
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     def run(self, world: World) -> str:
         found = retrieve(self.out, self.retrieve, self.memory, world)
@@ -102,14 +110,15 @@ class Report:
     """Write a page that shows what each step did, which opens in a browser without a network, and small pictures of
     what was dropped, which the app's Search tab can browse."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
-    browse: int = BROWSED
+    browse: Annotated[int, Bounds(1, 10**6)] = BROWSED
     """Dropped images of each kind that can be browsed, at most."""
 
+    def __post_init__(self):
+        require_bounds(self, "--")
+
     def run(self, world: World) -> str:
-        if self.browse < 1:
-            raise RequestError(f"browse is {self.browse}; give 1 or more.")
         if world.leads:
             write_report(self.out)
             write_browsed(self.out, self.browse)
@@ -121,7 +130,7 @@ class Report:
 class Pack:
     """Copy the images that are kept into Parquet shards in OUT/selected, for training from any kind of source."""
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder of this curation."""
 
     def run(self, world: World) -> str:
@@ -138,7 +147,7 @@ class Curate:
     train.curate. The images that were given are only read.
     """
 
-    out: Path
+    out: Annotated[Path, Output.FOLDER]
     """The folder to make, or to go on with; what it holds is drawn in train/curate/folder.py."""
     curated: tuple[Path, ...]
     """Images that others should resemble; each path is a set of its own."""
@@ -146,12 +155,15 @@ class Curate:
     """Images to choose from: folders, list files, tar shards, Parquet files."""
     evaluation: tuple[Path, ...] = ()
     """Images that must not be trained on, nor their near-duplicates."""
-    memory: float = MEMORY
+    memory: Annotated[float, Bounds(0, 2**20, above=True)] = MEMORY
     """GiB that search may use."""
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     deduplicate: DeduplicateConfig = field(default_factory=DeduplicateConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     retrieve: RetrieveConfig = field(default_factory=RetrieveConfig)
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     def run(self, world: World) -> str:
         steps = (
@@ -193,24 +205,17 @@ def main(arguments: list[str]) -> int:
     step = STEPS.get(arguments[0]) if arguments else None
     kind: type[Step] = step or Curate
     program = f"python -m train.curate{f' {arguments[0]}' if step else ''}"
-    command = tyro.cli(kind, prog=program, args=arguments[1:] if step else arguments)
-    try:
-        memory = getattr(command, "memory", MEMORY)
-        if memory <= 0:
-            raise RequestError(f"memory is {memory}; give some GiB, such as {MEMORY:g}.")
-        world = dist.join()
-        line = command.run(world)
+
+    def work(command: Step) -> None:
+        try:
+            world = dist.join()
+            line = command.run(world)
+        finally:
+            dist.leave()
         if world.leads:
             print(line)
-    except DinoError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a full disk, a folder that may not be written to
-        print(f"{program}: {error}. What is in {command.out} is whole: put it right and run it again.", file=sys.stderr)
-        return 2
-    finally:
-        dist.leave()
-    return 0
+
+    return run_command(program, lambda: tyro.cli(kind, prog=program, args=arguments[1:] if step else arguments), work)
 
 
 if __name__ == "__main__":

@@ -4,50 +4,56 @@ Source: Oquab et al. 2023, appendix; the reference's DataAugmentationDINO.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from core import RequestError
+from core.bounds import SHARE, Bounds, require_bounds
 from core.features import IMAGENET_MEAN, IMAGENET_STD
+from core.pictures.geometry import LARGEST_SIZE
+from train.data.colour import BLUR_TAPS
+
+LEAST_CROP = BLUR_TAPS // 2 + 1
+"""Side in pixels that can be blurred, its edges being mirrored."""
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
     """Sizes in pixels, scales as shares of the picture's area, probabilities in 0..1.
 
-    Raises RequestError where `mean` and `std` do not fit each other.
+    Raises RequestError where a value is out of bounds, or `mean` and `std` do not fit each other.
     """
 
-    global_size: int = 224
-    global_scale: tuple[float, float] = (0.32, 1.0)
-    local_size: int = 98
-    local_scale: tuple[float, float] = (0.05, 0.32)
-    local_crops: int = 8
-    aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
-    jitter: float = 0.8
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.2
-    hue: float = 0.1
+    global_size: Annotated[int, Bounds(LEAST_CROP, LARGEST_SIZE)] = 224
+    global_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True, rising=True)] = (0.32, 1.0)
+    local_size: Annotated[int, Bounds(LEAST_CROP, LARGEST_SIZE)] = 98
+    local_scale: Annotated[tuple[float, float], Bounds(0, 1, above=True, rising=True)] = (0.05, 0.32)
+    local_crops: Annotated[int, Bounds(0, 256)] = 8
+    aspect: Annotated[tuple[float, float], Bounds(0.01, 100, rising=True)] = (3 / 4, 4 / 3)
+    flip: Annotated[float, SHARE] = 0.5
+    jitter: Annotated[float, SHARE] = 0.8
+    brightness: Annotated[float, Bounds(0, 10)] = 0.4
+    contrast: Annotated[float, Bounds(0, 10)] = 0.4
+    saturation: Annotated[float, Bounds(0, 10)] = 0.2
+    hue: Annotated[float, Bounds(0, 0.5)] = 0.1
     """Saturation, hue and grey are changed in RGB pictures only."""
-    grey: float = 0.2
-    blur: tuple[float, float, float] = (0.0, 0.9, 0.5)
+    grey: Annotated[float, SHARE] = 0.2
+    blur: Annotated[tuple[float, float, float], SHARE] = (0.0, 0.9, 0.5)
     """Of the first global, the second global, and each local crop. The reference names 1.0, 0.1 and 0.5, as Caron et
     al. 2021 do, but hands 1 − p to a class that takes p: these are what its code, and so its models, saw."""
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    solarise: float = 0.2
+    blur_sigma: Annotated[tuple[float, float], Bounds(0, 100, above=True, rising=True)] = (0.1, 2.0)
+    solarise: Annotated[float, SHARE] = 0.2
     """Of the second global crop only."""
-    mean: tuple[float, ...] = IMAGENET_MEAN
+    mean: Annotated[tuple[float, ...], Bounds(-(10**6), 10**6)] = IMAGENET_MEAN
     """Of each channel, values being 0..1: what crops are normalised by, with `std`. As many as channels."""
-    std: tuple[float, ...] = IMAGENET_STD
+    std: Annotated[tuple[float, ...], Bounds(0, 10**6, above=True)] = IMAGENET_STD
 
     def __post_init__(self):
+        require_bounds(self, "augment.")
         if not self.mean or len(self.mean) != len(self.std):
             raise RequestError(
                 f"augment.mean has {len(self.mean)} values and augment.std {len(self.std)}; give one of each "
                 "for every channel."
             )
-        if min(self.std) <= 0:
-            raise RequestError(f"augment.std is {self.std}; every value must be above 0.")
 
     @property
     def channels(self) -> int:

@@ -6,10 +6,11 @@ share of masked crops of Zhou et al. 2022 (iBOT) as DINOv2 uses them.
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from core import RequestError
+from core.bounds import SHARE, Bounds, require_bounds
 
 SMALLEST_BLOCK = 4
 """Patches of the smallest block that is tried."""
@@ -21,15 +22,14 @@ TRIES = 10
 class MaskConfig:
     """Which patches of the student's global crops are hidden (Zhou et al. 2022)."""
 
-    ratio: tuple[float, float] = (0.1, 0.5)
-    probability: float = 0.5
-    draws: int = 1
+    ratio: Annotated[tuple[float, float], Bounds(0, 1, rising=True)] = (0.1, 0.5)
+    probability: Annotated[float, SHARE] = 0.5
+    draws: Annotated[int, Bounds(1, 64)] = 1
     """Times that the student sees each global crop, each time with another mask, for one pass of the teacher
     (Baevski et al. 2022, data2vec 2.0)."""
 
     def __post_init__(self):
-        if self.draws < 1:
-            raise RequestError(f"masks.draws is {self.draws}; the student sees each crop once or more.")
+        require_bounds(self, "masks.")
 
 
 def block_mask(rows: int, columns: int, count: int, generator: np.random.Generator) -> np.ndarray:

@@ -5,31 +5,36 @@ import sys
 
 import tyro
 
-from core import DinoError
+from core.command import run_command
 from train import dist
 from train.evaluate import tasks
+from train.evaluate.task import Task
+
+PROGRAM = "python -m train.evaluate"
 
 
 def main(words: list[str]) -> int:
     """Run `python -m train.evaluate` with a command line; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        task = tyro.extras.subcommand_cli_from_dict(
+
+    def read() -> Task:
+        return tyro.extras.subcommand_cli_from_dict(
             {task.name(): task for task in tasks.TASKS},
-            prog="python -m train.evaluate",
+            prog=PROGRAM,
             description="What the frozen features of a model are worth. TASK --help explains each. Features are kept "
             "and shared between tasks; started by torchrun, all processes compute them.",
             args=words,
         )
-        results = task.run(dist.join())
+
+    def work(task: Task) -> None:
+        try:
+            results = task.run(dist.join())
+        finally:
+            dist.leave()
         if results:
             print(results)
-    except DinoError as error:
-        print(f"python -m train.evaluate: {error}", file=sys.stderr)
-        return 2
-    finally:
-        dist.leave()
-    return 0
+
+    return run_command(PROGRAM, read, work)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,21 @@
 """Results of an evaluation: a JSON file beside what it prints."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from core import RequestError, VisionTransformer
-from core.files import write_whole
+from core import VisionTransformer
+from core.files import Output, require_output, write_whole
 
 
 def results_path(task: str, model_name: str, chosen: Path | None) -> Path:
     """The path of a task's results: the file that was chosen, or `TASK-MODEL.json` in the working folder.
 
-    Its folder is made. Raises RequestError where that, or writing there, is impossible: before the work, not after.
+    Raises RequestError where nothing can be written there: before the work, not after.
     """
     path = chosen or Path(f"{task}-{short_name(model_name)}.json")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"{path.parent} cannot be made ({error.strerror}); choose another --out.") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise RequestError(f"{path} cannot be written; give --out a file in a folder that may be written to.")
+    require_output(path, Output.FILE)
     return path
 
 

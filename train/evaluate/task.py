@@ -13,10 +13,13 @@ from typing import Annotated, NamedTuple
 import tyro
 
 from core import VisionTransformer, load_model
+from core.bounds import SEED, Bounds, require_bounds
+from core.files import Output
 from core.model.precision import Precision
+from core.pictures.geometry import LARGEST_SIZE
 from train.dist import World
 from train.evaluate.bootstrap import Estimate
-from train.evaluate.datasets.groups import read_groups
+from train.evaluate.datasets.groups import groups_of, read_groups
 from train.evaluate.datasets.labelled_split import LabelledConfig, Split, labelled_split
 from train.evaluate.probes import classification
 from train.evaluate.probes.classification import Hits
@@ -38,8 +41,11 @@ class Task(ABC):
     model: str
     """A name (embedded, untrained, dinov2-small …), hf:owner/name, a run folder or a weights file."""
     data: Path | tuple[Path, ...]
-    out: Path | None = None
+    out: Annotated[Path | None, Output.FILE] = None
     """The JSON file to write; by default TASK-MODEL.json here."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
     @classmethod
     def name(cls) -> str:
@@ -76,10 +82,11 @@ class LabelledTask(Task):
 
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
         """The hits as accuracies."""
+        known = read_groups(self.images.groups) if self.images.groups else None
         split = labelled_split(model, self.data, self.images, world)
         if not world.leads:
             return None
-        groups = read_groups(self.images.groups, split.test.names()) if self.images.groups else []
+        groups = [] if known is None else groups_of(split.test.names(), known)
         outcome = classification.outcome(split, self.hits(split, world), self.images.seed, groups)
         counts = {"classes": len(outcome.classes)} | outcome.counts._asdict()
         results = {"images": asdict(self.images) | counts, "rows": classification.as_json(outcome)}
@@ -97,11 +104,11 @@ class Estimates(NamedTuple):
 class PictureTask(Task):
     """On whole pictures: figures with the interval that covers 95 % of resampled pictures."""
 
-    size: int | None = None
+    size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
     """Longer side in pixels; the model's own by default."""
     precision: Precision = "auto"
     """Of the features: bfloat16 where that is fast, or float32."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """Of what is drawn."""
 
     @abstractmethod

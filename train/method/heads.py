@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from core.bounds import Bounds, require_bounds
 
 ROWS_AT_ONCE = 4096
 """Prototypes whose weights are normalised together on a processor: 4 MB at 256 wide, which its cache holds."""
@@ -16,18 +19,21 @@ ROWS_AT_ONCE = 4096
 class HeadConfig:
     """Both projection heads (Oquab et al. 2023, appendix B: 131,072 prototypes at full scale)."""
 
-    dino_prototypes: int = 65_536
-    ibot_prototypes: int = 65_536
-    hidden: int = 2048
-    bottleneck: int = 256
-    ibot_bottleneck: int = 0
+    dino_prototypes: Annotated[int, Bounds(2, 2**22)] = 65_536
+    ibot_prototypes: Annotated[int, Bounds(2, 2**22)] = 65_536
+    hidden: Annotated[int, Bounds(1, 2**16)] = 2048
+    bottleneck: Annotated[int, Bounds(1, 2**14)] = 256
+    ibot_bottleneck: Annotated[int, Bounds(0, 2**14)] = 0
     """Of iBOT's head; 0 for as wide as DINO's."""
     tied: bool = False
     """One head for both, DINO's, as in iBOT (Zhou et al. 2022)."""
     train_magnitudes: bool = True
     """Whether prototypes have magnitudes that are trained, as in the reference; fixed at 1 in DINO (Caron et al. 2021)."""
-    prototype_std: float = 0.0
+    prototype_std: Annotated[float, Bounds(0, 100)] = 0.0
     """Standard deviation prototypes are drawn with; 0 for the reference's draw, uniform as in any linear layer."""
+
+    def __post_init__(self):
+        require_bounds(self, "heads.")
 
     @property
     def patch_prototypes(self) -> int:

@@ -6,12 +6,13 @@ Crops lie crop after crop: rows 0..B−1 are the first crops of all images, rows
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from core import RequestError, Tokens
+from core.bounds import Bounds, require_bounds
 from train.data.batch import Batch
 from train.dist import first_row, gather_rows
 from train.losses import (
@@ -65,27 +66,28 @@ class Pair(Protocol):
 class ObjectiveConfig:
     """Weights and temperatures of the terms (Oquab et al. 2023, table 16)."""
 
-    dino_weight: float = 1.0
-    ibot_weight: float = 1.0
-    koleo_weight: float = 0.1
-    koleo_images: int = 0
+    dino_weight: Annotated[float, Bounds(0, 10**6)] = 1.0
+    ibot_weight: Annotated[float, Bounds(0, 10**6)] = 1.0
+    koleo_weight: Annotated[float, Bounds(0, 10**6)] = 0.1
+    koleo_images: Annotated[int, Bounds(0, 2**20)] = 0
     """Images that KoLeo compares with one another: groups of so many of what all ranks compute at once, 0 for all of it.
     The reference compares those of each GPU."""
-    gram_weight: float = 0.0
+    gram_weight: Annotated[float, Bounds(0, 10**6)] = 0.0
     """Of the relations between patches, held to those of the teacher as it was when the phase began (DINOv3: 2)."""
-    gram_scale: int = 2
+    gram_scale: Annotated[int, Bounds(1, 16)] = 2
     """Factor by which that teacher sees the global crops enlarged, whose finer patches are then pooled (DINOv3: 2)."""
-    student_temperature: float = 0.1
+    student_temperature: Annotated[float, Bounds(0, 10, above=True)] = 0.1
     centring: Literal["sinkhorn", "softmax"] = "sinkhorn"
     """Method by which the teacher's logits become targets that do not collapse."""
-    queue: int = 0
+    queue: Annotated[int, Bounds(0, 2**20)] = 0
     """Images, over all ranks, whose logits of the cls token Sinkhorn-Knopp balances together with those of the batch,
     once so many have come (`train.losses.SinkhornQueue`); 0 for the batch alone."""
 
     def __post_init__(self):
-        if self.queue < 0 or (self.queue and self.centring == "softmax"):
+        require_bounds(self, "objective.")
+        if self.queue and self.centring == "softmax":
             raise RequestError(
-                f"objective.queue is {self.queue} with {self.centring} centring; give 0 or more images with sinkhorn, 0 "
+                f"objective.queue is {self.queue} with {self.centring} centring; leave it at 0 "
                 "with softmax, whose centre remembers by itself."
             )
 

@@ -13,13 +13,18 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from core import DinoError, RequestError
+from core.bounds import Bounds, require_bounds
+from core.command import run_command
+from core.files import Output, require_output
 from train.world import CATEGORIES, DOMAINS
+from train.world.names import HELD_OUT
 from train.world.write import write_world
 
+PROGRAM = "python -m train.world.gallery"
 EACH = 3
 """Pictures of a category in a domain: 240 in all, 2 to 3 MB."""
 SIZE = 224
@@ -32,11 +37,14 @@ COLUMNS = ("file", "category", "family", "domain", "seed")
 class Command:
     """Render the gallery: every category in every domain, three times."""
 
-    out: Path
+    out: Annotated[Path, Output.NEW_FOLDER]
     """The folder to make; it must not hold anything yet."""
-    seed: int = SEED
-    workers: int = 1
+    seed: Annotated[int, Bounds(0, HELD_OUT - 1)] = SEED
+    workers: Annotated[int, Bounds(1, 1024)] = 1
     """Processes that draw."""
+
+    def __post_init__(self):
+        require_bounds(self, "--")
 
 
 def write_gallery(out: Path, seed: int = SEED, workers: int = 1, each: int = EACH) -> int:
@@ -46,8 +54,7 @@ def write_gallery(out: Path, seed: int = SEED, workers: int = 1, each: int = EAC
     """
     import pyarrow.parquet as parquet
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(f"{out} exists and is not an empty folder; choose another --out, or remove it first.")
+    require_output(out, Output.NEW_FOLDER)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
         world = Path(made) / "world"
@@ -63,14 +70,12 @@ def write_gallery(out: Path, seed: int = SEED, workers: int = 1, each: int = EAC
 
 def main(words: list[str]) -> int:
     """Run the command with a command line; the exit status."""
-    command = tyro.cli(Command, args=words, prog="python -m train.world.gallery")
-    try:
+
+    def draw(command: Command) -> None:
         made = write_gallery(command.out, command.seed, command.workers)
-    except DinoError as error:
-        print(f"python -m train.world.gallery: {error}", file=sys.stderr)
-        return 2
-    print(f"{made} pictures in {command.out}")
-    return 0
+        print(f"{made} pictures in {command.out}")
+
+    return run_command(PROGRAM, lambda: tyro.cli(Command, args=words, prog=PROGRAM), draw)
 
 
 if __name__ == "__main__":

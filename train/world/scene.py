@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from core.bounds import SHARE, require_bounds
 from train.world import settings
 from train.world.backdrop import Backdrop
 from train.world.camera import Camera, frame
@@ -22,12 +23,15 @@ ELSEWHERE = 0.5
 class WorldConfig:
     """The contents of scenes besides their object."""
 
-    several: float = 0.15
+    several: Annotated[float, SHARE] = 0.15
     """Share of scenes with more than one object."""
-    occluded: float = 0.15
+    occluded: Annotated[float, SHARE] = 0.15
     """Share of scenes in which something stands in front of the object."""
-    clutter: float = 0.7
+    clutter: Annotated[float, SHARE] = 0.7
     """Share of scenes with things in the background."""
+
+    def __post_init__(self):
+        require_bounds(self, "scenes.")
 
 
 class Scene(NamedTuple):

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from core.encoding import picture_bytes
 from core.errors import RequestError
+from core.files import Output, require_output
 from train.world import CATEGORIES, DOMAINS, KEYPOINTS, PARTS, Picture, WorldConfig, near_duplicate, render
 from train.world.names import HELD_OUT
 
@@ -78,7 +79,8 @@ def write_world(
     Picture n has the seed `seed + n`. Raises RequestError where `out` is not empty, or for a count, share, size,
     category or domain that cannot be.
     """
-    _check(out, count, categories, domains, duplicates, workers)
+    require_output(out, Output.NEW_FOLDER)
+    _check(count, categories, domains, duplicates, workers)
     _check_seeds(seed, count)
     copied = np.random.default_rng([seed, 4]).random(count) < duplicates
     orders = [
@@ -111,9 +113,7 @@ def write_world(
     return len(rows)
 
 
-def _check(out: Path, count: int, categories, domains, duplicates: float, workers: int) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(f"{out} exists and is not an empty folder; choose another --out, or remove it first.")
+def _check(count: int, categories, domains, duplicates: float, workers: int) -> None:
     if count < 1 or workers < 1:
         raise RequestError(f"{count} pictures by {workers} workers cannot be made; both must be at least 1.")
     if not 0 <= duplicates <= 1:

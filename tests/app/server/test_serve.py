@@ -73,9 +73,10 @@ def test_the_largest_picture_is_a_setting_and_at_first_what_core_reads():
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "choose one from 1 to 65535"),
-     (["--max-upload-mb", "0"], "more than 0"), (["--max-megapixels", "0"], "more than 0"),
-     (["--max-megapixels", "129"], "up to 128"), (["--max-megapixels", "nan"], "more than 0"), (["--mcp", "--auth", "ada:secret"], "do not go together")],
+    [(["--auth", "ada"], "a name and a password"), (["--port", "99999"], "from 1 to 65,535"),
+     (["--max-upload-mb", "0"], "from 0.001 to 100,000"), (["--max-megapixels", "0"], "from 0.001 to 128"),
+     (["--max-megapixels", "129"], "from 0.001 to 128"), (["--max-megapixels", "nan"], "from 0.001 to 128"),
+     (["--mcp", "--auth", "ada:secret"], "do not go together")],
 )  # fmt: skip
 def test_a_wrong_command_line_says_what_is_allowed(words, message, capsys):
     with pytest.raises(SystemExit):

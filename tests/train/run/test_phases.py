@@ -71,7 +71,7 @@ def test_phases_are_written_as_words_and_survive_their_file():
         ("steps=ten", "whole number"),
         ("steps=3,global_scale=0.3", "two numbers"),
         ("steps=3,lr_share=fast", "lr_share is 'fast'"),
-        ("steps=0", "steps is 0.*1 or more"),
+        ("steps=0", "steps is 0; give a whole number from 1"),
         ("steps=3,batch=0", "batch is 0"),
         ("steps=3,gram_weight=nan", "gram_weight is nan"),
         ("steps=3,global_scale=-1:1", "global_scale"),

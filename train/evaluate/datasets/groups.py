@@ -7,7 +7,7 @@ Oquab et al. 2023, section 8.1, compare regions and incomes so (Goyal et al. 202
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,10 @@ class Group(NamedTuple):
     accuracy: Estimate
 
 
-def read_groups(table: Path, names: Sequence[str]) -> list[str]:
-    """The group of each named image, empty where the table has none.
+def read_groups(table: Path) -> dict[str, str]:
+    """The groups in a table by image.
 
-    An image is found by its whole path or by any end of it ("lion/3.jpg", "3.jpg"). Raises DataError for a table
-    without the columns, one that names two groups for an image, and one that knows none of the images.
+    Raises DataError for one that cannot be read, has not the columns, or names two groups for an image.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -43,9 +42,19 @@ def read_groups(table: Path, names: Sequence[str]) -> list[str]:
         name, group = row["image"].strip().replace("\\", "/"), (row["group"] or "").strip()
         if known.setdefault(name, group) != group:
             raise DataError(f"{table} puts {name} into {known[name]} and into {group}; name each image once.")
-    found = [next((known[end] for end in _ends(name) if end in known), "") for name in names]
+    return known
+
+
+def groups_of(names: Sequence[str], groups: Mapping[str, str]) -> list[str]:
+    """The group of each named image, empty where a table has none.
+
+    An image is found by its whole path or by any end of it ("lion/3.jpg", "3.jpg"). Raises DataError where none is.
+    """
+    found = [next((groups[end] for end in _ends(name) if end in groups), "") for name in names]
     if not any(found):
-        raise DataError(f"{table} names none of the images asked about, such as {names[0]}; give paths or file names.")
+        raise DataError(
+            f"The table of groups names none of the images asked about, such as {names[0]}; give paths or file names."
+        )
     return found
 
 

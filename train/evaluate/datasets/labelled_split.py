@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core import RequestError, VisionTransformer
+from core import VisionTransformer
+from core.bounds import SEED, Bounds, require_bounds
+from core.files import Output
 from core.model.precision import Precision
+from core.pictures.geometry import LARGEST_SIZE
 from train import dist
 from train.data.sources import DataError, Source, open_source
 from train.evaluate.datasets.labelled import labelled_sample
@@ -24,20 +27,23 @@ class LabelledConfig:
 
     test: tuple[Path, ...] = ()
     """Test images. Without them, `val` or `test` beside a folder `train`; without these, some of the data."""
-    per_class: int = 0
+    per_class: Annotated[int, Bounds(0, 10**9)] = 0
     """Most images of each label, drawn at random; 0 for all. Test images that are given are all used."""
-    test_share: float = 0.25
+    test_share: Annotated[float, Bounds(0, 1, above=True, below=True)] = 0.25
     """Share of each label's images that is for testing where none are given; the rest is for training."""
-    size: int = 224
+    size: Annotated[int, Bounds(1, LARGEST_SIZE)] = 224
     """Side in pixels of the square from the middle of each picture; a multiple of the model's patch."""
     precision: Precision = "auto"
     """Of the features: bfloat16 where that is fast, or float32."""
     groups: Path | None = None
     """A CSV with the columns image and group, by which accuracy is reported too."""
-    features: Path = Path("features")
+    features: Annotated[Path, Output.FOLDER] = Path("features")
     """Folder in which features are kept, for every task that uses them again."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """Of what is drawn."""
+
+    def __post_init__(self):
+        require_bounds(self)
 
 
 class Side(NamedTuple):
@@ -95,8 +101,6 @@ def _given(
     parts: Published, per_class: int, generator: np.random.Generator
 ) -> tuple[tuple[str, ...], list[tuple[Tensor, Tensor]]]:
     """Classes, and (indices, labels) of both sides: some of the training images of each label, all test images."""
-    if per_class < 0:
-        raise RequestError(f"per_class is {per_class}; give how many images of each label to learn from, or 0 for all.")
     labels = [[source.label(place) for place in range(len(source))] for source in parts]
     classes = tuple(sorted({label for label in labels[0] if label is not None}))
     unknown = sorted({label for label in labels[1] if label is not None} - set(classes))

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from core import ModelError, RequestError, VisionTransformer
+from core.bounds import Bounds, require_bounds
 from core.pictures.geometry import plan_grid
 from train.data.sources import open_source
 from train.evaluate.accuracy import ranks
@@ -29,9 +30,10 @@ from train.evaluate.emergence.matching import measure_matching
 from train.evaluate.emergence.measure import Measure, Measured
 from train.evaluate.emergence.objects import measure_objects
 from train.evaluate.emergence.recognition import NEIGHBOURS, measure_duplicates, measure_recognition
-from train.evaluate.emergence.world_set import Known, render_set
+from train.evaluate.emergence.world_set import LEAST_PICTURES, SEEDS_EACH, Known, render_set
 from train.evaluate.features.crops import centre_crops
 from train.evaluate.probes.knn import TEMPERATURE, knn_votes
+from train.world import SIZES
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +51,19 @@ LABELLED = Measure(
 class ScaleConfig:
     """Which pictures the scale is read on."""
 
-    images: int = 600
+    images: Annotated[int, Bounds(LEAST_PICTURES, SEEDS_EACH)] = 600
     """Rendered pictures; 60 or more. Near-duplicates of a sixth of them come on top."""
-    size: int = 224
+    size: Annotated[int, Bounds(SIZES[0], SIZES[-1])] = 224
     """Pixels along each side."""
-    seed: int = 0
+    seed: Annotated[int, Bounds(0, 10**6)] = 0
     """Of the scenes, and of all that is drawn at random."""
     baselines: bool = True
     """Measure an untrained model of the same architecture, colour alone and position alone beside it."""
-    workers: int = 2
+    workers: Annotated[int, Bounds(1, 1024)] = 2
     """Processes that render."""
+
+    def __post_init__(self):
+        require_bounds(self)
 
 
 class Column(NamedTuple):

@@ -9,7 +9,7 @@ h w patch grid, H W pixels, m patches, n pictures.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core import VisionTransformer, load_image
+from core.bounds import Bounds
+from core.files import Output
 from core.model.precision import Precision
 from train.data.sources import DataError
 from train.dist import World
@@ -45,13 +47,13 @@ class Depth(PictureTask):
     data: Path
     """NYU Depth v2 as listed in nyu_train.txt and nyu_test.txt, or a folder with images/ and depth/ of equal stems:
     16-bit PNG in millimetres or .npy in metres. The plain form may be divided into train/ and val/."""
-    blocks: int = 1
+    blocks: Annotated[int, Bounds(1, 256)] = 1
     """Last blocks whose tokens are put side by side."""
-    steps: int = STEPS
+    steps: Annotated[int, Bounds(1, 10**9)] = STEPS
     """Of training the linear layer."""
-    rates: tuple[float, ...] = RATES
+    rates: Annotated[tuple[float, ...], Bounds(0, 10**6, above=True)] = RATES
     """Learning rates that are tried."""
-    features: Path = Path("features")
+    features: Annotated[Path, Output.FOLDER] = Path("features")
     """Folder in which features are kept."""
 
     def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import RequestError
+from core.bounds import Bounds
 from train.dist import World
 from train.evaluate.accuracy import ranks
 from train.evaluate.datasets.labelled_split import Split
@@ -24,9 +26,9 @@ class FewShot(LabelledTask):
     """The share of test images classified correctly after a few of each label: by the nearest class mean and by logistic
     regression, the mean over several draws of the few."""
 
-    shots: tuple[int, ...] = SHOTS
+    shots: Annotated[tuple[int, ...], Bounds(1, 10**9)] = SHOTS
     """Images of each label to learn from."""
-    draws: int = 5
+    draws: Annotated[int, Bounds(1, 10**6)] = 5
     """Number of draws."""
 
     def hits(self, split: Split, world: World) -> list[Hits]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from core.bounds import Bounds
 from train.dist import World
 from train.evaluate.datasets.labelled_split import Split
 from train.evaluate.probes.classification import Hits, hits_of
@@ -14,7 +16,7 @@ from train.evaluate.task import LabelledTask
 class Knn(LabelledTask):
     """The share of labelled images whose nearest neighbours vote for the right label."""
 
-    ks: tuple[int, ...] = NEIGHBOURS
+    ks: Annotated[tuple[int, ...], Bounds(1, 10**9)] = NEIGHBOURS
     """Numbers of neighbours to try; those beyond the images to learn from are left out."""
 
     def hits(self, split: Split, world: World) -> list[Hits]:

@@ -7,7 +7,7 @@ h w patch grid, D width, k points, n pairs.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import VisionTransformer
+from core.bounds import Bounds
 from core.model.precision import Precision
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean, of_ratio
@@ -39,7 +40,7 @@ class Matching(PictureTask):
     """SPair-71k, or a folder with images/ and pairs/*.json of its form."""
     part: str = "test"
     """Of SPair-71k: trn, val or test."""
-    radii: tuple[float, ...] = RADII
+    radii: Annotated[tuple[float, ...], Bounds(0, 10, above=True)] = RADII
     """Shares of the longer side of the object's box."""
 
     def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:

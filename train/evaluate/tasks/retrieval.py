@@ -6,7 +6,7 @@ q queries, n pictures, D width.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import VisionTransformer, load_image
+from core.bounds import Bounds
+from core.files import Output
+from core.pictures.geometry import LARGEST_SIZE
 from train.data.sources import DataError, open_source
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, of_mean
@@ -46,9 +49,9 @@ class Retrieval(PictureTask):
     """A folder with jpg/ and gnd_*.pkl (or .json), or images with labels: class folders, Parquet, tar shards."""
     ground_truth: Path | None = None
     """The file with queries and answers, where it lies elsewhere."""
-    size: int = 224
+    size: Annotated[int, Bounds(1, LARGEST_SIZE)] = 224
     """Side of the middle square in pixels; of landmarks, the longer side of the whole picture."""
-    features: Path = Path("features")
+    features: Annotated[Path, Output.FOLDER] = Path("features")
     """Folder in which features are kept."""
 
     def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:

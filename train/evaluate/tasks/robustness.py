@@ -47,8 +47,8 @@ class Robustness(Task):
 
     def measure(self, model: VisionTransformer, world: World) -> Findings | None:
         mapping = {folder: name for path in self.class_map for folder, name in read_class_map(path).items()}
-        split = labelled_split(model, self.data, self.images, world)
         sources = [open_source(path, channels=model.config.channels) for path in self.sets]
+        split = labelled_split(model, self.data, self.images, world)
         sides = [_side(model, source, split.classes, mapping, self.images, world) for source in sources]
         if not world.leads:
             return None

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, VisionTransformer, load_image
+from core.bounds import Bounds
+from core.files import Output
 from core.model.precision import Precision
+from core.pictures.geometry import LARGEST_SIZE
 from train.data.sources import DataError
 from train.dist import World
 from train.evaluate.bootstrap import Estimate, bootstrap
@@ -42,20 +45,21 @@ class Segmentation(PictureTask):
 
     data: Path
     """ADE20K (ADEChallengeData2016) or PASCAL VOC as published, or a folder with images/ and masks/ of equal stems:
-    index PNG, 255 where pixels are ignored (masks of 0 and 255 alone mean background and object). The plain form may be divided into train/ and val/."""
-    size: int | None = None
+    index PNG, 255 where pixels are ignored (masks of 0 and 255 alone mean background and object). The plain form may be
+    divided into train/ and val/."""
+    size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
     """Longer side in pixels of a picture, the model's own by default; with --windows, either side of a window."""
-    blocks: int = 1
+    blocks: Annotated[int, Bounds(1, 256)] = 1
     """Last blocks whose patches are put side by side."""
-    scales: tuple[float, ...] = (1.0,)
+    scales: Annotated[tuple[float, ...], Bounds(0.01, 100)] = (1.0,)
     """Factors on the size of a test picture; probabilities are averaged."""
     windows: bool = False
     """Slide a window over each test picture, its shorter side at --size."""
-    steps: int = STEPS
+    steps: Annotated[int, Bounds(1, 10**9)] = STEPS
     """Of training the linear layer."""
-    rates: tuple[float, ...] = RATES
+    rates: Annotated[tuple[float, ...], Bounds(0, 10**6, above=True)] = RATES
     """Learning rates that are tried."""
-    features: Path = Path("features")
+    features: Annotated[Path, Output.FOLDER] = Path("features")
     """Folder in which features are kept."""
 
     def estimates(self, model: VisionTransformer, size: int, world: World) -> Estimates | None:
