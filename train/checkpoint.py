@@ -35,6 +35,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from core import DinoError, VisionTransformer
 from core.files import file_crc32
+from train.checkpoint_reader import PlainPlanner, PlainReader
 from train.dist import from_first, leads, wait
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def damage(folder: Path) -> str:
 def _cut_short(folder: Path) -> str:
     """Which of the files that a checkpoint names are missing or shorter than what should be in them."""
     try:
-        described = dcp.FileSystemReader(folder).read_metadata()
+        described = PlainReader(folder).read_metadata()
         for part in (described.storage_data or {}).values():
             size = (folder / part.relative_path).stat().st_size
             if size < part.offset + part.length:
@@ -199,7 +200,7 @@ def _read(run: Path, step: int, state: dict) -> None:
     folder = _folder(run, step)
     try:
         with _one_process_is_meant():
-            dcp.load(state, checkpoint_id=folder)
+            dcp.load(state, storage_reader=PlainReader(folder), planner=PlainPlanner())
     except (dcp.api.CheckpointException, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         if problem := damage(folder):
             raise CheckpointError(f"{folder} is damaged ({problem}); resume from the one before it.") from error
