@@ -6,9 +6,10 @@ import { GAP } from "../page/layout.js";
 import { buildPicture, patchAt, placeOver, showMarks } from "../page/picture.js";
 import { createQuestion } from "../page/question.js";
 import { savePicture } from "../page/saving.js";
-import { answers, decodeFeatures } from "../page/similarity.js";
-import { buildEmpty, buildReading, readAnswer, readView } from "../page/toolbar.js";
+import { answers, decodeFeatures, scaleOf } from "../page/similarity.js";
+import { buildEmpty, buildReading, endsInWords, readAnswer, readView } from "../page/toolbar.js";
 
+const NO_SCALE = { low: 0, high: 1 }; // each column says its own
 const TALLEST = 230; // px of a picture
 
 // A mark lies on the same place of the picture in every column, on whichever patch that column's grid has there.
@@ -20,9 +21,9 @@ function inColumn(mark, column) {
 function drawColumn(column, asked, held, hover) {
   const marks = asked.map((mark) => inColumn(mark, column)).filter(Boolean);
   const found = marks.length && column.features ? answers(column.features, marks) : null;
-  const low = column.features?.low ?? 0;
-  const { palette, low: least, high } = column.view.legend;
-  const shownScale = found ? [low.toFixed(2).replace("-", "−"), "1"] : palette ? [least, high] : null;
+  const scale = found && scaleOf(column.features, found);
+  const { palette, low, high } = column.view.legend;
+  const shownScale = scale ? endsInWords(scale) : palette ? [low, high] : null;
   column.scale.textContent = shownScale ? `Colours from ${shownScale[0]} to ${shownScale[1]}` : "";
   column.node.style.setProperty("--dino-blend", column.view.blend);
   column.node.classList.toggle("dino-patchy", !column.view.smooth);
@@ -32,7 +33,7 @@ function drawColumn(column, asked, held, hover) {
     const { id } = picture.info;
     const answer = found?.get(id);
     picture.heat.hidden = !answer;
-    if (answer) showHeat(picture.heat, picture.info, answer.values, low);
+    if (answer) showHeat(picture.heat, picture.info, answer.values, scale);
     const here = cursor?.picture === id ? { row: cursor.row, col: cursor.col } : null;
     showMarks(picture, shown.filter((mark) => mark.picture === id), here, answer?.best ?? null);
   }
@@ -120,7 +121,7 @@ export function mount({ element, props, watch }) {
     for (const column of state.columns) drawColumn(column, asked, held, hover);
     const first = state.columns[0];
     if (!first) return;
-    if (asked.length) readAnswer(reading, "", 0, asked, held.length > 0); // each column says its own scale
+    if (asked.length) readAnswer(reading, "", NO_SCALE, asked, held.length > 0);
     else readView(reading, { caption: first.view.caption });
     reading.actions.hidden = !held.length;
     reading.back.hidden = true;

@@ -6,7 +6,7 @@ import { CAPTION, GAP, justified, placeRows } from "../page/layout.js";
 import { buildPicture, placeOver, showMarks } from "../page/picture.js";
 import { createQuestion } from "../page/question.js";
 import { savePicture } from "../page/saving.js";
-import { answers } from "../page/similarity.js";
+import { answers, scaleOf } from "../page/similarity.js";
 import { buildReading, pressed, readAnswer, readView, switchButton } from "../page/toolbar.js";
 import { buildCurves } from "./curves.js";
 import { paintDots } from "./matching.js";
@@ -149,7 +149,7 @@ export function mount({ element, props, watch }) {
       const here = hover?.picture === id ? { row: hover.row, col: hover.col } : null;
       showMarks(picture, held.filter((mark) => mark.picture === id), here, now.answers?.get(id)?.best ?? null);
     }
-    read(now.numbers.features.low, asked, held);
+    read(now.scale, asked, held);
     performance.clearMeasures("dino-draw");
     performance.measure("dino-draw", { start });
   }
@@ -165,25 +165,26 @@ export function mount({ element, props, watch }) {
 
   function sideOf(moment, asked) {
     const numbers = decoded(moment, state.pictures.map((picture) => picture.info));
-    return { numbers, answers: asked.length ? answers(numbers.features, asked) : null };
+    const found = asked.length ? answers(numbers.features, asked) : null;
+    return { numbers, answers: found, scale: found && scaleOf(numbers.features, found) };
   }
 
   // One moment's view and answer on one pair of canvases of a picture.
-  function paintSide({ info }, canvases, { numbers, answers: found }) {
+  function paintSide({ info }, canvases, { numbers, answers: found, scale }) {
     const answer = found?.get(info.id);
     canvases.heat.hidden = !answer;
     canvases.view.hidden = false;
     const pixels = () => new ImageData(info.columns, info.rows);
     const painted = numbers.painted.get(info.id);
     const reference = state.pictures[state.reference].info.id;
-    if (answer) showHeat(canvases.heat, info, answer.values, numbers.features.low);
+    if (answer) showHeat(canvases.heat, info, answer.values, scale);
     else if (state.view === "matches") paintDots(canvases.view, info, dotsOf(numbers, reference, info.id));
     else if (state.view === "pca") showPixels(canvases.view, paintColours(pixels(), painted));
     else showPixels(canvases.view, paintGround(pixels(), painted, numbers.threshold));
   }
 
-  function read(low, asked, held) {
-    if (asked.length) readAnswer(reading, HEAT, low, asked, held.length > 0);
+  function read(scale, asked, held) {
+    if (asked.length) readAnswer(reading, HEAT, scale, asked, held.length > 0);
     else readView(reading, { caption: VIEWS[state.view][1] });
     reading.actions.hidden = !held.length;
     reading.back.hidden = true;

@@ -32,13 +32,13 @@ export function gridFits(state, id) {
   return grid && picture && grid.rows === picture.info.rows && grid.columns === picture.info.columns;
 }
 
-export function drawAnswer(state, picture, answer, held, hover) {
+export function drawAnswer(state, picture, answer, scale, held, hover) {
   const { id, columns } = picture.info;
   const here = hover?.picture === id ? { row: hover.row, col: hover.col } : null;
   const shown = state.heatShown && answer && gridFits(state, id);
   picture.heat.hidden = !shown;
   if (shown) {
-    showHeat(picture.heat, picture.info, answer.values, state.features.low);
+    showHeat(picture.heat, picture.info, answer.values, scale);
     if (here && held.length) here.cosine = answer.values[here.row * columns + here.col];
   }
   const marks = held.filter((mark) => mark.picture === id);

@@ -68,10 +68,10 @@ export function paintForeground(layer, threshold, invert) {
   return pixels;
 }
 
-// Cosines as colours; `pixels` is ImageData of the grid's size, kept between calls.
-export function paintHeat(pixels, values, low, colours) {
+// Cosines as colours between the ends of a scale; `pixels` is ImageData of the grid's size, kept between calls.
+export function paintHeat(pixels, values, { low, high }, colours) {
   const out = new Uint32Array(pixels.data.buffer);
-  const factor = 255 / (1 - low);
+  const factor = 255 / (high - low);
   for (let i = 0; i < values.length; i++) {
     const level = (values[i] - low) * factor;
     out[i] = colours[level <= 0 ? 0 : level >= 255 ? 255 : level | 0];
@@ -83,10 +83,10 @@ export const HEAT = "viridis";
 const heatColours = palettePixels(HEAT);
 const heatPixels = new WeakMap(); // canvas -> ImageData of its grid's size
 
-export function showHeat(canvas, { rows, columns }, values, low) {
+export function showHeat(canvas, { rows, columns }, values, scale) {
   const kept = heatPixels.get(canvas);
   const fits = kept?.width === columns && kept.height === rows;
   const pixels = fits ? kept : new ImageData(columns, rows);
   heatPixels.set(canvas, pixels);
-  showPixels(canvas, paintHeat(pixels, values, low, heatColours));
+  showPixels(canvas, paintHeat(pixels, values, scale, heatColours));
 }

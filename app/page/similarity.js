@@ -1,5 +1,7 @@
 // Cosines of patches, from the int8 features that were sent once (see core/analysis/compact.py for what the numbers mean).
 
+const LEAST_SPAN = 0.02;
+
 export function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Int8Array(text.length);
@@ -85,8 +87,15 @@ export function answers(features, marks) {
   return result;
 }
 
+// Ends of the scale of an answer: the low one is that of all questions, the high one this question's best match, since
+// nothing but the asking patch itself comes near 1 and maps that end there are murky.
+export function scaleOf(features, found) {
+  const best = Math.max(...[...found.values()].map((answer) => answer.best?.cosine ?? -1));
+  return { low: features.low, high: Math.min(Math.max(best, features.low + LEAST_SPAN), 1) };
+}
+
 // The low end of the scale: what a few questions spread over the pictures leave below it is a tenth of their answers.
-// Chosen once, so that colours mean the same wherever the pointer is.
+// Chosen once, so that the ground stays as it is wherever the pointer goes.
 export function lowestShown(features) {
   const sample = [];
   for (const [picture, grid] of features.grids) {

@@ -65,8 +65,8 @@ export function readView(reading, view) {
 }
 
 // Say how to read the answer to a question of `marks`.
-export function readAnswer(reading, palette, low, marks, held) {
-  showScale(reading, palette, low.toFixed(2).replace("-", "−"), "1");
+export function readAnswer(reading, palette, scale, marks, held) {
+  showScale(reading, palette, ...endsInWords(scale));
   reading.entries.replaceChildren();
   const added = marks.filter((mark) => mark.sign > 0).length;
   const taken = marks.length - added;
@@ -77,7 +77,11 @@ export function readAnswer(reading, palette, low, marks, held) {
     ["", "Drag the outlined patch, or tap it to clear."],
   ][Number(finger)][Number(held)];
   reading.text.textContent =
-    `Similarity to ${asked} as cosine: 1 is the same direction. Ringed: the best matches. ${next}`;
+    `Similarity to ${asked} as cosine, up to the best match; 1 is the same direction. Ringed: the best matches. ${next}`;
+}
+
+export function endsInWords({ low, high }) {
+  return [low, high].map((end) => end.toFixed(2).replace("-", "−"));
 }
 
 function showScale(reading, palette, low, high) {

@@ -27,7 +27,7 @@ TIMES = """async ({ pictures, side, following }) => {
         const asked = { picture: "p0", row: i % side, col: 3, sign: 1 };
         const start = performance.now();
         if (following) carriedPlaces(features, asked, 1);
-        else for (const { values } of answers(features, [asked]).values()) paintHeat(pixels, values, 0, colours);
+        else for (const { values } of answers(features, [asked]).values()) paintHeat(pixels, values, { low: 0, high: 1 }, colours);
         return performance.now() - start;
     });
 }"""

@@ -240,7 +240,7 @@ def test_suffixes_cover_every_sample():
 def test_a_model_of_other_pictures_is_refused_before_anything_is_written(photos, tmp_path, capsys):
     model = core.VisionTransformer(core.ViTConfig(width=32, depth=2, heads=2, image_size=70, channels=4))
     path = runs.save_backbone(model, tmp_path / "four.safetensors")
-    assert run(str(path), photos, "--out", tmp_path / "out") == 1
+    assert run(str(path), photos, "--out", tmp_path / "out") == 2
     said = capsys.readouterr().err
     assert "takes pictures of 4 channels" in said and "core.extract prepares" not in said
     assert not (tmp_path / "out").exists()

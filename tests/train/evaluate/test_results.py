@@ -14,7 +14,7 @@ def test_the_file_is_named_for_task_and_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert results_path("knn", "runs/my run/", None) == Path("knn-my_run.json")
     assert results_path("knn", "untrained", tmp_path / "new" / "file.json") == tmp_path / "new" / "file.json"
-    assert (tmp_path / "new").is_dir()
+    assert not (tmp_path / "new").exists()  # made when there is something to write
 
 
 def test_places_that_cannot_be_written_are_refused(tmp_path):
