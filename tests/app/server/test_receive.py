@@ -60,7 +60,7 @@ def test_equal_files_sent_at_once_are_files_of_their_own(address):
 
 
 def test_equal_questions_asked_at_once_get_whole_answers(served, picture):
-    clients = [Client(served[0], verbose=False) for _ in range(AT_ONCE)]
+    clients = [Client(served[0], verbose=False, httpx_kwargs={"timeout": 120}) for _ in range(AT_ONCE)]
     sent = {"image": handle_file(str(picture)), "size": SIZE, "api_name": "/pca"}
 
     def ask(client: Client) -> set[tuple[bytes, str]]:
