@@ -5,6 +5,6 @@ SEE = (
     "without one label."
 )
 TRY = (
-    "**What to try.** Point at an eye, a paw or the sky: all pictures answer with what looks alike to the model. "
-    "Click to keep the question."
+    "**What to try.** Point at fur, then at the ground behind it: all pictures answer with what looks alike to the "
+    "model. Click to keep the question."
 )

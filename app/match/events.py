@@ -71,6 +71,8 @@ class MatchEvents:
         triggers = [tab.settings[name].input for name in ("mutual", "inside")]
         triggers += [tab.settings[name].release for name in sliders]
         self.refresh(self.shared.due["Match"].change)
+        outputs = {"tray": self.shared.tray, "items": self.shared.pictures.tray}
+        self.shared.renew(answer(self.shared.due["Match"].change, self.begin, tray, outputs).then)
         self.refresh(any_of([tab.settings["show"].change, *triggers]), trigger_mode="always_last")
         tab.settings["show"].change(
             lambda show: gr.update(visible=show == "Parts"),
@@ -87,6 +89,11 @@ class MatchEvents:
             self.refresh(event.then)
         self._wire_examples()
         self._wire_downloads()
+
+    def begin(self, tray: Tray) -> dict | None:
+        """The first example, for who comes here with the pictures that the page opened with."""
+        example = handlers.opening(self.engine, tray)
+        return None if example is None else {"tray": example, "items": payloads.tray_update(self.engine, example)}
 
     def refresh(self, trigger: Callable, **options):
         """Show the matches anew after an event: `refresh(event.then)`."""

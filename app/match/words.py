@@ -5,7 +5,7 @@ SEE = (
     "finds most like it, and that finds it most like itself in return. Nobody told the model what an ear is."
 )
 TRY = (
-    "**What to try.** Point at an eye and see where it goes in every picture; click to keep it. Draw around an ear. "
+    "**What to try.** Point at a part and see where it goes in every picture; click to keep it. Draw around one. "
     "Select two to six pictures in the tray, or open an example."
 )
 

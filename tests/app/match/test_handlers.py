@@ -10,6 +10,7 @@ from app.match.events import MatchEvents
 from app.match.handlers import MatchSettings, Region
 from app.server.engine import Engine
 from app.server.session import NOTHING_SENT, Tray
+from app.server.trays import open_tray
 from app.server.uploads import add_bytes
 from core import RequestError
 from tests.app.small import SIZE, photograph
@@ -130,8 +131,17 @@ def test_examples_select_their_pictures_and_keep_the_others(engine):
 def test_an_example_whose_pictures_are_not_here_is_not_offered(engine, monkeypatch):
     monkeypatch.setattr(handlers, "rendered", list)
     assert handlers.examples() == list(handlers.PHOTOGRAPHS)
-    with pytest.raises(RequestError, match="no example 'Four kinds of animal'"):
-        handlers.open_example(engine, Tray("ada"), "Four kinds of animal")
+    with pytest.raises(RequestError, match="no example 'Elephants, as photographs and drawn'"):
+        handlers.open_example(engine, Tray("ada"), "Elephants, as photographs and drawn")
+
+
+def test_who_has_changed_nothing_sees_the_first_example(engine):
+    opened = open_tray(engine, "ada")
+    first = handlers.opening(engine, opened)
+    assert {picture.name for picture in first.chosen} == set(handlers.PHOTOGRAPHS[handlers.examples()[0]])
+    assert {picture.name for picture in opened.pictures} <= {picture.name for picture in first.pictures}
+    for changed in (first, opened.select("p0", False), add_bytes(engine.library, opened, photograph(1), "mine.png")):
+        assert handlers.opening(engine, changed) is None
 
 
 def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):
