@@ -111,6 +111,9 @@ class MatchEvents:
         self, tray: Tray, model: str, reference: str, region: Region | None, sent: Sent, **values
     ) -> Iterator[dict]:
         """The next screen; before it, what is waited for."""
+        if handlers.opening(self.engine, tray) is not None:
+            yield {}  # `begin` is about to bring other pictures
+            return
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)

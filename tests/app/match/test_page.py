@@ -18,9 +18,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The tab, opened by its address."""
+    """The tab, opened by its address: on its first example, to which two animals are added."""
     with opened(browser, f"{served[0]}/#match") as page:
+        expect(facts(page)).to_contain_text("Matches of motorcycle")
+        expect(page.locator("#match-stage .dino-picture")).to_have_count(2)
+        for _ in range(2):
+            page.locator("#tray .dino-pick[aria-pressed=false]").first.click()
         expect(facts(page)).to_contain_text("Matches of cheetah")
+        expect(page.locator("#match-stage .dino-picture")).to_have_count(4)
         yield page
 
 
@@ -99,7 +104,7 @@ def test_a_point_is_followed_a_region_carried_and_another_picture_leads(page):
 
 
 def test_examples_the_tray_and_what_is_lacking(page):
-    page.locator("#match-example-2").click()
+    page.locator("#match-example-0").click()
     expect(facts(page)).to_contain_text("Matches of motorcycle")
     expect(page.locator("#match-stage .dino-picture")).to_have_count(2)
     page.locator("#tray .dino-pick[aria-pressed=true]").first.click()
@@ -124,8 +129,8 @@ def test_names_are_text_wherever_they_are_shown(page):
 
 
 def test_points_and_pictures_are_taken_away(page):
-    page.locator("#match-example-0").click()
-    expect(page.locator("#match-stage .dino-picture")).to_have_count(3)
+    page.locator("#match-example-1").click()
+    expect(facts(page)).to_contain_text("Matches of elephant")
     count = found(page)
     open_fold(page, "match-downloads")
     content = json.loads(downloaded(page, "json"))
