@@ -85,6 +85,7 @@ class ExploreEvents:
         ]
         triggers += [settings[name].release for name in COSTLY]
         self.refresh(any_of([self.tab.view.change, *triggers]), trigger_mode="always_last")
+        self.shared.keep_in_address("view", self.tab.view, lambda name: views.find(name).key, views.named_by)
         answer(settings["size"].change, self.priced, self.inputs, {"cost": self.tab.controls.cost}, unless=self.latest)
         self._wire_view()
         self._wire_query()
