@@ -83,7 +83,7 @@ export function mount({ element, props, watch }) {
       () => true,
       () => false,
     );
-    const what = copied ? "Copied: it opens this view" : "Copy this link with Ctrl+C: it opens this view";
+    const what = copied ? "Copied: it opens this view" : "Copy this link: it opens this view";
     link.words.textContent = `${what}, with its samples and pins. ${own ? `${left}: only you can see them.` : ""}`;
     link.panel.hidden = false;
     button.setAttribute("aria-expanded", "true");

@@ -82,7 +82,8 @@ def place_pictures(engine: Engine, tray: Tray, wanted: Wanted) -> tuple[Tray, li
 def place_pins(tray: Tray, wanted: Wanted) -> tuple[list[dict], list[str]]:
     """Marks for the stage (picture id, x and y as shares of its sides, sign), and what is wrong with the others."""
     known = {address_name(picture): picture.id for picture in tray.chosen}
-    marks, wrong = [], 0
+    marks: list[dict] = []
+    wrong = 0
     for text in wanted.parts.get("pins", "").split(",")[: MOST_PINS + 1]:
         if not text:
             continue
@@ -157,7 +158,7 @@ class PageAddress:
         fitted = shared.fitted | shared.inputs("model", "size", "own_size") | addressed
         inputs, latest = shared.inputs("model") | {"wanted": wanted}, shared.engine.latest[TASK]
         shared.adopt(answer(start.then, self.placed, inputs, fitted, unless=latest, **HEAVY).then)
-        watched = shared.inputs("ready", "tray", "model", "block", "size") | addressed
+        watched: dict[str, Any] = shared.inputs("ready", "tray", "model", "block", "size") | addressed
         changes = any_of([component.change for component in watched.values()])
         answer(changes, self.followed, watched, {"address": address}, trigger_mode="always_last")
 
@@ -212,9 +213,9 @@ class PageAddress:
     def _values(self, model: Loaded, parts: Mapping[str, str]) -> tuple[dict, list[str]]:
         """Values for what has to fit the model or belongs to a tab, and what is wrong with those that have none."""
         values: dict = {}
-        problems = []
+        problems: list[str] = []
         for name, one in self.shared.addressed.items():
-            _try(values, problems, parts.get(name), lambda text, name=name, one=one: {name: one.read(text)})
+            _try(values, problems, parts.get(name), one.placed)
         _try(values, problems, parts.get("block"), partial(place_block, model))
         _try(values, problems, parts.get("size"), partial(place_size, model))
         return values, problems

@@ -60,6 +60,10 @@ class Addressed:
     read: Callable[[str], Any]
     """The component's value or update from such a text; DinoError, in a sentence, where it means nothing."""
 
+    def placed(self, text: str) -> dict:
+        """The same by name."""
+        return {self.name: self.read(text)}
+
 
 @dataclass(frozen=True)
 class Shared:

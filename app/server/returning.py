@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from app.server.session import Tray
 from app.server.uploads import RETURN_S, Library
 
-MOST_LEFT = 1000
-"""Trays of closed pages, small values each; beyond it the ones closed first are forgotten. Files: `uploads.LEFT_MB`."""
+MOST_LEFT, MOST_OPEN = 1000, 10_000
+"""Trays of closed pages and of all, small values each; beyond it the oldest are forgotten. Files: `uploads.LEFT_MB`."""
 
 
 @dataclass
@@ -41,7 +41,10 @@ class Returning:
         """The secret by which the visitor of this tray gets it back: 32 random bytes as text."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
+            self._kept.pop(tray.visitor, None)
             self._kept[tray.visitor] = Kept(tray, _proof(secret))
+            if len(self._kept) > MOST_OPEN:  # not every page says farewell
+                del self._kept[next(iter(self._kept))]
         return secret
 
     def update(self, tray: Tray) -> None:

@@ -100,8 +100,9 @@ def test_a_reload_brings_the_tray_and_the_view_back(page):
 
 def test_a_duplicated_tab_has_the_tray_too_and_each_then_its_own(page, served):
     add_mine(page)
-    page.evaluate("window.open(location.href)")  # which copies what the tab keeps, as duplicating it does
-    twin = page.context.pages[-1]
+    with page.expect_popup() as popup:
+        page.evaluate("window.open(location.href)")  # which copies what the tab keeps, as duplicating it does
+    twin = popup.value
     expect(twin.locator("#tray img")).to_have_count(FIRST_SHOWN + 1)
     expect(twin.locator("#facts")).to_contain_text("Explained variance")
     secrets = [one.evaluate("sessionStorage.getItem('dinoscope-tray')") for one in (page, twin)]
@@ -151,6 +152,32 @@ def test_a_link_shows_another_the_same(page, browser, served):
         names(other, link.split("&pins=")[1])
         assert other.locator(".toast-body").count() == 0
     engine.shelf.remove(key)
+
+
+def test_what_an_address_names_is_computed_once(browser, served):
+    address, engine = served
+    before = engine.forwards
+    with opened(browser, f"{address}/#explore?view=norms&block=1&size=238&pictures=lion,rocket") as page:
+        expect(page.locator("#facts")).to_contain_text("median")
+        expect(page.locator("#status")).to_contain_text("238 px · cpu")
+        names(page, "block=1&size=238&view=norms")
+        assert engine.forwards == before + 2
+
+
+def test_without_the_clipboard_the_link_is_there_to_be_copied_by_hand(browser, served):
+    none = (
+        "Object.defineProperty(navigator, 'clipboard', { value: undefined });"  # as on a page that came by plain http
+    )
+    with opened(browser, served[0], first=none) as page:
+        expect(page.locator("#facts")).to_contain_text("Explained variance")
+        names(page, "view=pca")
+        page.get_by_role("button", name="Copy link").click()
+        expect(page.locator(".dino-link-words")).to_have_text(
+            "Copy this link: it opens this view, with its samples and pins."
+        )
+        assert page.locator(".dino-link-field").input_value() == page.url
+        page.locator("#wordmark").click()
+        expect(page.locator(".dino-link-panel")).to_be_hidden()
 
 
 def test_what_an_address_asks_for_in_vain_is_told_once(browser, served):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.server.returning import MOST_LEFT, Returning
+from app.server.returning import MOST_LEFT, MOST_OPEN, Returning
 from app.server.session import Tray
 from app.server.uploads import RETURN_S, Library, add_bytes
 from core import RequestError
@@ -80,3 +80,9 @@ def test_closed_pages_are_remembered_up_to_a_number(returning, now):
         last = returning.open(Tray(f"{number}"))
         returning.leave(f"{number}")
     assert returning.claim(first, "eve") is None and returning.claim(last, "eve")
+
+
+def test_pages_that_never_say_farewell_are_remembered_up_to_a_number(returning):
+    first = returning.open(Tray("first"))
+    secrets = [returning.open(Tray(f"{number}")) for number in range(MOST_OPEN)]
+    assert returning.claim(first, "eve") is None and returning.claim(secrets[0], "eve")
