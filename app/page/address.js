@@ -1,11 +1,14 @@
-// The address is the view: every change of the tab is a step of the browser's history, and within one the address follows
-// what is shown. It is read by Python as the page opens; see `app.page.address`, which also says what it looks like.
+// The address is the view: every change of the tab is a step of the browser's history, and within one the address
+// follows what is shown. Python reads it as the page opens; see `app.page.address`, which says what it looks like.
 
 import { make, makeButton, outsideOf, share } from "./elements.js";
 
 const SECRET = "dinoscope-tray"; // as `app.page.address` reads it; kept for this browser tab alone
 const OWN = "own-"; // begins the names of a visitor's own pictures, which a link for others leaves out
-const OURS = { dinoscope: true };
+// Marks the steps of the history that belong together: a reload is the same visit, an address that somebody put in the
+// place of this one begins another.
+const VISIT = history.state?.dinoscope || String(Math.random()).slice(2);
+const OURS = { dinoscope: VISIT };
 const ARRIVE_MS = 30000; // no tab has the name of the address, where none of it comes within this time
 
 const tabButton = (name) => name && document.getElementById(`tab-${name}-button`);
@@ -28,7 +31,9 @@ function keep(secret) {
 function partsOf(shown, names, pins, forOthers) {
   const told = (name) => name && !(forOthers && name.startsWith(OWN));
   const marks = pins.filter((pin) => told(names[pin.picture]));
-  const pinned = marks.map(({ picture, x, y, sign }) => `${sign < 0 ? "-" : ""}${names[picture]}:${+x.toFixed(4)}:${+y.toFixed(4)}`);
+  const pinned = marks.map(({ picture, x, y, sign }) => {
+    return `${sign < 0 ? "-" : ""}${[names[picture], +x.toFixed(4), +y.toFixed(4)].join(":")}`;
+  });
   const parts = { ...shown, pictures: shown.pictures.filter(told), pins: pinned };
   const written = Object.entries(parts).filter(([, value]) => value.length);
   return written.map(([name, value]) => `${name}=${[value].flat().map(plain).join(",")}`).join("&");
@@ -38,7 +43,7 @@ function buildLink() {
   const field = make("input", "dino-link-field", { type: "text", readonly: "", "aria-label": "Link to this view" });
   const words = make("p", "dino-link-words", { role: "status" });
   const close = make("button", "dino-button", { type: "button" }, "Close");
-  const panel = make("div", "dino-link-panel", { role: "group", "aria-label": "Link to this view" }, field, words, close);
+  const panel = make("div", "dino-link-panel", { role: "group", "aria-label": "Copy link" }, field, words, close);
   panel.hidden = true;
   return { panel, field, words, close };
 }
@@ -63,7 +68,7 @@ export function mount({ element, props, watch }) {
     if (!known()) return;
     if (!tabButton(tab)) tab = tabSeen();
     if (tab && location.hash !== fragment()) history.replaceState(OURS, "", fragment());
-    else if (!history.state?.dinoscope) history.replaceState(OURS, "");
+    else if (history.state?.dinoscope !== VISIT) history.replaceState(OURS, "");
   }
 
   // Whether there is such a tab; it is shown.
@@ -113,8 +118,7 @@ export function mount({ element, props, watch }) {
       history.pushState(OURS, "", fragment());
     });
     outside(window, "popstate", (event) => {
-      // not a step of ours: somebody put another address in the place of this one
-      if (!event.state?.dinoscope && location.hash.includes("?")) location.reload();
+      if (event.state?.dinoscope !== VISIT && location.hash.includes("?")) location.reload();
       else {
         show(tabOf(location.hash));
         draw();

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.server.trays import FIRST_SHOWN
-from tests.app.browsing import PHONE, opened, pick, set_number, typed
+from tests.app.browsing import LEAVING, PHONE, opened, pick, set_number, typed
 from tests.app.small import SIZE, photograph
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ MINE = {"name": "mine.png", "mimeType": "image/png", "buffer": photograph(71)}
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
     """An opened page with its first view, the address of which is complete."""
-    with opened(browser, served[0], permissions=["clipboard-read", "clipboard-write"]) as page:
+    with opened(browser, served[0], wanted=LEAVING, permissions=["clipboard-read", "clipboard-write"]) as page:
         expect(page.locator("#facts")).to_contain_text("Explained variance")
         names(page, "view=pca")
         yield page
@@ -205,6 +205,10 @@ def test_another_address_put_in_the_place_of_this_one_is_opened_with_the_tray_th
     expect(page.locator("#facts")).to_contain_text("median")
     expect(page.locator("#stage .dino-picture")).to_have_count(1)
     expect(page.locator("#tray img")).to_have_count(FIRST_SHOWN + 2)
+    names(page, "model=small")
+    page.go_back()
+    expect(page.locator("#facts")).to_contain_text("Explained variance")
+    expect(page.locator("#stage .dino-picture")).to_have_count(5)
 
 
 def test_a_model_of_one_s_own_is_there_after_a_reload(page):
