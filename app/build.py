@@ -15,10 +15,11 @@ from app.explore import views
 from app.explore.events import TAB as EXPLORE
 from app.map.events import TAB as MAP
 from app.match.events import TAB as MATCH
-from app.page import bar, model_panel, modules, payloads, tray
+from app.page import bar, model_panel, modules, tray
+from app.page.address import PageAddress
 from app.page.shared import Shared, Tab, share
 from app.page.theme import theme, variables
-from app.page.wiring import answer, visitor
+from app.page.wiring import visitor
 from app.page.words import help_text
 from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
@@ -28,9 +29,7 @@ from app.server.gate import Gate, password_check
 from app.server.presence import Connections
 from app.server.receive import upload_route
 from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
-from app.server.session import Tray
 from app.server.spool import spool
-from app.server.trays import open_tray
 from app.tour.steps import tour_script
 from app.video.tab import TAB as VIDEO
 from core import RequestError
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 TABS = (EXPLORE, MATCH, SEARCH, MAP, EMERGENCE, COMPARE, VIDEO)
 """In the page's order."""
-SEEN_FIRST = ("page/page.js", "page/tray.js", "explore/stage.js")
+SEEN_FIRST = ("page/page.js", "page/address.js", "page/tray.js", "explore/stage.js")
 """Modules that every visitor waits for."""
 
 
@@ -142,16 +141,9 @@ def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[T
         shared = share(engine, access, top, pictures, [tab.name for tab in tabs])
         with gr.Column(scale=7, min_width=320, elem_id="main"):
             _lay_out_tabs(shared, tabs)
-    describe = model_panel.wire(shared)
+    model_panel.wire(shared)
     tray.wire(engine, pictures, shared.tray, shared.renew)
-
-    def opened(before: Tray, request: gr.Request) -> dict:
-        fresh = open_tray(engine, visitor(request))
-        return {"tray": fresh, "items": payloads.tray_update(engine, fresh)}
-
-    start = answer(blocks.load, opened, {"before": shared.tray}, {"tray": shared.tray, "items": pictures.tray})
-    # one after the other: the view is asked for with the controls of the model that is in use
-    shared.adopt(describe(start.then).then)
+    PageAddress(shared, [_address(tab) for tab in tabs]).wire(blocks)
 
     def leave(request: gr.Request) -> None:
         engine.leave(visitor(request))
@@ -162,10 +154,13 @@ def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[T
 def _lay_out_tabs(shared: Shared, tabs: Sequence[Tab]) -> None:
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
         for one in tabs:
-            address = one.name.lower()
-            with gr.Tab(one.name, id=address, elem_id=f"tab-{address}") as button:
+            with gr.Tab(one.name, id=_address(one), elem_id=f"tab-{_address(one)}") as button:
                 one.add(shared)
             shared.follow(one.name, button)
+
+
+def _address(tab: Tab) -> str:
+    return tab.name.lower()
 
 
 def _help() -> str:

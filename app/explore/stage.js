@@ -54,6 +54,7 @@ export function mount({ element, props, trigger, watch }) {
 
   const question = createQuestion((kind) => {
     if (kind === "held") {
+      announce();
       state.answering = true;
       clearTimeout(tellTimer);
       tellTimer = setTimeout(tell, SETTLED_MS);
@@ -61,6 +62,19 @@ export function mount({ element, props, trigger, watch }) {
     schedule();
     if (kind !== "hover") speakSoon();
   });
+
+  // For the page's address, which names what is held.
+  function announce() {
+    window.dispatchEvent(new CustomEvent("dinoscope:held", { detail: question.held }));
+  }
+
+  // Pins of the address that opened the page, held once there is something to ask.
+  function restore() {
+    const { pins } = window.dinoscope || {};
+    if (!pins?.length || !state.features || !state.kind) return;
+    share({ pins: [] });
+    question.restore(pins, state.pictures);
+  }
 
   function tell() {
     const last = question.held.filter((mark) => mark.sign > 0).pop();
@@ -91,7 +105,11 @@ export function mount({ element, props, trigger, watch }) {
     view?.forEach((layer, i) => (pictures[i].layer = layer));
     const lost = changed("pictures") || changed("features") ? question.renew(pictures) : false;
     current = text;
-    if (lost) tell();
+    if (lost) {
+      announce();
+      tell();
+    }
+    restore();
     applySettings(parts, state);
     if (view) showView(state);
     stage.classList.toggle("dino-none", next.pictures?.length === 0);
@@ -214,6 +232,7 @@ export function mount({ element, props, trigger, watch }) {
       if (!event) question.point(there ? info : undefined, mark?.row, mark?.col);
       else if (there) question.hold(info, mark.row, mark.col, event);
     });
+    outside(window, "dinoscope:pins", restore);
     outside(window, "resize", () => arrange(board, state));
     new ResizeObserver(() => arrange(board, state)).observe(stage);
   }

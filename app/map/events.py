@@ -62,6 +62,7 @@ class MapEvents:
         }
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
         latest = self.engine.latest["Map"]
+        shared.keep_in_address("map", tab.source, str, self._opened)
         answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, idle=IDLE, trigger_mode="multiple", **DRAWING)
         seen = {"shown": self.shown, **tab.colours, **tab.settings}
         answer(tab.timer.tick, self.arrive, seen, drawn, unless=latest)
@@ -71,6 +72,13 @@ class MapEvents:
         answer(tab.stop.click, self.stop, shared.inputs("tray"), {"stop": tab.stop})
         self._wire_choice()
         self._wire_downloads(seen)
+
+    def _opened(self, source: str) -> dict:
+        """What an address has mapped; RequestError where it is not there."""
+        choices = self.room.sources()
+        if source not in [key for _, key in choices]:
+            raise RequestError(f"there is no {source[:60]!r} to be mapped on this server any more.")
+        return gr.update(choices=choices, value=source)
 
     def draw(self, tray: Tray, model: str, size: float, block: float, source: str, **values) -> Iterator[dict]:
         """The map by what is known already; UMAP is asked for and arrives later."""

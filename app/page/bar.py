@@ -4,15 +4,26 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from app.page import modules
 from app.server.access import Access
 
 OWN = "own path or hf:owner/name"
+
+
+def address_component(elem_id: str = "address") -> gr.HTML:
+    """The button that copies a link; it keeps the address of the page.
+
+    Props: `secret` of the tray, kept by the browser for this tab; `pins` that the stage is to hold; `shown`, the parts of
+    the address by name; `names`, the address name of each picture by id.
+    """
+    return modules.component("page/address.js", elem_id, secret="", pins=[], shown={}, names={})
 
 
 @dataclass(frozen=True)
 class Bar:
     chip: gr.Button
     status: gr.HTML
+    address: gr.HTML
     stop: gr.Button
     banner: gr.HTML
     choice: gr.Dropdown
@@ -29,6 +40,7 @@ def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
         chip = gr.Button("Loading the model …", elem_id="model-chip", size="sm", min_width=160)
         status = gr.HTML(elem_id="status")
         stop = gr.Button("Stop", elem_id="stop", size="sm", min_width=64, visible=False)
+        address = address_component()
         shade = gr.Button("Light / dark", elem_id="shade", size="sm", min_width=96)
         tour = gr.Button("Tour", elem_id="tour", size="sm", min_width=64)
         help_button = gr.Button("Help", elem_id="help", size="sm", min_width=64)
@@ -57,7 +69,7 @@ def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
     choice.change(
         lambda name: gr.update(visible=name == OWN), choice, path, api_visibility="private", show_progress="hidden"
     )
-    return Bar(chip, status, stop, banner, choice, path, load, cancel, progress)
+    return Bar(chip, status, address, stop, banner, choice, path, load, cancel, progress)
 
 
 def _toggle(button: gr.Button, panel: gr.Column) -> None:

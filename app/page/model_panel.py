@@ -1,27 +1,24 @@
 """Choosing another model: loaded beside the page, the old one in place until the new one is there."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gradio as gr
 
 from app.page import sentences
 from app.page.bar import OWN
 from app.page.shared import Shared
-from app.page.wiring import HEAVY, answer, visitor
+from app.page.wiring import answer, visitor
 from app.server.encode import model_name
-from app.server.models import Loaded
+from app.server.models import Loaded, Models
 from core import DinoError
 
 POLL_S = 0.25
 TASK = "model"
 
 
-def wire(shared: Shared) -> Callable:
-    """Let the panel load a model for this visitor, and what is looked at be painted anew with it.
-
-    Returns what lets an event describe the model in use: `describe(event.then)`.
-    """
+def wire(shared: Shared) -> None:
+    """Let the panel load a model for this visitor, and what is looked at be painted anew with it."""
     engine, access, bar, model = shared.engine, shared.access, shared.bar, shared.model
     outputs = shared.fitted | {"model": model, "cancel": bar.cancel, "load": bar.load}
 
@@ -29,11 +26,9 @@ def wire(shared: Shared) -> Callable:
         name = model_name(path if choice == OWN else choice)
         access.check(name, dict(request.headers))
         future = engine.models.request(name)
-        started = time.monotonic()
         yield {"cancel": gr.update(visible=True), "load": gr.update(interactive=False)}
-        while not future.done():
-            yield {"progress": sentences.loading(name, engine.models.fetched(name), time.monotonic() - started)}
-            time.sleep(POLL_S)
+        for sentence in loading_of(engine.models, name):
+            yield {"progress": sentence}
         idle = {"cancel": gr.update(visible=False), "load": gr.update(interactive=True)}
         try:
             loaded = future.result()
@@ -59,13 +54,13 @@ def wire(shared: Shared) -> Callable:
         show_progress="hidden",
     )
 
-    def describe(trigger: Callable):
-        def now(current: str) -> dict:
-            return described(engine.models.get(current))
 
-        return answer(trigger, now, {"current": model}, shared.fitted, unless=engine.latest[TASK], **HEAVY)
-
-    return describe
+def loading_of(models: Models, name: str) -> Iterator[str]:
+    """Sentences on the loading of a model, now and then, until it is there or has failed."""
+    future, started = models.request(name), time.monotonic()
+    while not future.done():
+        yield sentences.loading(name, models.fetched(name), time.monotonic() - started)
+        time.sleep(POLL_S)
 
 
 def taken(shared: Shared, name: str, model: Loaded, request: gr.Request) -> dict:

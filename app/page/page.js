@@ -84,24 +84,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The address names the tab that is looked at (#match); whoever opens or changes the address is shown it.
-const tabButton = (name) => document.getElementById(`tab-${name}-button`);
-function showTab() {
-  const button = tabButton(location.hash.slice(1));
-  if (button?.getAttribute("aria-selected") === "false") button.click();
-  return Boolean(button);
-}
-window.addEventListener("hashchange", showTab);
-document.addEventListener("click", (event) => {
-  const name = event.target.closest?.("#tabs [role=tab]")?.dataset.tabId;
-  if (name && location.hash.slice(1) !== name) history.replaceState(null, "", `#${name}`);
-});
-if (location.hash && !showTab()) {
-  const arrivals = new MutationObserver(() => showTab() && arrivals.disconnect());
-  arrivals.observe(document, { childList: true, subtree: true });
-  setTimeout(() => arrivals.disconnect(), 30000); // no tab has that name
-}
-
 function setShade(dark) {
   document.body.classList.toggle("dark", dark);
 }

@@ -6,7 +6,7 @@ import { patchAt, patchBox } from "./picture.js";
 const TOUCH_SLOP = 8; // px a finger may move in a tap
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// -> {held, hover, listen, point, hold, undo, clear, renew}.
+// -> {held, hover, listen, point, hold, undo, clear, restore, renew}.
 // `changed(kind)` is called after every change: "hover", "keys" or "held".
 export function createQuestion(changed) {
   const question = { held: [], hover: null };
@@ -111,6 +111,14 @@ export function createQuestion(changed) {
     question.held = [];
     changed("held");
     return true;
+  };
+  // Hold marks of which only {picture, x, y, sign} are known, on pictures that are there.
+  question.restore = (marks, pictures) => {
+    const infos = new Map(pictures.map((picture) => [picture.info.id, picture.info]));
+    const there = marks.filter((mark) => infos.has(mark.picture));
+    question.held = there.map(({ picture, x, y, sign }) => ({ ...markAt(infos.get(picture), x, y), sign }));
+    if (!question.held.some((mark) => mark.sign > 0)) question.held = [];
+    changed("held");
   };
   // Other pictures or another grid: keep the marks where they lie, drop those whose picture is gone.
   question.renew = (pictures) => {

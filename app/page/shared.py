@@ -51,6 +51,21 @@ class FittedChoice(gr.Dropdown):
 
 
 @dataclass(frozen=True)
+class Addressed:
+    """What a tab leaves in the page's address: `name=write(value)` of a component."""
+
+    name: str
+    component: gr.components.Component
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+    """The component's value or update from such a text; DinoError, in a sentence, where it means nothing."""
+
+    def placed(self, text: str) -> dict:
+        """The same by name."""
+        return {self.name: self.read(text)}
+
+
+@dataclass(frozen=True)
 class Shared:
     """One visitor's page as every tab sees it. An event that changes `tray` is followed by `renew`.
 
@@ -75,6 +90,8 @@ class Shared:
     head: gr.Dropdown
     due: dict[str, gr.State]
     """By tab, the key of what it was last asked to draw. Only its change means anything."""
+    addressed: dict[str, Addressed]
+    """By name; a tab adds its own as it is laid out."""
     visible: gr.State
     """Name of the tab that is looked at."""
     ready: gr.State
@@ -89,6 +106,10 @@ class Shared:
     def inputs(self, *names: str) -> dict[str, gr.components.Component]:
         """Some of what is shared by name, as `answer` takes it."""
         return {name: getattr(self, name) for name in names}
+
+    def keep_in_address(self, name: str, component: gr.components.Component, write: Callable, read: Callable) -> None:
+        """Let the page's address name what a component shows, and bring it back; see `Addressed`."""
+        self.addressed[name] = Addressed(name, component, write, read)
 
     def renew(self, trigger: Callable) -> gr.events.Dependency:
         """After an event that changed something shared: `renew(event.then)` draws the tab that is looked at."""
@@ -133,7 +154,7 @@ class Tab:
     """A room of the page. It is there once `app.build.TABS` names it."""
 
     name: str
-    """As on its button. In lower case it is its address, as in `/#explore`: no element has that id."""
+    """As on its button. In lower case it begins its address, as in `/#explore`: no element has that id."""
     add: Callable[[Shared], object]
     """Lays out its widgets and wires them."""
     endpoints: Callable[[Engine, Access], None] | None = None
@@ -169,6 +190,7 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         ),
         head=FittedChoice(["mean", "1"], value="mean", label="Head", elem_id="head", render=False),
         due={name: gr.State(None) for name in tabs},
+        addressed={},
         visible=gr.State(tabs[0]),
         ready=gr.State(False),
     )  # fmt: skip

@@ -62,6 +62,7 @@ class SearchEvents:
 
     def wire(self) -> None:
         tab, states = self.tab, self.states
+        self.shared.keep_in_address("collection", tab.settings["collection"], str, self._opened)
         triggers = [tab.settings["collection"].input, tab.settings["mode"].input, tab.settings["k"].release]
         self.refresh(self.shared.due["Search"].change)
         self.refresh(any_of([*triggers, tab.settings["tags"].change]), trigger_mode="always_last")
@@ -173,6 +174,13 @@ class SearchEvents:
 
     def _choices(self) -> list[tuple[str, str]]:
         return [(one.label, one.key) for one in self.engine.shelf.listed()]
+
+    def _opened(self, key: str) -> dict:
+        """The collection that an address names; RequestError where it is not there."""
+        choices = self._choices()
+        if key not in [known for _, known in choices]:
+            raise RequestError(f"there is no collection {key[:60]!r} on this server any more.")
+        return gr.update(choices=choices, value=key)
 
     def _waits(self, tray: Tray, model: Loaded, settings: SearchSettings) -> Iterator[dict]:
         """Encode the gallery where this model has not seen it yet."""

@@ -18,11 +18,12 @@ from app.server.latest import Latest
 from app.server.memory import Memory, give_freed_pixels_back
 from app.server.models import Loaded, Models
 from app.server.presence import CALLER
+from app.server.returning import Returning
 from app.server.session import Picture as TrayPicture
 from app.server.session import Tray
 from app.server.shelf import Shelf
 from app.server.turns import Stopped
-from app.server.uploads import GALLERY, Library
+from app.server.uploads import GALLERY, RETURN_S, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
 from core.features import FeatureMap, Geometry, Picture, plan_grid
 from core.pictures.image import LARGEST_PIXELS, Reduced
@@ -63,6 +64,7 @@ class Engine:
         self.models = models or Models(model)
         self.shelf = shelf or Shelf()
         self.library = Library(largest=largest)
+        self.returning = Returning(self.library)
         self.features = Memory(features_mb)
         self.painted = Memory(PAINTED_MB)
         """Made for the browser from pictures and features."""
@@ -87,12 +89,13 @@ class Engine:
         if (visitor, task) in self._stops:
             self._stops[visitor, task].set()
 
-    def leave(self, visitor: str, grace: float = 60.0) -> None:
-        """A visitor's page was closed: stop what runs for it, and forget its pictures after `grace` seconds."""
+    def leave(self, visitor: str, grace: float = RETURN_S) -> None:
+        """A visitor's page was closed: stop what runs for it, and forget its tray after `grace` seconds."""
         for key in [key for key in self._stops if key[0] == visitor]:
             self._stops.pop(key).set()
         for kind in list(self.latest.values()):
             kind.forget(visitor)
+        self.returning.leave(visitor, grace)
         self.library.leave(visitor, grace)
 
     def items(self, tray: Tray, pictures: Sequence[TrayPicture] | None = None) -> list[Item]:

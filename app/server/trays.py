@@ -1,5 +1,8 @@
 """The tray's pictures: the samples it opens with, those that are taken out, and their thumbnails."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from PIL import Image
 
 from app.server.engine import Engine
@@ -10,6 +13,9 @@ from core.pictures.gallery import samples
 
 FIRST_SHOWN, FIRST_SELECTED = 5, 4
 """Sample pictures in the tray, and of these looked at, when the page opens."""
+
+OWN, OWN_DIGITS = "own-", 12
+"""How the name of a visitor's own picture in an address begins, and the digits of its hash that follow."""
 
 
 def gallery(engine: Engine) -> list[tuple[str, str]]:
@@ -37,6 +43,29 @@ def add_sample(engine: Engine, tray: Tray, index: int) -> Tray:
         raise RequestError(f"There is no sample {index}; there are {len(choices)}.")
     name, digest = choices[index]
     return tray.add(name, digest, sample=True)
+
+
+def address_name(picture: Picture) -> str:
+    """A picture's name in an address: a sample's own, or of a visitor's the beginning of its hash, which tells nothing."""
+    return picture.name if picture.sample else f"{OWN}{picture.digest[:OWN_DIGITS]}"
+
+
+def show_only(engine: Engine, tray: Tray, names: Sequence[str]) -> tuple[Tray, list[str]]:
+    """The tray with just the pictures of these address names selected, and the names that lead to none.
+
+    Samples come into it where they are not yet. With none of the names known the tray stays as it is.
+    """
+    samples = [name for name, _ in gallery(engine)]
+    selected, unknown, before = replace(tray, selected=()), [], tray
+    for name in names:
+        known = next((picture for picture in selected.pictures if address_name(picture) == name), None)
+        if known is not None:
+            selected = selected.select(known.id, True)
+        elif name in samples:
+            selected = add_sample(engine, selected, samples.index(name))
+        else:
+            unknown.append(name)
+    return (selected if selected.selected else before), unknown
 
 
 def remove(engine: Engine, tray: Tray, identity: str) -> Tray:

@@ -1,4 +1,4 @@
-"""The files visitors bring: checked one by one, kept for as long as their page is open, and for them only.
+"""The files visitors bring: checked one by one, kept while their page is open and a while after, and for them only.
 
 Files are kept as they came (a 12-megapixel photograph is 4 MB as a file and 36 MB as pixels) and decoded again when
 something needs their pixels; the few decoded last are kept.
@@ -6,7 +6,8 @@ something needs their pixels; the few decoded last are kept.
 
 import hashlib
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from core.pictures.image import ENOUGH, LARGEST_PIXELS, Reduced, load_reduced, n
 
 VISITOR_MB = 200
 """Bytes that one visitor may keep; 24 files of a usual camera fit."""
+RETURN_S = 600.0
+"""Between closing a page and opening it again, within which its pictures are still there."""
+LEFT_MB = 1024
+"""Bytes of all visitors whose page is closed, together; beyond it those who left first are forgotten."""
 DECODED_MB = 256
 SPELT_OUT = 3
 """Files that a message names; the others are counted."""
@@ -27,7 +32,8 @@ GALLERY = ""
 @dataclass
 class VisitorFiles:
     files: dict[str, bytes] = field(default_factory=dict)
-    left: bool = False
+    until: float | None = None
+    """When they are forgotten, by the library's clock; None while their page is open."""
 
     @property
     def bytes(self) -> int:
@@ -37,12 +43,22 @@ class VisitorFiles:
 class Library:
     """Picture files by owner and SHA-256. Nobody reads what another has brought, or opens more than `largest` pixels."""
 
-    def __init__(self, visitor_mb: float = VISITOR_MB, *, largest: int = LARGEST_PIXELS):
+    def __init__(
+        self,
+        visitor_mb: float = VISITOR_MB,
+        *,
+        largest: int = LARGEST_PIXELS,
+        left_mb: float = LEFT_MB,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.limit = int(visitor_mb * 2**20)
+        self.left_limit = int(left_mb * 2**20)
         self.largest = largest
+        self.clock = clock
         self._decoded = Memory(DECODED_MB)
         self._shelves: dict[str, VisitorFiles] = {}
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def add(self, visitor: str, data: bytes, name: str) -> str:
         """Keep a file, return its SHA-256. RequestError where the visitor's room is used up."""
@@ -55,7 +71,7 @@ class Library:
                     f"{self.limit >> 20} MB together. Remove some first."
                 )
             shelf.files[digest] = data
-            shelf.left = False
+            shelf.until = None
             self._shelves[visitor] = shelf
         return digest
 
@@ -65,11 +81,24 @@ class Library:
             for owner in (visitor, GALLERY):
                 shelf = self._shelves.get(owner)
                 if shelf is not None and digest in shelf.files:
-                    shelf.left = False
+                    shelf.until = None
                     return shelf.files[digest]
         raise RequestError(
-            "This picture is no longer here: pictures are forgotten when a page is closed. Add it again."
+            "This picture is no longer here: pictures are forgotten once a page is closed. Add it again."
         )
+
+    def share(self, owner: str, visitor: str) -> set[str]:
+        """Give a visitor whatever another has, who keeps it; the hashes of all that the visitor has then.
+
+        The bytes are the same, so that this takes no memory.
+        """
+        with self._lock:
+            given = self._shelves[owner].files if owner != GALLERY and owner in self._shelves else {}
+            if given:
+                shelf = self._shelves.setdefault(visitor, VisitorFiles())
+                shelf.files |= given
+                shelf.until = None
+            return set(self._shelves[visitor].files) if visitor in self._shelves else set()
 
     def decode(self, data: bytes, name: str, least: int = ENOUGH) -> Reduced:
         """A file's pixels, RGB, no finer than `least` along the longer side asks for; ImageError where it is no picture."""
@@ -91,23 +120,33 @@ class Library:
             if visitor != GALLERY and visitor in self._shelves:
                 self._shelves[visitor].files.pop(digest, None)
 
-    def leave(self, visitor: str, grace: float = 60.0) -> None:
-        """Forget a visitor after `grace` seconds, unless they come back: a short break of the network is no farewell."""
+    def leave(self, visitor: str, grace: float = RETURN_S) -> None:
+        """Forget a visitor after `grace` seconds, unless they come back: a break of the network is no farewell."""
         with self._lock:
             if visitor == GALLERY or visitor not in self._shelves:
                 return
-            self._shelves[visitor].left = True
-        if grace <= 0:
-            self._forget(visitor)
-            return
-        timer = threading.Timer(grace, self._forget, [visitor])
-        timer.daemon = True
-        timer.start()
+            self._shelves[visitor].until = self.clock() + grace
+        self.sweep()
 
-    def _forget(self, visitor: str) -> None:
+    def sweep(self) -> None:
+        """Forget visitors whose time is over, and beyond the limit those who left first. It comes back by itself."""
         with self._lock:
-            if visitor in self._shelves and self._shelves[visitor].left:
-                del self._shelves[visitor]
+            left = sorted((shelf.until, name) for name, shelf in self._shelves.items() if shelf.until is not None)
+            now = self.clock()
+            while left and (left[0][0] <= now or self._bytes_of([name for _, name in left]) > self.left_limit):
+                del self._shelves[left.pop(0)[1]]
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if left:
+                self._timer = threading.Timer(left[0][0] - now, self.sweep)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _bytes_of(self, visitors: Sequence[str]) -> int:
+        """Bytes of these visitors' files; those that several share count once."""
+        distinct = {id(data): len(data) for name in visitors for data in self._shelves[name].files.values()}
+        return sum(distinct.values())
 
     def visitors(self) -> list[str]:
         with self._lock:

@@ -17,3 +17,11 @@ def find(name: str) -> View:
         if view.name == name:
             return view
     raise RequestError(f"view is {name!r}; choose from {', '.join(view.name for view in VIEWS)}.")
+
+
+def named_by(key: str) -> str:
+    """The name of the view of that key, as the page's address has it; RequestError where there is none."""
+    for view in VIEWS:
+        if view.key == key:
+            return view.name
+    raise RequestError(f"view is {key[:40]!r}; choose from {', '.join(view.key for view in VIEWS)}.")

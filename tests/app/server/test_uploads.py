@@ -67,13 +67,39 @@ def test_what_does_not_fit_is_in_neither_tray_nor_library():
     assert library.visitors() == []
 
 
+def test_beyond_the_limit_those_who_left_first_are_forgotten_and_equal_files_count_once():
+    library = Library(left_mb=0.1)
+    library.add("ada", b"x" * 60_000, "a.png")
+    library.share("ada", "eve")
+    for visitor in ("ada", "eve"):
+        library.leave(visitor)
+    assert library.visitors() == ["ada", "eve"]
+    library.add("bob", b"y" * 60_000, "b.png")
+    assert len(library.visitors()) == 3  # open pages count for nothing
+    library.leave("bob")
+    assert library.visitors() == ["bob"]
+
+
 def test_a_visitor_who_leaves_is_forgotten_unless_they_come_back():
-    library = Library()
+    now = [0.0]
+    library = Library(clock=lambda: now[0])
     digest = library.add("ada", photograph(), "a.png")
     library.leave("ada", grace=30)
-    library.read("ada", digest)  # back within the grace: the timer finds nothing to do
-    library._forget("ada")
+    library.read("ada", digest)  # back within the grace
+    now[0] += 31
+    library.sweep()
     assert library.read("ada", digest)
+    library.leave("ada", grace=30)
+    now[0] += 20
+    library.read("ada", digest)
+    library.leave("ada", grace=30)  # the time counts from the second farewell
+    now[0] += 20
+    library.sweep()
+    assert library.visitors() == ["ada"]
+    now[0] += 11
+    library.sweep()
+    assert library.visitors() == []
+    library.add("ada", photograph(), "a.png")
     library.leave("ada", grace=0)
     assert library.visitors() == []
     with pytest.raises(RequestError, match="no longer here"):
