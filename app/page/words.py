@@ -7,7 +7,8 @@ _HELP = """
 Tick up to eight to see them together. They are kept only while this page is open, and no other visitor can see them.
 
 **Pointing** at a patch asks all pictures what looks like it. *Click* keeps the question, *Shift+click* adds to it,
-*Alt+click* subtracts, *Escape* forgets it. Keys **1** to **{views}** switch the view.
+*Alt+click* subtracts, *Escape* forgets it. Keys **1** to **{views}** switch the view. Key **R** lets the pointer *read*
+the number of a patch instead, and paint nothing.
 
 **Programs** can ask too: `from gradio_client import Client, handle_file`, then `Client(URL).view_api()` lists
 {endpoints} and `/match`.

@@ -1,3 +1,4 @@
+import base64
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from app.__main__ import warm_up
 from app.explore import handlers
 from app.explore.events import ExploreEvents
+from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.views import attention, foreground, pca, segments
 from app.page import sentences
@@ -49,6 +51,19 @@ def test_every_view_paints_every_picture(engine, tray, settings):
         grid = (item.image.height, item.image.width) if settings.view == "Foreground" else feature_map.grid
         assert layer.dtype == np.uint8 and layer.shape[:2] == grid
     assert screen.facts
+
+
+@pytest.mark.parametrize("settings", VIEWS.values(), ids=VIEWS)
+def test_the_browser_gets_the_numbers_behind_what_is_painted_and_words_for_all_of_them(engine, tray, settings):
+    screen = handlers.show(engine, tray, engine.models.get("small"), settings)
+    view = stage_update(engine, screen, settings).props["view"]
+    names, groups = view["reading"]["names"], view["reading"]["groups"]
+    for identity, values in zip(screen.encoded.ids, screen.painted.values, strict=True):
+        sent = view["numbers"][identity]
+        numbers = np.frombuffer(base64.b64decode(sent["data"]), f"<{sent['kind']}").reshape(values.shape)
+        assert np.allclose(numbers, values, rtol=1e-3, atol=1e-6)
+        assert len(names) == (1 if values.ndim == 2 else values.shape[2])
+        assert not groups or values.max() < len(groups)
 
 
 def test_a_stage_that_appears_late_is_whole(engine, tray):
