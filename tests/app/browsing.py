@@ -46,7 +46,7 @@ def opened(browser: Browser, url: str, *, first: str = "", wanted: str = "", **o
             wrong.append(f"the page is {too_wide} pixels wider than the window")
     finally:
         context.close()
-    assert wrong == []
+    assert wrong == [], wrong
 
 
 def open_fold(page: Page, identity: str) -> None:

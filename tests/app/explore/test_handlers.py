@@ -187,13 +187,13 @@ def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray
 @pytest.mark.parametrize(
     ("name", "size", "before", "offered"),
     [
-        ("small", 518, 518, (196, 1036, 14, 518)),  # the page opens
-        ("of 336 px", 518, 518, (196, 1036, 14, 336)),  # it follows the model
-        ("of 336 px", 252, 518, (196, 1036, 14, 252)),  # it was set by hand, and stays
-        ("of 112 px", 518, 518, (112, 1036, 14, 112)),  # the bounds go as far as the model's own
-        ("of 1400 px", 518, 518, (196, 1400, 14, 1400)),
-        ("small", 112, 336, (196, 1036, 14, 196)),  # by hand, outside what this model is offered at
-        ("small", 350.0, 336, (196, 1036, 14, 350)),
+        ("small", 518, 518, (56, 1036, 14, 518)),  # the page opens
+        ("of 336 px", 518, 518, (56, 1036, 14, 336)),  # it follows the model
+        ("of 336 px", 252, 518, (56, 1036, 14, 252)),  # it was set by hand, and stays
+        ("of 42 px", 518, 518, (42, 1036, 14, 42)),  # the bounds go as far as the model's own
+        ("of 1400 px", 518, 518, (56, 1400, 14, 1400)),
+        ("small", 42, 336, (56, 1036, 14, 56)),  # by hand, outside what this model is offered at
+        ("small", 350.0, 336, (56, 1036, 14, 350)),
     ],
 )
 def test_the_resolution_follows_the_model_unless_it_was_set_by_hand(engine, name, size, before, offered):
