@@ -9,6 +9,7 @@ import { savePicture, saveStage } from "../page/saving.js";
 import { answers, decodeFeatures } from "../page/similarity.js";
 import { buildEmpty, buildReading, buildToolbar, readAnswer, readView, wireReading } from "../page/toolbar.js";
 import { applySettings, arrange } from "./arrangement.js";
+import { buildNearest } from "./nearest.js";
 import { answerInWords, decodedView, drawAnswer, gridFits, readingInWords, showView } from "./painting.js";
 
 const SETTLED_MS = 280; // a double click is no question: what is held is told to Python when it has lasted this long
@@ -37,15 +38,16 @@ function firstState() {
 function buildParts(element) {
   const [toolbar, reading] = [buildToolbar(), buildReading()];
   const board = make("div", "dino-board");
-  const children = [toolbar.bar, board, reading.line, buildEmpty()];
+  const nearest = buildNearest();
+  const children = [toolbar.bar, board, reading.line, nearest.strip, buildEmpty()];
   const stage = make("section", "dino-stage", { "aria-label": "Pictures" }, ...children);
   element.replaceChildren(stage);
-  return { element, stage, board, toolbar, reading };
+  return { element, stage, board, toolbar, reading, nearest };
 }
 
 export function mount({ element, props, trigger, watch }) {
   const parts = buildParts(element);
-  const { stage, board, toolbar, reading } = parts;
+  const { stage, board, toolbar, reading, nearest } = parts;
   const state = firstState();
   let current = {}; // the props as drawn
   let syncs = 0;
@@ -159,6 +161,7 @@ export function mount({ element, props, trigger, watch }) {
     const words = reads ? readingInWords(state, question) : "";
     if (state.heatShown) readAnswer(reading, HEAT, state.features.low, asked, held.length > 0, words);
     else readView(reading, state.view, words);
+    nearest.show(state, question, held.length ? found : null);
     reading.actions.hidden = !held.length;
     reading.back.textContent = state.answering ? "Show the view" : "Show the answer";
     performance.clearMeasures("dino-draw");
