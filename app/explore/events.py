@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.explore import downloads, endpoints, figures, handlers, views
+from app.explore import downloads, endpoints, figures, handlers, prints, views
 from app.explore import tab as explore
 from app.explore.payloads import stage_update
 from app.explore.settings import Settings
@@ -211,6 +211,9 @@ class ExploreEvents:
             tab.downloads["png"]: downloads.pictures,
             tab.downloads["npz"]: downloads.npz,
             tab.downloads["safetensors"]: downloads.safetensors,
+            tab.downloads["figure-png"]: prints.png,
+            tab.downloads["figure-svg"]: prints.svg,
+            tab.downloads["figure-pdf"]: prints.pdf,
             parts["cut-out"]: downloads.cut_outs,
             parts["basis-save"]: downloads.basis,
         }

@@ -56,6 +56,9 @@ def lay_out(shared: Shared) -> Explore:
                         ("png", "Pictures (PNG)"),
                         ("npz", "Numbers (.npz)"),
                         ("safetensors", "Numbers (.safetensors)"),
+                        ("figure-png", "Figure for print (PNG, 300 dpi)"),
+                        ("figure-svg", "Figure for print (SVG)"),
+                        ("figure-pdf", "Figure for print (PDF)"),
                     )
                 }
                 file = gr.DownloadButton(visible="hidden", elem_id="download-file")

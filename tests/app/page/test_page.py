@@ -232,6 +232,10 @@ def test_downloads(page):
     with page.expect_download() as download:
         page.locator("#download-safetensors").click()
     assert download.value.suggested_filename == "dinoscope.safetensors"
+    for kind in ("png", "svg", "pdf"):
+        with page.expect_download() as download:
+            page.locator(f"#download-figure-{kind}").click()
+        assert download.value.suggested_filename == f"dinoscope-pca-figure.{kind}"
 
 
 def test_another_model_a_failure_and_back(page):
