@@ -238,6 +238,22 @@ def test_downloads(page):
         assert download.value.suggested_filename == f"dinoscope-pca-figure.{kind}"
 
 
+def test_all_blocks_and_heads_are_there_to_choose_from(page):
+    open_fold(page, "multiples")
+    tiles = page.locator("#multiples .dino-tile")
+    expect(tiles).to_have_count(3)
+    expect(tiles.nth(2)).to_have_attribute("aria-pressed", "true")
+    tiles.nth(0).click()
+    expect(page.locator("#block input[type=number]")).to_have_value("1")
+    expect(tiles.nth(0)).to_have_attribute("aria-pressed", "true")
+    choose(page, "Attention")
+    expect(tiles).to_have_count(5)
+    before = page.evaluate(FIRST_LAYER)
+    page.get_by_role("button", name="cheetah, head 2").or_(tiles.nth(4)).first.click()
+    expect(page.locator("#head input")).to_have_value("2")
+    page.wait_for_function(f"before => ({FIRST_LAYER})() !== before", arg=before)
+
+
 def test_another_model_a_failure_and_back(page):
     page.locator("#model-chip").click()
     pick(page, "model-choice", "own path or hf:owner/name")
