@@ -3,14 +3,25 @@
 import { make, outsideOf } from "../page/elements.js";
 import { decodedImage, decodedLayer, paintForeground, showHeat, showPixels } from "../page/layers.js";
 import { GAP } from "../page/layout.js";
+import { decodeNumbers, numbersAt, numbersInShort, numbersInWords } from "../page/numbers.js";
 import { buildPicture, patchAt, placeOver, showMarks } from "../page/picture.js";
 import { createQuestion } from "../page/question.js";
 import { savePicture } from "../page/saving.js";
 import { answers, decodeFeatures, scaleOf } from "../page/similarity.js";
-import { buildEmpty, buildReading, endsInWords, readAnswer, readView } from "../page/toolbar.js";
+import {
+  POINT_TO_READ,
+  buildEmpty,
+  buildReading,
+  endsInWords,
+  readAnswer,
+  readSwitch,
+  readView,
+  wireReading,
+} from "../page/toolbar.js";
 
 const NO_SCALE = { low: 0, high: 1 }; // each column says its own
 const TALLEST = 230; // px of a picture
+const SPEECH_MS = 250; // after the last change
 
 // A mark lies on the same place of the picture in every column, on whichever patch that column's grid has there.
 function inColumn(mark, column) {
@@ -18,7 +29,8 @@ function inColumn(mark, column) {
   return picture && { ...mark, ...patchAt(picture.info, mark.x, mark.y) };
 }
 
-function drawColumn(column, asked, held, hover) {
+function drawColumn(column, asked, question) {
+  const { held, reads } = question;
   const marks = asked.map((mark) => inColumn(mark, column)).filter(Boolean);
   const found = marks.length && column.features ? answers(column.features, marks) : null;
   const scale = found && scaleOf(column.features, found);
@@ -28,15 +40,35 @@ function drawColumn(column, asked, held, hover) {
   column.node.style.setProperty("--dino-blend", column.view.blend);
   column.node.classList.toggle("dino-patchy", !column.view.smooth);
   const shown = held.map((mark) => inColumn(mark, column)).filter(Boolean);
-  const cursor = hover && inColumn(hover, column);
+  const pointed = question.pointed().map((mark) => inColumn(mark, column)).filter(Boolean);
   for (const picture of column.pictures) {
     const { id } = picture.info;
     const answer = found?.get(id);
     picture.heat.hidden = !answer;
     if (answer) showHeat(picture.heat, picture.info, answer.values, scale);
-    const here = cursor?.picture === id ? { row: cursor.row, col: cursor.col } : null;
-    showMarks(picture, shown.filter((mark) => mark.picture === id), here, answer?.best ?? null);
+    const here = pointed.filter((mark) => mark.picture === id);
+    const cursors = here.map((mark) => ({ ...mark, label: reads && !found ? numberOf(column, picture, mark) : "" }));
+    showMarks(picture, shown.filter((mark) => mark.picture === id), cursors, answer?.best ?? null);
   }
+}
+
+function numberOf({ numbers, view }, { info }, mark) {
+  const values = numbersAt(numbers, info, mark);
+  return values ? numbersInShort(view.reading, values) : "";
+}
+
+// What is read at a place, a column after the other.
+function readingInWords(columns, mark) {
+  const parts = columns.map((column) => {
+    const { view, numbers, title, pictures } = column;
+    const here = inColumn(mark, column);
+    const { info } = pictures.find((one) => one.info.id === mark.picture);
+    const values = numbersAt(numbers, info, here);
+    const told = values ? numbersInWords(view.reading, values, view.scores ? view : null) : "no number.";
+    return `${title}, row ${here.row + 1}, column ${here.col + 1}: ${told}`;
+  });
+  const { info } = columns[0].pictures.find((one) => one.info.id === mark.picture);
+  return `${info.name}. ${parts.join(" ")}`;
 }
 
 function placeColumns(board, columns) {
@@ -57,14 +89,20 @@ function placeColumns(board, columns) {
 export function mount({ element, props, watch }) {
   const reading = buildReading();
   const board = make("div", "dino-columns");
-  const children = [board, reading.line, buildEmpty()];
+  const read = readSwitch();
+  const children = [make("div", "dino-toolbar", {}, read), board, reading.line, buildEmpty()];
   const stage = make("section", "dino-stage dino-compare", { "aria-label": "Models side by side" }, ...children);
   element.replaceChildren(stage);
 
-  const state = { columns: [] }; // {pictures, features, view, scale}
-  const question = createQuestion(() => schedule());
+  const state = { columns: [] }; // {pictures, features, numbers, view, scale}
   let frame = 0;
   let syncs = 0;
+  let speakTimer = 0;
+  const question = createQuestion((kind) => {
+    schedule();
+    clearTimeout(speakTimer);
+    if (question.reads && kind !== "hover") speakTimer = setTimeout(speak, SPEECH_MS);
+  });
 
   async function sync() {
     const mine = ++syncs;
@@ -87,7 +125,8 @@ export function mount({ element, props, watch }) {
     const scale = make("p", "dino-column-scale");
     const pictures = await Promise.all(infos.map((info) => madePicture({ ...info, ...column.geometries[info.id] }, column)));
     const node = make("div", "dino-column", {}, title, ...pictures.map((picture) => picture.figure), scale);
-    return { node, scale, pictures, features: decodeFeatures(column.features), view: column.view };
+    const [features, numbers] = [decodeFeatures(column.features), decodeNumbers(column.view)];
+    return { node, scale, pictures, features, numbers, view: column.view, title: column.title };
   }
 
   async function madePicture(info, { title, view }) {
@@ -115,16 +154,25 @@ export function mount({ element, props, watch }) {
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
-    const { held, hover } = question;
-    const asked = held.length ? held : hover ? [hover] : [];
+    const { held, hover, reads } = question;
+    const asked = reads ? [] : held.length ? held : hover ? [hover] : [];
     stage.classList.toggle("dino-answering", asked.length > 0);
-    for (const column of state.columns) drawColumn(column, asked, held, hover);
+    for (const column of state.columns) drawColumn(column, asked, question);
     const first = state.columns[0];
     if (!first) return;
     if (asked.length) readAnswer(reading, "", NO_SCALE, asked, held.length > 0);
-    else readView(reading, { caption: first.view.caption });
+    else readView(reading, { caption: first.view.caption }, reads ? wordsRead() : "");
     reading.actions.hidden = !held.length;
     reading.back.hidden = true;
+  }
+
+  function wordsRead() {
+    const mark = question.hover || question.kept;
+    return mark ? readingInWords(state.columns, mark) : POINT_TO_READ;
+  }
+
+  function speak() {
+    reading.spoken.textContent = wordsRead();
   }
 
   function arrange() {
@@ -133,6 +181,7 @@ export function mount({ element, props, watch }) {
 
   reading.clear.addEventListener("click", () => question.clear());
   const outside = outsideOf(element);
+  wireReading(read, question, outside, () => {});
   outside(document, "keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented && stage.getClientRects().length) question.clear();
   });

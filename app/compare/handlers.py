@@ -14,6 +14,7 @@ from app.explore import handlers
 from app.explore.handlers import Screen
 from app.explore.payloads import view_prop
 from app.explore.settings import Settings
+from app.explore.view import Reading
 from app.page import payloads, sentences, stage
 from app.page.measures import MEASURES
 from app.server.engine import Engine
@@ -33,6 +34,7 @@ NO_SCORES = (
     "None of these models has been measured on the emergence scale here: "
     "`python -m train.evaluate emergence --model NAME` does it, and its file is found in the folder the app runs in."
 )
+TURNED = Reading(("red", "green", "blue"), note="Components turned to be most like the first column's colours.")
 
 
 def compare(engine: Engine, tray: Tray, models: Sequence[Loaded], settings: Settings) -> dict:
@@ -67,6 +69,9 @@ def alike(screens: Sequence[Screen], settings: Settings) -> Iterator[list[np.nda
 
 def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarray], settings: Settings) -> dict:
     encoded, painted = screen.encoded, screen.painted
+    values, reading = painted.values, painted.reading
+    if layers is not painted.layers:  # no component is a colour by itself any more
+        values, reading = [(layer / 255).astype(np.float32) for layer in layers], TURNED
     infos = payloads.pictures_sent(
         engine, encoded.ids, encoded.names, encoded.items, [feature_map.geometry for feature_map in encoded.maps]
     )["pictures"]
@@ -84,6 +89,8 @@ def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarr
             caption=settings.shown.compared,
             legend=painted.legend,
             histogram=screen.histogram,
+            values=dict(zip(encoded.ids, values, strict=True)),
+            reading=reading,
         ),
     }
 

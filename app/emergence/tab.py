@@ -16,7 +16,7 @@ from app.page import modules, sentences
 from app.page.figures import FigureFold
 from app.page.figures import lay_out as lay_out_figures
 from app.page.model_panel import taken
-from app.page.shared import Shared, Tab
+from app.page.shared import Fitted, Shared, Tab
 from app.page.wiring import HEAVY, answer, any_of
 from app.server.jobs import duration
 from app.server.latest import Latest
@@ -80,7 +80,7 @@ def lay_out(own: bool) -> Emergence:
     with gr.Row(elem_classes="runs", visible=own):
         with gr.Accordion("Train on my pictures", open=False, elem_id="train-fold"):
             gr.Markdown(TRAIN_LIMITS, elem_classes="hint")
-            steps = gr.Slider(
+            steps = Fitted(
                 *STEPS, value=USUAL_STEPS, step=10, label="Steps", info="200 take a minute or two", buttons=[],
                 elem_id="train-steps",
             )  # fmt: skip

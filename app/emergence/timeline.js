@@ -147,7 +147,7 @@ export function mount({ element, props, watch }) {
       const leads = state.view === "matches" && picture === state.pictures[state.reference];
       picture.figure.classList.toggle("dino-reference", leads);
       const here = hover?.picture === id ? { row: hover.row, col: hover.col } : null;
-      showMarks(picture, held.filter((mark) => mark.picture === id), here, now.answers?.get(id)?.best ?? null);
+      showMarks(picture, held.filter((mark) => mark.picture === id), here ? [here] : [], now.answers?.get(id)?.best ?? null);
     }
     read(now.scale, asked, held);
     performance.clearMeasures("dino-draw");

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.explore import downloads, endpoints, figures, handlers, views
+from app.explore import downloads, endpoints, figures, handlers, prints, views
 from app.explore import tab as explore
+from app.explore.multiples import multiples
 from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.tab import Explore
@@ -93,6 +94,7 @@ class ExploreEvents:
         self._wire_downloads()
         self.tab.patches.wire(self.draw_patches, self.inputs, self.states.sent)
         self.tab.numbers.wire(self.draw_numbers, self.inputs, self.states.sent)
+        self._wire_multiples()
         stop = self.shared.bar.stop
         answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
 
@@ -207,12 +209,41 @@ class ExploreEvents:
         )
         self.refresh(drag.then)
 
+    def _wire_multiples(self) -> None:
+        """Drawn when their fold opens, and anew while it is open; a click on one shows it on the stage."""
+        board, fold, is_open = self.tab.multiples.board, self.tab.multiples.fold, self.tab.multiples.is_open
+        bar, settings = self.shared.bar, self.tab.controls.settings
+
+        def drawn(tray: Tray, model: str, pin, threshold, basis, is_open: bool, **values) -> Iterator[dict]:
+            if is_open:
+                loaded = self.engine.models.get(model)
+                chosen = handlers.settings_of(values, tray, loaded, threshold)
+                yield from multiples(self.engine, tray, loaded, chosen, pin)
+                yield {"status": sentences.status(loaded, chosen.size)}
+
+        def chosen(event: Told) -> dict:
+            number = event.whole("number")
+            return {"block": number} if event.text("kind") == "block" else {"head": str(number)}
+
+        inputs = self.inputs | {"is_open": is_open}
+        outputs = {"multiples": board, "status": bar.status, "stop": bar.stop}
+        framed = {"latest": self.engine.latest["multiples"], "idle": {"stop": gr.update(visible=False)}, **HEAVY}
+        opened = answer(fold.expand, lambda: {"is_open": True}, {}, {"is_open": is_open})
+        answer(opened.then, drawn, inputs, outputs, **framed)
+        answer(fold.collapse, lambda: {"is_open": False}, {}, {"is_open": is_open})
+        answer(self.states.sent.change, drawn, inputs, outputs, trigger_mode="always_last", **framed)
+        shown = answer(board.select, chosen, {}, {name: settings[name] for name in ("block", "head")})
+        self.refresh(shown.then)
+
     def _wire_downloads(self) -> None:
         tab, parts = self.tab, self.tab.controls.parts
         makers = {
             tab.downloads["png"]: downloads.pictures,
             tab.downloads["npz"]: downloads.npz,
             tab.downloads["safetensors"]: downloads.safetensors,
+            tab.downloads["figure-png"]: prints.png,
+            tab.downloads["figure-svg"]: prints.svg,
+            tab.downloads["figure-pdf"]: prints.pdf,
             parts["cut-out"]: downloads.cut_outs,
             parts["basis-save"]: downloads.basis,
         }

@@ -2,13 +2,15 @@
 
 import { make, outsideOf, share } from "../page/elements.js";
 import { HEAT, decodedImage } from "../page/layers.js";
+import { decodeNumbers } from "../page/numbers.js";
 import { buildPicture } from "../page/picture.js";
 import { createQuestion } from "../page/question.js";
 import { savePicture, saveStage } from "../page/saving.js";
 import { answers, decodeFeatures, scaleOf } from "../page/similarity.js";
-import { buildEmpty, buildReading, buildToolbar, readAnswer, readView } from "../page/toolbar.js";
+import { buildEmpty, buildReading, buildToolbar, readAnswer, readView, wireReading } from "../page/toolbar.js";
 import { applySettings, arrange } from "./arrangement.js";
-import { answerInWords, decodedView, drawAnswer, gridFits, showView } from "./painting.js";
+import { buildNearest } from "./nearest.js";
+import { answerInWords, decodedView, drawAnswer, gridFits, readingInWords, showView } from "./painting.js";
 
 const SETTLED_MS = 280; // a double click is no question: what is held is told to Python when it has lasted this long
 const SPEECH_MS = 250; // after the last change
@@ -18,6 +20,8 @@ function firstState() {
     pictures: [],
     features: null,
     view: null,
+    numbers: new Map(), // behind the view
+    answers: null, // to the question, while they are shown
     kind: "",
     aligned: "grid",
     smooth: true,
@@ -34,15 +38,16 @@ function firstState() {
 function buildParts(element) {
   const [toolbar, reading] = [buildToolbar(), buildReading()];
   const board = make("div", "dino-board");
-  const children = [toolbar.bar, board, reading.line, buildEmpty()];
+  const nearest = buildNearest();
+  const children = [toolbar.bar, board, reading.line, nearest.strip, buildEmpty()];
   const stage = make("section", "dino-stage", { "aria-label": "Pictures" }, ...children);
   element.replaceChildren(stage);
-  return { element, stage, board, toolbar, reading };
+  return { element, stage, board, toolbar, reading, nearest };
 }
 
 export function mount({ element, props, trigger, watch }) {
   const parts = buildParts(element);
-  const { stage, board, toolbar, reading } = parts;
+  const { stage, board, toolbar, reading, nearest } = parts;
   const state = firstState();
   let current = {}; // the props as drawn
   let syncs = 0;
@@ -98,6 +103,7 @@ export function mount({ element, props, trigger, watch }) {
     if (changed("view")) {
       state.answering = !question.held.length || !current.view;
       state.view = next.view;
+      state.numbers = decodeNumbers(next.view);
       state.kind = next.view?.kind || "";
       state.aligned = next.view?.aligned || "grid";
     }
@@ -115,6 +121,7 @@ export function mount({ element, props, trigger, watch }) {
     stage.classList.toggle("dino-none", next.pictures?.length === 0);
     stage.classList.toggle("dino-start", !next.pictures);
     draw();
+    if (view && question.reads) speakSoon(); // the same place has another number now
   }
 
   async function renewedPictures(infos) {
@@ -161,16 +168,19 @@ export function mount({ element, props, trigger, watch }) {
     cancelAnimationFrame(frame);
     frame = 0;
     const start = performance.now();
-    const { held, hover } = question;
-    const asked = held.length ? held : hover ? [hover] : [];
+    const { held, hover, reads } = question;
+    const asked = held.length ? held : hover && !reads ? [hover] : [];
     const fits = state.features && asked.every((mark) => gridFits(state, mark.picture));
     const found = asked.length && fits ? answers(state.features, asked) : null;
     state.heatShown = Boolean(found) && (!held.length || state.answering);
+    state.answers = state.heatShown ? found : null;
     stage.classList.toggle("dino-answering", state.heatShown);
     const scale = found && scaleOf(state.features, found);
-    for (const picture of state.pictures) drawAnswer(state, picture, found?.get(picture.info.id), scale, held, hover);
-    if (state.heatShown) readAnswer(reading, HEAT, scale, asked, held.length > 0);
-    else readView(reading, state.view);
+    for (const picture of state.pictures) drawAnswer(state, picture, found?.get(picture.info.id), scale, question);
+    const words = reads ? readingInWords(state, question) : "";
+    if (state.heatShown) readAnswer(reading, HEAT, scale, asked, held.length > 0, words);
+    else readView(reading, state.view, words);
+    nearest.show(state, question, held.length ? found : null);
     reading.actions.hidden = !held.length;
     reading.back.textContent = state.answering ? "Show the view" : "Show the answer";
     performance.clearMeasures("dino-draw");
@@ -180,7 +190,7 @@ export function mount({ element, props, trigger, watch }) {
   // Only for keys and held questions: a moving pointer would never stop talking.
   function speakSoon() {
     clearTimeout(speakTimer);
-    speakTimer = setTimeout(() => (reading.spoken.textContent = answerInWords(state, question.hover)), SPEECH_MS);
+    speakTimer = setTimeout(() => (reading.spoken.textContent = answerInWords(state, question)), SPEECH_MS);
   }
 
   function enlarge(id) {
@@ -213,6 +223,7 @@ export function mount({ element, props, trigger, watch }) {
 
   function listenOutside() {
     const outside = outsideOf(element);
+    wireReading(toolbar.read, question, outside, (reads) => (state.answering = !reads));
     outside(document, "keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || !stage.getClientRects().length) return;
       if (state.large !== null) enlarge(state.large);
@@ -223,7 +234,10 @@ export function mount({ element, props, trigger, watch }) {
       state.invert = event.detail.invert;
       if (!state.view?.scores) return;
       cancelAnimationFrame(cutFrame);
-      cutFrame = requestAnimationFrame(() => showView(state));
+      cutFrame = requestAnimationFrame(() => {
+        showView(state);
+        if (question.reads) draw();
+      });
     });
     // A patch pointed at in a figure: {mark: {picture, row, col} or null, event: the click that holds it}.
     outside(window, "dinoscope:patch", ({ detail: { mark, event } }) => {

@@ -6,11 +6,21 @@ import gradio as gr
 
 from app.explore import views
 from app.explore import widgets as controls
+from app.explore.multiples import multiples_component
 from app.explore.widgets import Controls
 from app.explore.words import SEE, TRY
 from app.page import figures, modules
 from app.page.figures import FigureFold
 from app.page.shared import Shared
+
+
+@dataclass(frozen=True)
+class MultiplesFold:
+    """The fold with small multiples, and whether it is open."""
+
+    fold: gr.Accordion
+    board: gr.HTML
+    is_open: gr.State
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Explore:
     file: gr.DownloadButton
     patches: FigureFold
     numbers: FigureFold
+    multiples: MultiplesFold
 
 
 def stage_component(elem_id: str = "stage") -> gr.HTML:
@@ -45,6 +56,8 @@ def lay_out(shared: Shared) -> Explore:
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = stage_component()
             facts = gr.Markdown(elem_id="facts", elem_classes="facts")
+            with gr.Accordion("All blocks and heads", open=False, elem_id="multiples") as fold:
+                board = multiples_component()
             patches = figures.lay_out("Patches in 3-D", "patches")
             numbers = figures.lay_out("Numbers of this view as a figure", "numbers")
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):
@@ -56,6 +69,9 @@ def lay_out(shared: Shared) -> Explore:
                         ("png", "Pictures (PNG)"),
                         ("npz", "Numbers (.npz)"),
                         ("safetensors", "Numbers (.safetensors)"),
+                        ("figure-png", "Figure for print (PNG, 300 dpi)"),
+                        ("figure-svg", "Figure for print (SVG)"),
+                        ("figure-pdf", "Figure for print (PDF)"),
                     )
                 }
                 file = gr.DownloadButton(visible="hidden", elem_id="download-file")
@@ -63,4 +79,5 @@ def lay_out(shared: Shared) -> Explore:
         lesson = gr.Markdown(views.VIEWS[0].lesson)
     with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
         program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
-    return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers)
+    small = MultiplesFold(fold, board, gr.State(False))
+    return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers, small)

@@ -39,6 +39,31 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The words in which the page says the numbers of one patch.
+
+    >>> Reading(("share of the attention",), unit="%", factor=100)
+    Reading(names=('share of the attention',), unit='%', factor=100, digits=2, groups=(), note='')
+    """
+
+    names: tuple[str, ...] = ("value",)
+    """What each of the k numbers is."""
+    unit: str = ""
+    factor: float = 1
+    """What a number is multiplied by to be in that unit."""
+    digits: int = 2
+    """Decimals."""
+    groups: tuple[str, ...] = ()
+    """For labels: what is said of each instead of its number."""
+    note: str = ""
+    """A sentence that tells what the numbers are to be held against."""
+
+
+PLAIN = Reading()
+"""A number with two decimals."""
+
+
+@dataclass(frozen=True)
 class Painted:
     """One view of several pictures, ready for the browser."""
 
@@ -55,6 +80,7 @@ class Painted:
     basis: PcaBasis | None = field(default=None, repr=False)
     explained: tuple[float, ...] = ()
     """Shares of variance of all components, PCA only."""
+    reading: Reading = PLAIN
 
 
 @dataclass(frozen=True)

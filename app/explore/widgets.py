@@ -10,7 +10,7 @@ from gradio.components import Component
 from app.explore import controls, views
 from app.page import modules
 from app.page.sending import SendButton
-from app.page.shared import Shared
+from app.page.shared import Fitted, Shared
 
 
 def threshold_component(elem_id: str = "threshold") -> gr.HTML:
@@ -83,7 +83,7 @@ def _widget(one: Any, value: Any) -> Component:
     given = {"value": value, "label": one.label, "elem_id": one.name}
     match one:
         case controls.Slider():
-            return gr.Slider(one.low, one.high, step=one.step, buttons=[], **given)
+            return Fitted(one.low, one.high, step=one.step, buttons=[], **given)
         case controls.Choice():
             return gr.Radio(list(one.choices), info=one.info, **given)
         case controls.Menu():

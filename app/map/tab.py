@@ -10,7 +10,7 @@ from app.map.colours import CHOICES
 from app.map.handlers import LAYOUTS, MapRoom
 from app.map.words import EMPTY, LEAD, LESSON
 from app.page import modules
-from app.page.shared import FittedChoice
+from app.page.shared import Fitted, FittedChoice
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _colours() -> dict[str, Any]:
     with gr.Group():
         return {
             "by": gr.Radio(list(CHOICES), value="cluster", label="Colour by", elem_id="map-by"),
-            "groups": gr.Slider(
+            "groups": Fitted(
                 0,
                 16,
                 value=0,
@@ -108,11 +108,11 @@ def _settings() -> tuple[dict[str, Any], gr.Button]:
     with gr.Accordion("UMAP", open=False, elem_id="map-umap"):
         settings = {
             "layout": layout,
-            "neighbours": gr.Slider(
+            "neighbours": Fitted(
                 2, 100, value=15, step=1, label="Neighbours", info="Few show small groups, many the whole",
                 elem_id="map-neighbours", buttons=[],
             ),
-            "distance": gr.Slider(0, 1, value=0.1, step=0.05, label="Distance", elem_id="map-distance", buttons=[]),
+            "distance": Fitted(0, 1, value=0.1, step=0.05, label="Distance", elem_id="map-distance", buttons=[]),
             "seed": gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="map-seed"),
         }  # fmt: skip
         recompute = gr.Button("Recompute", variant="primary", size="sm", elem_id="map-recompute")

@@ -8,6 +8,7 @@ import gradio as gr
 from app.match.handlers import SHOWS, MatchSettings, examples
 from app.match.words import LESSON, SEE, TRY
 from app.page import modules
+from app.page.shared import Fitted
 
 FILES = {"json": "Points (JSON)", "csv": "Points (CSV)", "png": "Picture (PNG)", "svg": "Picture (SVG)"}
 
@@ -68,7 +69,7 @@ def lay_out() -> Match:
 def _controls(settings: dict[str, Any]) -> gr.Column:
     usual = MatchSettings()
     with gr.Group():
-        settings["density"] = gr.Slider(
+        settings["density"] = Fitted(
             0.1, 1, value=usual.density, step=0.05, label="Density", elem_id="match-density", buttons=[],
             info="Matches per patch along a line",
         )  # fmt: skip
@@ -78,11 +79,11 @@ def _controls(settings: dict[str, Any]) -> gr.Column:
         settings["inside"] = gr.Checkbox(
             usual.inside, label="Inside the foreground", elem_id="match-inside", info="Leave the ground out"
         )
-        settings["smoothing"] = gr.Slider(
+        settings["smoothing"] = Fitted(
             0, 3, value=usual.smoothing, step=1, label="Smoothing", elem_id="match-smoothing", buttons=[],
             info="Neighbours at each side that must be alike, too",
         )  # fmt: skip
     with gr.Column(visible=False, elem_id="match-parts-group") as parts, gr.Group():
-        settings["parts"] = gr.Slider(2, 8, value=usual.parts, step=1, label="Parts", elem_id="match-parts", buttons=[])
+        settings["parts"] = Fitted(2, 8, value=usual.parts, step=1, label="Parts", elem_id="match-parts", buttons=[])
     gr.Markdown("Resolution and block are those chosen in Explore.", elem_classes="hint")
     return parts

@@ -33,6 +33,13 @@ export function outsideOf(element) {
   };
 }
 
+// Whether a key is pressed for the page: alone, and not while something is typed.
+export function isFreeKey(event) {
+  const free = "input:not([type=radio]):not([type=checkbox]):not([type=range])";
+  const typing = event.target.closest?.(`textarea, select, [contenteditable], ${free}`);
+  return !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing);
+}
+
 // What one part of the page leaves for another, also for one that is built later.
 export function share(values) {
   window.dinoscope = Object.assign(window.dinoscope || {}, values);

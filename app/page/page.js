@@ -1,7 +1,7 @@
 // What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark. The page's own buttons call
 // `window.dinoscope.toggleShade()`, and are found here by their ids: the files input `add-files`, the views `view`, `help`.
 
-import { make, share } from "./elements.js";
+import { isFreeKey, make, share } from "./elements.js";
 
 const SHADE = "dinoscope-shade";
 
@@ -21,11 +21,6 @@ function add(files) {
   input.files = carried.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
   return true;
-}
-
-function typing(target) {
-  const free = "input:not([type=radio]):not([type=checkbox]):not([type=range])";
-  return target.closest?.(`textarea, select, [contenteditable], ${free}`);
 }
 
 document.addEventListener("paste", (event) => {
@@ -75,7 +70,7 @@ document.addEventListener(
 );
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
+  if (!isFreeKey(event)) return;
   if (event.key >= "1" && event.key <= "9") {
     const view = document.getElementById("view");
     if (isSeen(view)) view.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.click();

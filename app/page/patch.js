@@ -3,7 +3,7 @@
 import { make } from "./elements.js";
 import { patchBox } from "./picture.js";
 
-const CROP = 96; // px
+export const CROP = 96; // px
 const AROUND = 2; // patches to each side
 
 // -> {line, show}. `show(mark)` takes {picture, row, col}, or null where nothing is pointed at.
@@ -28,7 +28,8 @@ export function buildPatchReading() {
   return { line, show };
 }
 
-function cutOut(context, { image, info }, { row, col }) {
+// Draw a patch and what is around it, outlined, on a canvas of CROP × CROP.
+export function cutOut(context, { image, info }, { row, col }) {
   const [left, top, beyond, below] = patchBox(info, row, col);
   const [wide, tall] = [(beyond - left) * image.naturalWidth, (below - top) * image.naturalHeight];
   const side = CROP / (2 * AROUND + 1);

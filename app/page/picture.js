@@ -93,47 +93,54 @@ export function patchAt(info, x, y) {
   return { row: Math.min(Math.max(row, 0), info.rows - 1), col: Math.min(Math.max(col, 0), info.columns - 1) };
 }
 
-// Draw outlines of the patches that ask, and a ring with its cosine around the best match.
-export function showMarks(picture, marks, cursor, best) {
+// Draw outlines of the patches that ask and of those that are pointed at, with their `label` where they have one, and a
+// ring with its cosine around the best match.
+export function showMarks(picture, marks, cursors, best) {
   const nodes = [];
+  const outlined = [...marks, ...cursors];
   for (const mark of marks) {
     const box = make("div", mark.sign > 0 ? "dino-asked" : "dino-asked dino-minus");
     placeOver(box, patchBox(picture.info, mark.row, mark.col));
     nodes.push(box);
   }
-  if (cursor) {
+  for (const cursor of cursors) {
     const box = make("div", "dino-cursor");
     placeOver(box, patchBox(picture.info, cursor.row, cursor.col));
     nodes.push(box);
-    if (cursor.cosine !== undefined) nodes.unshift(numberAt(picture, cursor, "dino-number", cursor.cosine, marks));
+    const others = outlined.filter((other) => other !== cursor);
+    if (cursor.label) nodes.unshift(numberAt(picture, cursor, "dino-number", cursor.label, others));
   }
-  if (best) {
-    const others = cursor ? [...marks, cursor] : marks;
-    nodes.unshift(numberAt(picture, best, "dino-number dino-ring", best.cosine, others));
-  }
+  if (best) nodes.unshift(numberAt(picture, best, "dino-number dino-ring", shownCosine(best.cosine), outlined));
   picture.layers[1].replaceChildren(...nodes);
   picture.layers[0].replaceChildren(...nodes.map((node) => node.cloneNode(true)));
 }
 
-const LABEL = { near: 10, far: 62, half: 15 }; // px: where beside a patch its number stands
+const LABEL = { near: 10, margin: 34, letter: 7, half: 15 }; // px: where beside a patch its number stands
 
-// The number stands to the right of its patch unless the picture ends there, or one of `others` would be hidden.
-function numberAt(picture, patch, className, cosine, others) {
+// The number stands to the right of its patch unless the picture ends there, or one of `others` would be hidden; above
+// or below it where a narrow picture ends at both sides.
+function numberAt(picture, patch, className, text, others) {
   const node = make("div", className);
   const [x, y] = middle(picture.info, patch);
   node.style.left = `clamp(14px, ${x * 100}%, 100% - 14px)`; // the ring is whole at an edge, too
   node.style.top = `clamp(14px, ${y * 100}%, 100% - 14px)`;
   const { width, height } = picture.size;
+  const far = LABEL.margin + LABEL.letter * text.length;
   const hides = others.some((other) => {
     const [otherX, otherY] = middle(picture.info, other);
     const away = (otherX - x) * width;
-    return away > LABEL.near && away < LABEL.far && Math.abs(otherY - y) * height < LABEL.half;
+    return away > LABEL.near && away < far && Math.abs(otherY - y) * height < LABEL.half;
   });
   const [before, after] = [x * width, (1 - x) * width]; // the room at either side
-  if (after < LABEL.far ? before > after : hides && before > LABEL.far) node.classList.add("dino-leftwards");
-  const label = make("span");
-  label.textContent = shownCosine(cosine);
+  const label = make("span", "", {}, text);
   node.append(label);
+  if (Math.max(before, after) < far && width) {
+    const wide = far - LABEL.margin + LABEL.near; // of the label itself
+    label.style.left = `${Math.max(2 - before, Math.min(-wide / 2, after - wide - 2))}px`;
+    label.style.top = y * height > 40 ? "-34px" : "16px";
+  } else if (after < far ? before > after : hides && before > far) {
+    node.classList.add("dino-leftwards");
+  }
   return node;
 }
 

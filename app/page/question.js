@@ -1,4 +1,5 @@
-// The pointer, a finger and the keyboard as questions: which patch is pointed at, which are held.
+// The pointer, a finger and the keyboard as questions: which patch is pointed at, which are held. While it `reads`, a
+// click asks nothing: it keeps the patch whose number is read.
 // A mark is {picture, row, col, x, y, sign}; x and y are fractions of the picture, so that it outlives a change of grid.
 
 import { patchAt, patchBox } from "./picture.js";
@@ -6,10 +7,10 @@ import { patchAt, patchBox } from "./picture.js";
 const TOUCH_SLOP = 8; // px a finger may move in a tap
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// -> {held, hover, listen, point, hold, undo, clear, restore, renew}.
+// -> {held, hover, reads, kept, pointed, listen, point, hold, read, undo, clear, restore, renew}.
 // `changed(kind)` is called after every change: "hover", "keys" or "held".
 export function createQuestion(changed) {
-  const question = { held: [], hover: null };
+  const question = { held: [], hover: null, reads: false, kept: null };
   let finger = null;
   let before = []; // what was held before the last click, which may turn out to be half of a double click
 
@@ -49,13 +50,20 @@ export function createQuestion(changed) {
     changed("held");
   }
 
+  // What a click does with a patch.
+  function choose(mark, how) {
+    if (!question.reads) return hold(mark, how);
+    question.kept = question.kept && same(question.kept, mark) ? null : mark;
+    return changed("keys");
+  }
+
   function modifier(event) {
     return event.shiftKey ? "add" : event.altKey || event.ctrlKey ? "subtract" : "";
   }
 
   function move(picture, event, key) {
     const { info } = picture;
-    const here = [question.hover, ...question.held].find((mark) => mark?.picture === info.id);
+    const here = [question.hover, question.kept, ...question.held].find((mark) => mark?.picture === info.id);
     const [down, right] = ARROWS[key].map((step) => step * (event.shiftKey ? 5 : 1));
     const row = here ? Math.min(Math.max(here.row + down, 0), info.rows - 1) : info.rows >> 1;
     const col = here ? Math.min(Math.max(here.col + right, 0), info.columns - 1) : info.columns >> 1;
@@ -75,7 +83,7 @@ export function createQuestion(changed) {
       if (!finger) return;
       const moved = Math.hypot(event.clientX - finger.x, event.clientY - finger.y) > TOUCH_SLOP;
       finger = null;
-      if (moved) hold(markUnder(picture, frame, event), ""); // a tap ends in a click, which holds too
+      if (moved) choose(markUnder(picture, frame, event), ""); // a tap ends in a click, which holds too
     });
     for (const name of ["pointercancel", "pointerleave"]) {
       frame.addEventListener(name, () => {
@@ -86,12 +94,12 @@ export function createQuestion(changed) {
     frame.addEventListener("click", (event) => {
       if (event.detail > 1) return;
       before = question.held;
-      hold(markUnder(picture, frame, event), modifier(event));
+      choose(markUnder(picture, frame, event), modifier(event));
     });
     frame.addEventListener("keydown", (event) => {
       if (event.target !== frame) return;
       if (event.key in ARROWS) move(picture, event, event.key);
-      else if ((event.key === "Enter" || event.key === " ") && question.hover) hold(question.hover, modifier(event));
+      else if ((event.key === "Enter" || event.key === " ") && question.hover) choose(question.hover, modifier(event));
       else return;
       event.preventDefault();
     });
@@ -101,14 +109,26 @@ export function createQuestion(changed) {
   // A patch that was pointed at elsewhere than in a picture; none where `info` is undefined.
   question.point = (info, row, col) => point(info ? markOf(info, row, col) : null);
   question.hold = (info, row, col, event) => hold(markOf(info, row, col), modifier(event));
+  // The patches whose numbers are read: what is kept, and what is pointed at.
+  question.pointed = () => {
+    const { kept, hover } = question;
+    return [kept && hover && same(kept, hover) ? null : kept, hover].filter(Boolean);
+  };
   question.listen = (picture) => picture.frames.forEach((frame) => listen(picture, frame));
+  question.read = (reads) => {
+    question.reads = reads;
+    question.kept = null;
+    changed("keys");
+  };
   question.undo = () => {
+    question.kept = null;
     question.held = before;
     changed("held");
   };
   question.clear = () => {
-    if (!question.held.length) return false;
-    question.held = [];
+    if (!question.held.length && !question.kept) return false;
+    if (!question.kept) question.held = [];
+    question.kept = null;
     changed("held");
     return true;
   };
@@ -129,6 +149,7 @@ export function createQuestion(changed) {
     question.held = question.held.filter(kept).map(moved);
     if (!question.held.some((mark) => mark.sign > 0)) question.held = [];
     question.hover = null;
+    question.kept = question.kept && kept(question.kept) ? moved(question.kept) : null;
     return question.held.length !== before;
   };
   return question;

@@ -4,6 +4,7 @@ A `Tab` draws on `shared.due[NAME].change`, which comes when the tab is looked a
 it was last drawn. Until then it computes nothing.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +25,19 @@ _UNTIL_FITTED = BACKBONES["dinov2-small"]
 
 
 class Fitted(gr.Slider):
-    """A slider whose bounds change with the model: of a page that has not heard of them yet it takes the nearest value.
+    """A slider that takes any number: of one that it does not offer, the nearest that it does; of none, its first.
 
-    Gradio's own refuses such a value, and with it the whole event, though the visitor did nothing wrong.
+    Gradio's own refuses what is being typed, and what a page sends that has not heard yet that the bounds follow the
+    model, and with it the whole event. `page/sliders.js` tells the visitor what became of the number.
     """
 
     is_template = True  # drawn as a slider
 
-    def preprocess(self, payload: float) -> float:
-        return super().preprocess(min(max(payload, self.minimum), self.maximum))
+    def preprocess(self, payload: float | None) -> float:
+        if payload is None:
+            return super().preprocess(self.value)
+        steps = math.floor((payload - self.minimum) / self.step + 0.5)
+        return super().preprocess(min(max(self.minimum + steps * self.step, self.minimum), self.maximum))
 
 
 class FittedChoice(gr.Dropdown):

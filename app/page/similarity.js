@@ -60,6 +60,10 @@ export function cosines(features, grid, direction) {
   return values;
 }
 
+function touched(marks, row, col) {
+  return marks.some((mark) => Math.abs(mark.row - row) <= 1 && Math.abs(mark.col - col) <= 1);
+}
+
 // The patch most like the question. Patches that ask, and those that touch them, are left out: their answer is known.
 export function bestMatch(grid, values, asking) {
   let best = -1;
@@ -67,8 +71,7 @@ export function bestMatch(grid, values, asking) {
     if (best >= 0 && values[patch] <= values[best]) continue;
     const row = Math.floor(patch / grid.columns);
     const col = patch - row * grid.columns;
-    const close = asking.some((mark) => Math.abs(mark.row - row) <= 1 && Math.abs(mark.col - col) <= 1);
-    if (!close) best = patch;
+    if (!touched(asking, row, col)) best = patch;
   }
   if (best < 0) return null;
   return { row: Math.floor(best / grid.columns), col: best % grid.columns, cosine: values[best] };
@@ -92,6 +95,23 @@ export function answers(features, marks) {
 export function scaleOf(features, found) {
   const best = Math.max(...[...found.values()].map((answer) => answer.best?.cosine ?? -1));
   return { low: features.low, high: Math.min(Math.max(best, features.low + LEAST_SPAN), 1) };
+}
+
+// The `count` patches of all pictures most like the question, best first: {picture, row, col, cosine}. As above, those that
+// ask or touch them are left out, and so are those that touch a better one: it shows the same thing.
+export function nearestPatches(found, marks, count) {
+  const all = [...found].flatMap(([picture, { grid, values }]) =>
+    Array.from(values, (cosine, patch) => {
+      return { picture, row: Math.floor(patch / grid.columns), col: patch % grid.columns, cosine };
+    }),
+  );
+  const near = [];
+  for (const patch of all.toSorted((a, b) => b.cosine - a.cosine)) {
+    if (near.length === count) break;
+    const beside = [...marks, ...near].filter((mark) => mark.picture === patch.picture);
+    if (!touched(beside, patch.row, patch.col)) near.push(patch);
+  }
+  return near;
 }
 
 // The low end of the scale: what a few questions spread over the pictures leave below it is a tenth of their answers.

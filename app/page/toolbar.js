@@ -1,6 +1,6 @@
 // The line above the pictures (blend, side by side, smooth, save) and the one below (scale, how to read it).
 
-import { make } from "./elements.js";
+import { isFreeKey, make } from "./elements.js";
 import { PALETTES, paletteGradient } from "./palettes.js";
 
 export function buildToolbar() {
@@ -8,6 +8,7 @@ export function buildToolbar() {
   const blend = make("input", "", { ...range, "aria-label": "Blend original and view" });
   const split = switchButton("Side by side");
   const smooth = switchButton("Smooth");
+  const read = readSwitch();
   const save = make("button", "dino-button", { type: "button", title: "Save all pictures as shown (PNG)" }, "Save PNG");
   const close = make("button", "dino-button dino-close", { type: "button" }, "Back to all");
   const bar = make(
@@ -17,15 +18,37 @@ export function buildToolbar() {
     make("label", "dino-blend", {}, make("span", "", {}, "Original"), blend, make("span", "", {}, "View")),
     split,
     smooth,
+    read,
     make("span", "dino-space"),
     close,
     save,
   );
-  return { bar, blend, split, smooth, save, close };
+  return { bar, blend, split, smooth, read, save, close };
 }
 
 export function switchButton(label) {
   return make("button", "dino-button dino-switch", { type: "button", "aria-pressed": "false" }, label);
+}
+
+// Between a pointer that asks and one that reads, for whoever mounts it; see `wireReading`.
+export function readSwitch() {
+  const made = switchButton("Numbers");
+  made.title = "The pointer says the number of a patch instead of asking what is like it (key R)";
+  made.setAttribute("aria-keyshortcuts", "R");
+  return made;
+}
+
+// Let the switch and the key R turn `question` from asking to reading and back; `turned` is called afterwards.
+export function wireReading(button, question, outside, turned) {
+  function turn() {
+    pressed(button, !question.reads);
+    turned(!question.reads);
+    question.read(!question.reads);
+  }
+  button.addEventListener("click", turn);
+  outside(document, "keydown", (event) => {
+    if (event.key.toLowerCase() === "r" && isFreeKey(event) && button.getClientRects().length) turn();
+  });
 }
 
 export function pressed(button, value) {
@@ -48,8 +71,10 @@ export function buildReading() {
   return { line, low, high, strip, scale, entries, text, back, clear, actions, spoken };
 }
 
-// Say how to read the view that is shown.
-export function readView(reading, view) {
+export const POINT_TO_READ = "Reading: point at a patch, tap it, or move with the arrow keys; Enter or a click keeps it.";
+
+// Say how to read the view that is shown, or `words` instead.
+export function readView(reading, view, words = "") {
   const legend = (view && view.legend) || {};
   showScale(reading, legend.palette, legend.low, legend.high);
   reading.entries.replaceChildren(
@@ -61,11 +86,11 @@ export function readView(reading, view) {
       return entry;
     }),
   );
-  reading.text.textContent = (view && view.caption) || "";
+  reading.text.textContent = words || (view && view.caption) || "";
 }
 
-// Say how to read the answer to a question of `marks`.
-export function readAnswer(reading, palette, scale, marks, held) {
+// Say how to read the answer to a question of `marks`, or `words` instead.
+export function readAnswer(reading, palette, scale, marks, held, words = "") {
   showScale(reading, palette, ...endsInWords(scale));
   reading.entries.replaceChildren();
   const added = marks.filter((mark) => mark.sign > 0).length;
@@ -77,6 +102,7 @@ export function readAnswer(reading, palette, scale, marks, held) {
     ["", "Drag the outlined patch, or tap it to clear."],
   ][Number(finger)][Number(held)];
   reading.text.textContent =
+    words ||
     `Similarity to ${asked} as cosine, up to the best match; 1 is the same direction. Ringed: the best matches. ${next}`;
 }
 

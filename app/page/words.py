@@ -11,7 +11,8 @@ closed; until then a reload brings them back.
 own pictures. *Back* goes to the tab before.
 
 **Pointing** at a patch asks all pictures what looks like it. *Click* keeps the question, *Shift+click* adds to it,
-*Alt+click* subtracts, *Escape* forgets it. Keys **1** to **{views}** switch the view.
+*Alt+click* subtracts, *Escape* forgets it. Keys **1** to **{views}** switch the view. Key **R** lets the pointer *read*
+the number of a patch instead, and paint nothing.
 
 **Programs** can ask too: `from gradio_client import Client, handle_file`, then `Client(URL).view_api()` lists
 {endpoints} and `/match`.

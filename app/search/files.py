@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from app.search.lettering import lettered
+from app.page.lettering import lettered
 from core.analysis.render import onto_picture
 from core.collection.collection import Collection, Hit
 from core.tables import csv_bytes

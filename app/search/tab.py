@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.page import modules
 from app.page.sending import SendButton
-from app.page.shared import FittedChoice
+from app.page.shared import Fitted, FittedChoice
 from app.search import curation
 from app.search.curation import CurationFold
 from app.search.words import KEPT, LESSON, SEE, SHARED, TRY
@@ -97,7 +97,7 @@ def lay_out(access: Access) -> Search:
                 settings["tags"] = FittedChoice(
                     [], value=[], multiselect=True, label="Only with all of these tags", elem_id="search-tags"
                 )
-                settings["k"] = gr.Slider(6, 96, value=24, step=6, label="Results", elem_id="search-k", buttons=[])
+                settings["k"] = Fitted(6, 96, value=24, step=6, label="Results", elem_id="search-k", buttons=[])
         with gr.Column(scale=5, min_width=320, elem_id="search-result-side"):
             facts = gr.Markdown(elem_id="search-facts")
             results = results_component()
@@ -108,7 +108,7 @@ def lay_out(access: Access) -> Search:
                 }
                 file = gr.DownloadButton(visible="hidden", elem_id="search-file")
             with gr.Accordion("Near-duplicates", open=False, elem_id="search-duplicates"):
-                threshold = gr.Slider(
+                threshold = Fitted(
                     0.7, 1, value=0.95, step=0.01, label="Cosine of at least", elem_id="search-threshold", buttons=[]
                 )
                 duplicates = gr.Button("Find groups of nearly equal pictures", size="sm", elem_id="search-find-groups")

@@ -13,8 +13,9 @@ from core.features import FeatureMap
 from core.pictures.geometry import whole_size
 
 NOTHING_SELECTED = "No picture is selected: tick one in the tray, or add your own."
-OFFERED_PATCHES = (14, 74)
-"""Along the longer side: with fewer nothing is recognised; 74 are four times the work of the published models' 37."""
+OFFERED_PATCHES = (4, 74)
+"""Along the longer side: 4 show how little a model needs, or how much; 74 are four times the work of the published
+models' 37."""
 PATIENCE_MS = 4000
 """A forward pass expected to take longer is run picture by picture, so that it can be followed and stopped."""
 

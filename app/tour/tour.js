@@ -1,6 +1,6 @@
 // The tour: a card that stays in its corner while the page behind it is shown and used.
 
-import { make, makeButton, share } from "../page/elements.js";
+import { isFreeKey, make, makeButton, share } from "../page/elements.js";
 
 // Gradio lets rules for narrow windows hold inside of this only.
 function page() {
@@ -88,8 +88,7 @@ export function start(stops) {
   }
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "t" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) open();
+    if (event.key === "t" && isFreeKey(event)) open();
   });
   share({ tour: open });
 }

@@ -9,7 +9,7 @@ import gradio as gr
 from PIL import Image, ImageDraw
 
 from app.page.files import fresh_folder, picture_file
-from app.page.shared import Shared, Tab
+from app.page.shared import Fitted, Shared, Tab
 from app.page.told import Told
 from app.page.wiring import HEAVY, LONG, answer, any_of, busy
 from app.server.session import FeatureSettings, Picture, Tray
@@ -80,18 +80,18 @@ def _controls() -> tuple[dict[str, Any], gr.Markdown]:
     with gr.Group():
         settings = {
             "view": gr.Radio(list(clips.VIEWS), value="PCA", label="View", elem_id="clip-view"),
-            "rate": gr.Slider(
+            "rate": Fitted(
                 1, clips.FASTEST, value=8, step=1, label="Frames a second", elem_id="clip-rate", buttons=[]
             ),
-            "seconds": gr.Slider(
+            "seconds": Fitted(
                 1, clips.LONGEST_S, value=5, step=1, label="Seconds from the start", elem_id="clip-seconds", buttons=[]
             ),
-            "size": gr.Slider(
+            "size": Fitted(
                 196, 518, value=336, step=14, label="Resolution", info="Longer side in pixels, for the model",
                 elem_id="clip-size", buttons=[],
             ),
             "original": gr.Radio(list(clips.LAYOUTS), value="under", label="The clip itself", elem_id="clip-original"),
-            "cover": gr.Slider(0, 1, value=1, step=0.05, label="Colours cover", elem_id="clip-cover", buttons=[]),
+            "cover": Fitted(0, 1, value=1, step=0.05, label="Colours cover", elem_id="clip-cover", buttons=[]),
         }  # fmt: skip
         note = gr.Markdown("No clip yet.", elem_id="clip-note", elem_classes="hint")
     return settings, note

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from app.explore.payloads import view_prop
 from app.explore.tab import stage_component
+from app.explore.view import Reading
 from app.explore.views import FOREGROUND, PCA
 from app.explore.widgets import threshold_component
 from app.page import modules, stage
@@ -42,16 +43,27 @@ IMAGES = [Image.new("RGB", (width, height), (200, 90, 40)) for height, width in 
 IDS = ["p0", "p1", "p2"]
 
 
+NUMBERS = {key: np.random.default_rng(7).random((*m.grid, 2), np.float32) for key, m in zip(IDS, MAPS, strict=True)}
+"""Two numbers a patch."""
+
+
 def pca_view(shade: int) -> dict:
     layers = {key: np.full((*m.grid, 3), shade, np.uint8) for key, m in zip(IDS, MAPS, strict=True)}
-    return view_prop(PCA, layers, caption=f"shade {shade}")
+    return view_prop(
+        PCA, layers, caption=f"shade {shade}", values=NUMBERS, reading=Reading(("norm", "share"), "%", 100)
+    )
 
 
 def foreground_view() -> dict:
     """Scores that rise from 0 at the left edge to 1 at the right one."""
     ramps = {key: np.linspace(0, 255, image.width, dtype=np.uint8) for key, image in zip(IDS, IMAGES, strict=True)}
     layers = {key: np.tile(ramps[key], (image.height, 1)) for key, image in zip(IDS, IMAGES, strict=True)}
-    return view_prop(FOREGROUND, layers, aligned="picture", caption="scores")
+    scores = {
+        key: np.tile(np.linspace(0, 1, m.grid[1], dtype=np.float32), (m.grid[0], 1))
+        for key, m in zip(IDS, MAPS, strict=True)
+    }
+    reading = Reading(("foreground score",), note="0 is ground.")
+    return view_prop(FOREGROUND, layers, aligned="picture", caption="scores", values=scores, reading=reading)
 
 
 def tray_items(count: int) -> list[dict]:

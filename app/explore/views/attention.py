@@ -6,7 +6,7 @@ from typing import Annotated
 from torch import Tensor
 
 from app.explore.controls import Part
-from app.explore.view import Code, Endpoint, Painted, Program, Scene, View
+from app.explore.view import Code, Endpoint, Painted, Program, Reading, Scene, View
 from core import RequestError
 from core.analysis.render import colourise
 from core.analysis.similarity import query_vector, similarity_map
@@ -55,6 +55,7 @@ def paint(scene: Scene) -> Painted:
         values=values,
         legend={"palette": "magma", "low": "0", "high": "the picture's largest share"},
         facts="Largest share of one patch: " + ", ".join(f"{top:.1%}" for top in tops) + ".",
+        reading=Reading(("share of the attention",), unit="%", factor=100, digits=3),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from PIL import Image
 
 from app.explore.controls import Choice, Part, Switch
-from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes, scores_of
+from app.explore.view import Code, Endpoint, Painted, Program, Reading, Scene, View, as_bytes, scores_of
 from core.analysis.foreground import DEFAULT, Foreground, foreground, refine_mask
 
 MASK_SIDE = 1024
@@ -66,6 +66,7 @@ def paint(scene: Scene) -> Painted:
         values=[scores.numpy() for scores in found],
         aligned="picture",
         found=found,
+        reading=Reading(("foreground score",), note="0 is ground, 1 is object."),
     )
 
 

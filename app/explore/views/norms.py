@@ -1,7 +1,7 @@
 """The length of each patch's features."""
 
 from app.explore.controls import Hint
-from app.explore.view import Code, Painted, Program, Scene, View
+from app.explore.view import Code, Painted, Program, Reading, Scene, View
 from core.analysis.norms import OUTLIER, norms
 from core.analysis.render import colourise
 
@@ -34,6 +34,7 @@ def paint(scene: Scene) -> Painted:
         facts=f"Norms from {low:.1f} to {found.largest:.1f}, median {found.median:.1f}. "
         f"{round(found.outlier_share * patches)} of {patches:,} patches are longer than {OUTLIER:g} medians "
         "and count as artefacts.",
+        reading=Reading(("norm",), digits=1, note=f"The median is {found.median:.1f}."),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.explore.controls import Choice, Fold, Menu, Part, Row, Slider, Switch
-from app.explore.view import Code, Endpoint, Painted, Program, Scene, View, as_bytes
+from app.explore.view import Code, Endpoint, Painted, Program, Reading, Scene, View, as_bytes
 from core import RequestError
 from core.analysis.pca import joint_pca
 
@@ -88,7 +88,7 @@ def paint(scene: Scene) -> Painted:
     if options.flip:
         values = [1 - value for value in values]
     shares = {number: explained[number - 1] for number in chosen}
-    named = zip(("red", "green", "blue"), chosen, strict=True)
+    named = list(zip(("red", "green", "blue"), chosen, strict=True))
     parts = ", ".join(f"{colour} component {number} ({shares[number]:.0%})" for colour, number in named)
     return Painted(
         layers=[as_bytes(value) for value in values],
@@ -96,6 +96,10 @@ def paint(scene: Scene) -> Painted:
         facts=f"Explained variance: {parts}; together {sum(shares.values()):.0%}.",
         basis=basis,
         explained=tuple(explained),
+        reading=Reading(
+            tuple(f"component {number} ({colour})" for colour, number in named),
+            note="0 and 1 are the ends of the colours' range.",
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.explore.controls import Choice, Slider
-from app.explore.view import Code, Painted, Program, Scene, View
+from app.explore.view import Code, Painted, Program, Reading, Scene, View
 from core.analysis.render import label_colours
 from core.analysis.segments import segments
 
@@ -45,10 +45,13 @@ def paint(scene: Scene) -> Painted:
     labels = [label.numpy() for label in segments(list(scene.maps), count, scene.options.grouping).labels]
     palette = label_colours(count)
     shares = np.bincount(np.concatenate([label.ravel() for label in labels]), minlength=count)
+    parts = [f"{share / shares.sum():.0%}" for share in shares]
+    groups = [f"group {number} of {count}, {part} of all patches" for number, part in enumerate(parts, start=1)]
     return Painted(
         layers=[palette[label] for label in labels],
         values=labels,
-        facts="Sizes of the groups: " + ", ".join(f"{share / shares.sum():.0%}" for share in shares) + ".",
+        facts="Sizes of the groups: " + ", ".join(parts) + ".",
+        reading=Reading(("segment",), groups=tuple(groups)),
     )
 
 

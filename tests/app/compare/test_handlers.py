@@ -1,10 +1,13 @@
 """Several models on the same pictures: columns, colours alike where they can be, and the table of scores."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from app.compare import handlers as comparing
 from app.compare.handlers import alike, compare, scores_of, table
@@ -81,6 +84,16 @@ def test_pca_colours_are_turned_towards_the_first_columns(engine, tray, models):
         assert [layer.shape for layer in layers] == [layer.shape for layer in first]
     norms = [handlers.show(engine, tray, model, Settings(size=112, view="Norms")) for model in models]
     assert all(a is b.painted.layers for a, b in zip(alike(norms, Settings(view="Norms")), norms, strict=True))
+
+
+def test_the_numbers_of_turned_colours_are_the_turned_ones(engine, tray, models):
+    columns = compare(engine, tray, models, SETTINGS)["columns"]
+    assert [column["view"]["reading"]["names"][0] for column in columns] == ["component 1 (red)", "red", "red"]
+    for column in columns[1:]:
+        for identity, sent in column["view"]["numbers"].items():
+            numbers = np.frombuffer(base64.b64decode(sent["data"]), "<f2").reshape(sent["rows"], sent["columns"], 3)
+            layer = Image.open(io.BytesIO(base64.b64decode(column["view"]["layers"][identity].partition(",")[2])))
+            assert np.allclose(numbers * 255, np.asarray(layer), atol=0.2)
 
 
 def test_nothing_selected_is_said(engine, tray, models):

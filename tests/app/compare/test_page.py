@@ -43,6 +43,20 @@ def test_one_question_is_answered_by_every_column_with_its_own_model(page):
     expect(page.locator("#comparison .dino-frame:visible .dino-asked")).to_have_count(0)
 
 
+def test_the_pointer_reads_every_columns_own_number(page):
+    expect(columns(page)).to_have_count(2)
+    page.locator("#comparison").get_by_role("button", name="Numbers").click()
+    frame = columns(page).nth(0).locator(".dino-picture").nth(1).locator(".dino-frame").nth(1)
+    frame.click(position={"x": 30, "y": 30})
+    expect(page.locator("#comparison .dino-frame:visible .dino-number")).to_have_count(2)
+    expect(page.locator("#comparison .dino-heat:not([hidden])")).to_have_count(0)
+    words = page.locator("#comparison .dino-text")
+    for title in columns(page).locator("h3").all_inner_texts():
+        expect(words).to_contain_text(f"{title}, row ")
+    expect(words).to_contain_text("component 3 (blue) ")
+    expect(page.locator("#comparison .dino-spoken")).to_have_text(words.inner_text())
+
+
 def test_every_view_and_a_model_that_is_not_there(page):
     expect(columns(page)).to_have_count(2)
     canvas = columns(page).nth(1).locator(".dino-view").first

@@ -1,3 +1,4 @@
+import base64
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from app.__main__ import warm_up
 from app.explore import handlers
 from app.explore.events import ExploreEvents
+from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.views import attention, foreground, pca, segments
 from app.page import sentences
@@ -49,6 +51,19 @@ def test_every_view_paints_every_picture(engine, tray, settings):
         grid = (item.image.height, item.image.width) if settings.view == "Foreground" else feature_map.grid
         assert layer.dtype == np.uint8 and layer.shape[:2] == grid
     assert screen.facts
+
+
+@pytest.mark.parametrize("settings", VIEWS.values(), ids=VIEWS)
+def test_the_browser_gets_the_numbers_behind_what_is_painted_and_words_for_all_of_them(engine, tray, settings):
+    screen = handlers.show(engine, tray, engine.models.get("small"), settings)
+    view = stage_update(engine, screen, settings).props["view"]
+    names, groups = view["reading"]["names"], view["reading"]["groups"]
+    for identity, values in zip(screen.encoded.ids, screen.painted.values, strict=True):
+        sent = view["numbers"][identity]
+        numbers = np.frombuffer(base64.b64decode(sent["data"]), f"<{sent['kind']}").reshape(values.shape)
+        assert np.allclose(numbers, values, rtol=1e-3, atol=1e-6)
+        assert len(names) == (1 if values.ndim == 2 else values.shape[2])
+        assert not groups or values.max() < len(groups)
 
 
 def test_a_stage_that_appears_late_is_whole(engine, tray):
@@ -172,13 +187,13 @@ def test_the_cost_of_a_resolution_is_said_without_running_the_model(engine, tray
 @pytest.mark.parametrize(
     ("name", "size", "before", "offered"),
     [
-        ("small", 518, 518, (196, 1036, 14, 518)),  # the page opens
-        ("of 336 px", 518, 518, (196, 1036, 14, 336)),  # it follows the model
-        ("of 336 px", 252, 518, (196, 1036, 14, 252)),  # it was set by hand, and stays
-        ("of 112 px", 518, 518, (112, 1036, 14, 112)),  # the bounds go as far as the model's own
-        ("of 1400 px", 518, 518, (196, 1400, 14, 1400)),
-        ("small", 112, 336, (196, 1036, 14, 196)),  # by hand, outside what this model is offered at
-        ("small", 350.0, 336, (196, 1036, 14, 350)),
+        ("small", 518, 518, (56, 1036, 14, 518)),  # the page opens
+        ("of 336 px", 518, 518, (56, 1036, 14, 336)),  # it follows the model
+        ("of 336 px", 252, 518, (56, 1036, 14, 252)),  # it was set by hand, and stays
+        ("of 42 px", 518, 518, (42, 1036, 14, 42)),  # the bounds go as far as the model's own
+        ("of 1400 px", 518, 518, (56, 1400, 14, 1400)),
+        ("small", 42, 336, (56, 1036, 14, 56)),  # by hand, outside what this model is offered at
+        ("small", 350.0, 336, (56, 1036, 14, 350)),
     ],
 )
 def test_the_resolution_follows_the_model_unless_it_was_set_by_hand(engine, name, size, before, offered):

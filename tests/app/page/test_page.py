@@ -111,6 +111,27 @@ def test_resolution_says_what_it_costs_and_is_computed_on_release(page, served):
     assert engine.forwards == before + 8
 
 
+def test_a_number_that_is_typed_is_rounded_and_told(page):
+    note = page.locator("#size .dino-rounded")
+    set_number(page, "size", 300)
+    expect(page.locator("#status")).to_contain_text("294 px · cpu")
+    expect(page.locator("#size input[type=number]")).to_have_value("294")
+    expect(note).to_have_text("300 is rounded to 294: there are steps of 14 from 56 to 1,036.")
+    field = page.locator("#size input[type=number]")
+    field.fill("1")
+    field.press("Enter")
+    expect(page.locator("#status")).to_contain_text("56 px · cpu")
+    expect(note).to_contain_text("1 is rounded to 56")
+    field.fill("")
+    field.press("Enter")
+    expect(note).to_have_text("That is no number: 56 stays.")
+    expect(field).to_have_value("56")
+    set_number(page, "size", 112)
+    expect(page.locator("#status")).to_contain_text("112 px · cpu")
+    expect(note).to_be_hidden()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
 def test_sliders_answer_to_the_keyboard(page):
     page.locator("#size input[type=range]").focus()
     page.keyboard.press("ArrowLeft")
@@ -211,6 +232,26 @@ def test_downloads(page):
     with page.expect_download() as download:
         page.locator("#download-safetensors").click()
     assert download.value.suggested_filename == "dinoscope.safetensors"
+    for kind in ("png", "svg", "pdf"):
+        with page.expect_download() as download:
+            page.locator(f"#download-figure-{kind}").click()
+        assert download.value.suggested_filename == f"dinoscope-pca-figure.{kind}"
+
+
+def test_all_blocks_and_heads_are_there_to_choose_from(page):
+    open_fold(page, "multiples")
+    tiles = page.locator("#multiples .dino-tile")
+    expect(tiles).to_have_count(3)
+    expect(tiles.nth(2)).to_have_attribute("aria-pressed", "true")
+    tiles.nth(0).click()
+    expect(page.locator("#block input[type=number]")).to_have_value("1")
+    expect(tiles.nth(0)).to_have_attribute("aria-pressed", "true")
+    choose(page, "Attention")
+    expect(tiles).to_have_count(5)
+    before = page.evaluate(FIRST_LAYER)
+    page.get_by_role("button", name="cheetah, head 2").or_(tiles.nth(4)).first.click()
+    expect(page.locator("#head input")).to_have_value("2")
+    page.wait_for_function(f"before => ({FIRST_LAYER})() !== before", arg=before)
 
 
 def test_another_model_a_failure_and_back(page):
@@ -230,11 +271,11 @@ def test_another_model_a_failure_and_back(page):
 
 def test_it_opens_at_the_models_own_resolution(browser, served, monkeypatch):
     address, engine = served
-    monkeypatch.setattr(engine.models.get("small").model, "default_size", 154)
+    monkeypatch.setattr(engine.models.get("small").model, "default_size", 42)
     with opened(browser, address) as page:
-        expect(page.locator("#status")).to_contain_text("154 px · cpu")
-        expect(page.locator("#size input[type=number]")).to_have_value("154")
-        assert page.locator("#size input[type=range]").get_attribute("min") == "154"
+        expect(page.locator("#status")).to_contain_text("42 px · cpu")
+        expect(page.locator("#size input[type=number]")).to_have_value("42")
+        assert page.locator("#size input[type=range]").get_attribute("min") == "42"
 
 
 def test_the_resolution_follows_the_model_until_it_is_set_by_hand(page):

@@ -125,6 +125,24 @@ def test_layers_arrive_as_they_are():
     assert (sent["threshold"], sent["invert"]) == (0.3, True)
 
 
+def read(sent: dict, shape: tuple[int, ...]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(sent["data"]), f"<{sent['kind']}").reshape(shape)
+
+
+def test_the_numbers_behind_a_layer_are_sent_as_small_as_they_can_be():
+    generator = np.random.default_rng(0)
+    for values, kind in (
+        (generator.integers(0, 12, (25, 37)), "u1"),
+        (generator.integers(-1, 12, (3, 4)), "f2"),
+        (generator.random((25, 37, 3), np.float32), "f2"),
+        (generator.random((25, 37), np.float32) * 1e-3, "f2"),
+        (generator.random((5, 7), np.float32) * 1e5, "f4"),
+    ):
+        sent = view_prop(PCA, {}, values={"a": values})["numbers"]["a"]
+        assert (sent["rows"], sent["columns"], sent["kind"]) == (*values.shape[:2], kind)
+        assert np.allclose(read(sent, values.shape), values, rtol=6e-4, atol=1e-7)
+
+
 def test_a_wrong_alignment_is_refused_by_name():
     with pytest.raises(RequestError, match=r"'left'.*'grid' or 'picture'"):
         view_prop(PCA, {}, aligned="left")

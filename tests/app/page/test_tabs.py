@@ -104,6 +104,30 @@ def test_a_block_that_the_new_model_lacks_becomes_its_last_and_the_event_goes_on
     assert block.get_block_name() == "slider"
 
 
+def test_any_number_of_a_slider_becomes_one_that_it_offers():
+    size = Fitted(56, 1036, value=518, step=14)
+    assert [size.preprocess(value) for value in (300, 301.5, 3, 99999, -5, 63, None)] == [
+        294,
+        308,
+        56,
+        1036,
+        56,
+        70,
+        518,
+    ]
+    share = Fitted(0, 1, value=0.1, step=0.05)
+    assert share.preprocess(0.43) == pytest.approx(0.45)
+
+
+def test_no_slider_of_the_page_refuses_a_number(engine):
+    blocks = build(engine, Access(loopback=True, password=False, default="small"))
+    sliders = [block for block in blocks.blocks.values() if isinstance(block, gr.Slider)]
+    assert len(sliders) > 10
+    for slider in sliders:
+        assert slider.preprocess(None) == slider.value
+        assert slider.minimum <= slider.preprocess(1e6) <= slider.maximum
+
+
 def test_a_choice_that_the_new_model_lacks_becomes_its_first_and_the_event_goes_on():
     head = FittedChoice(["mean", "1", "2"])
     assert [head.preprocess(value) for value in ("2", "12", None)] == ["2", "mean", "mean"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from app.search import lettering
-from app.search.lettering import Lettered, lettered, letters_of, own_font
+from app.page import lettering
+from app.page.lettering import Lettered, lettered, letters_of, own_font
 
 ABSENT = "\U0010fffd"  # of a plane for private use: drawn as the box that stands for whatever a font lacks
 
