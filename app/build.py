@@ -129,7 +129,8 @@ def serve(options: Namespace, engine: Engine) -> None:
 
 def _head() -> str:
     """The scripts of the whole page, and word of those that the first tab is about to ask for."""
-    scripts = [modules.script("page/page.js"), modules.script("page/sliders.js"), tour_script()]
+    whole = ("page/page.js", "page/names.js", "page/sliders.js")
+    scripts = [*map(modules.script, whole), tour_script()]
     return "".join([modules.preloads(*SEEN_FIRST), *scripts])
 
 

@@ -87,7 +87,13 @@ def lay_out(shared: Shared) -> Compare:
         )
     names = [view.name for view in views.VIEWS]
     view = gr.Radio(
-        names, value=names[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
+        names,
+        value=names[0],
+        label="View",
+        show_label=False,
+        container=False,
+        elem_id="compare-view",
+        elem_classes="pills",
     )
     board = compare_component()
     with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):

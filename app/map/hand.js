@@ -147,9 +147,12 @@ export function answerHand(map, trigger) {
   return { fillCard };
 }
 
-// The two canvases on the page's ground, at the screen's resolution.
+const SAVED_SIDE = 4096; // px of the longer side of a saved map
+
+// The two canvases on the page's ground, sharp on paper.
 function saveMap(map) {
-  drawMap(map);
+  const { camera } = map;
+  drawMap(map, SAVED_SIDE / Math.max(camera.width, camera.height));
   const { width, height } = map.over;
   const whole = make("canvas", "", { width, height });
   const context = whole.getContext("2d");
@@ -158,4 +161,5 @@ function saveMap(map) {
   context.drawImage(map.painter.canvas, 0, 0);
   context.drawImage(map.over, 0, 0);
   download(whole, "dinoscope-map");
+  map.draw();
 }

@@ -9,7 +9,7 @@ Tick up to eight to see them together. They are kept only while this page is ope
 **Pointing** at a patch asks all pictures what looks like it. *Click* keeps the question, *Shift+click* adds to it,
 *Alt+click* subtracts, *Escape* forgets it. Keys **1** to **{views}** switch the view.
 
-**Programs** can ask too: `from gradio_client import Client, handle_file`, then `Client(URL).view_api()` lists
+**Programs** can ask too, after `python -m pip install gradio_client`: `from gradio_client import Client, handle_file`, then `Client(URL).view_api()` lists
 {endpoints} and `/match`.
 """
 
