@@ -19,7 +19,7 @@ from app.page import bar, model_panel, modules, payloads, tray
 from app.page.shared import Shared, Tab, share
 from app.page.theme import theme, variables
 from app.page.wiring import answer, visitor
-from app.page.words import help_text
+from app.page.words import help_texts
 from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
 from app.server.agents import mend
@@ -129,7 +129,7 @@ def serve(options: Namespace, engine: Engine) -> None:
 
 def _head() -> str:
     """The scripts of the whole page, and word of those that the first tab is about to ask for."""
-    whole = ("page/page.js", "page/names.js", "page/sliders.js")
+    whole = ("page/page.js", "page/names.js", "page/sliders.js", "page/folding.js", "page/presenting.js")
     scripts = [*map(modules.script, whole), tour_script()]
     return "".join([modules.preloads(*SEEN_FIRST), *scripts])
 
@@ -169,6 +169,6 @@ def _lay_out_tabs(shared: Shared, tabs: Sequence[Tab]) -> None:
             shared.follow(one.name, button)
 
 
-def _help() -> str:
+def _help() -> tuple[str, str]:
     endpoints = [view.key for view in views.VIEWS if view.endpoint] + ["similarity"]
-    return help_text(len(views.VIEWS), endpoints)
+    return help_texts(len(views.VIEWS), endpoints)
