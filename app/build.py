@@ -20,7 +20,7 @@ from app.page.address import PageAddress
 from app.page.shared import Shared, Tab, share
 from app.page.theme import theme, variables
 from app.page.wiring import visitor
-from app.page.words import help_text
+from app.page.words import help_texts
 from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
 from app.server.agents import mend
@@ -128,7 +128,8 @@ def serve(options: Namespace, engine: Engine) -> None:
 
 def _head() -> str:
     """The scripts of the whole page, and word of those that the first tab is about to ask for."""
-    scripts = [modules.script("page/page.js"), modules.script("page/sliders.js"), tour_script()]
+    whole = ("page/page.js", "page/names.js", "page/sliders.js", "page/folding.js", "page/presenting.js")
+    scripts = [*map(modules.script, whole), tour_script()]
     return "".join([modules.preloads(*SEEN_FIRST), *scripts])
 
 
@@ -163,6 +164,6 @@ def _address(tab: Tab) -> str:
     return tab.name.lower()
 
 
-def _help() -> str:
+def _help() -> tuple[str, str]:
     endpoints = [view.key for view in views.VIEWS if view.endpoint] + ["similarity"]
-    return help_text(len(views.VIEWS), endpoints)
+    return help_texts(len(views.VIEWS), endpoints)

@@ -34,6 +34,7 @@ from core.pictures.geometry import LARGEST_SIZE
 from core.tensor_files import save_tensors
 from core.weights import layouts
 from core.weights.load import load_model
+from core.wording import counted
 
 PROGRAM = "python -m core.exchange"
 log = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
         preparation = json.dumps(_preparation(model.default_size), indent=2) + "\n"
         (partial / "preprocessor_config.json").write_text(preparation)
     else:
-        log.warning("No image processor of transformers knows pictures of %d channels.", model.config.channels)
+        log.warning(
+            "No image processor of transformers knows pictures of %s.", counted(model.config.channels, "channel")
+        )
     if folder.exists():
         folder.rmdir()
     os.replace(partial, folder)

@@ -28,6 +28,7 @@ from core.pictures.image import load_image
 from core.pictures.listing import Picture, find_pictures
 from core.records.feature_files import FeatureFolder, Number, Settings, Which
 from core.weights.load import load_model
+from core.wording import counted
 
 PROGRAM = "python -m core.export"
 Prepared = tuple[Tensor, Geometry]
@@ -115,14 +116,14 @@ def _reported(options: Export) -> int:
     except (KeyboardInterrupt, OSError):
         _print_refused(result)
         print(
-            f"Stopped after {result.written} pictures; their features are in {options.out}. "
+            f"Stopped after {counted(result.written, 'picture')}; their features are in {options.out}. "
             "Run the same command again to go on from here.",
             file=sys.stderr,
         )
         raise
     _print_refused(result)
     there = f" ({result.kept} were there already)" if result.kept else ""
-    print(f"Wrote the features of {result.written} pictures to {options.out}{there}.")
+    print(f"Wrote the features of {counted(result.written, 'picture')} to {options.out}{there}.")
     return 0 if result.written + result.kept else 1
 
 

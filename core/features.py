@@ -18,6 +18,7 @@ from core.model.precision import Precision, inference
 from core.model.vit import Tokens, VisionTransformer
 from core.pictures.geometry import Geometry, plan_grid
 from core.pictures.image import Reduced, whole
+from core.wording import counted
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -68,7 +69,7 @@ def require_pictures(model: VisionTransformer) -> None:
     channels = model.config.channels
     if channels != 3:
         raise ModelError(
-            f"This model takes pictures of {channels} channels; pictures are prepared here in RGB, 3 channels. Prepare "
+            f"This model takes pictures of {counted(channels, 'channel')}; pictures are prepared here in RGB, 3 channels. Prepare "
             f"its pixels yourself and call model(pixels), with pixels [B, {channels}, H, W]; or take a model of RGB."
         )
 

@@ -42,9 +42,9 @@ def figure(title: str, x: str = "", y: str = "", **layout) -> go.Figure:
     """An empty figure with its title and the names of its axes."""
     made = go.Figure()
     usual = {
-        "title": {"text": html.escape(title), "font": {"size": 14}, "x": 0.02, "xanchor": "left"},
-        "xaxis": {"title": {"text": html.escape(x)}, "automargin": True},
-        "yaxis": {"title": {"text": html.escape(y)}, "automargin": True},
+        "title": {"text": _text(title), "font": {"size": 14}, "x": 0.02, "xanchor": "left"},
+        "xaxis": {"title": {"text": _text(x)}, "automargin": True},
+        "yaxis": {"title": {"text": _text(y)}, "automargin": True},
         "template": "none",
         "colorway": COLOURS,
         "margin": {"l": 56, "r": 16, "t": 40, "b": 44},
@@ -70,7 +70,7 @@ def run_figures(curves: Sequence[Curve], lines: Sequence[Mapping[str, float]]) -
     names = dict.fromkeys(name for line in lines for name in line if name not in ("step", *LOSSES))
     for name in names:
         figures.append(figure(name.replace("_", " "), "step"))
-        figures[-1].add_scatter(**_line(lines, name), name=html.escape(name), showlegend=False)
+        figures[-1].add_scatter(**_line(lines, name), name=_text(name), showlegend=False)
     return figures
 
 
@@ -97,11 +97,9 @@ def histogram(title: str, values: Mapping[str, np.ndarray], marks: Mapping[str, 
     made = figure(title, title.lower(), "patches")
     for name, one in values.items():
         counts, _ = np.histogram(one, edges)
-        made.add_scatter(x=centres, y=counts, name=html.escape(name), line={"shape": "hvh"})
+        made.add_scatter(x=centres, y=counts, name=_text(name), line={"shape": "hvh"})
     for name, value in marks.items():
-        made.add_vline(
-            value, line={"dash": "dot", "color": GREY}, annotation={"text": f"{html.escape(name)} {value:.2f}"}
-        )
+        made.add_vline(value, line={"dash": "dot", "color": GREY}, annotation={"text": f"{_text(name)} {value:.2f}"})
     made.update_yaxes(type="log")
     return made
 
@@ -112,7 +110,7 @@ def group_sizes(labels: Mapping[str, np.ndarray], colours: np.ndarray) -> go.Fig
     counts = [np.bincount(one.ravel(), minlength=len(colours)) / one.size for one in labels.values()]
     for group, colour in enumerate(colours):
         shares = [share[group] for share in counts]
-        names = [html.escape(name) for name in labels]
+        names = [_text(name) for name in labels]
         made.add_bar(x=shares, y=names, orientation="h", name=f"group {group + 1}", marker={"color": css(colour)})
     made.update_xaxes(tickformat=".0%")
     return made
@@ -144,13 +142,13 @@ def patches_in_space(
         x, y, z = where.reshape(-1, 3).T.astype(np.float32)
         rows, columns = np.indices(where.shape[:2])
         made.add_scatter3d(
-            x=x, y=y, z=z, mode="markers", name=html.escape(name), meta=identity,
+            x=x, y=y, z=z, mode="markers", name=_text(name), meta=identity,
             customdata=np.stack([rows.ravel() + 1, columns.ravel() + 1], 1).astype(np.uint16),
             marker={
                 "color": [css(one) for one in colour.reshape(-1, 3)],
                 "size": 3.5, "symbol": SYMBOLS[number % len(SYMBOLS)], "line": {"width": 0},
             },
-            hovertemplate=html.escape(name) + "<br>row %{customdata[0]}, column %{customdata[1]}<extra></extra>",
+            hovertemplate=_text(name) + "<br>row %{customdata[0]}, column %{customdata[1]}<extra></extra>",
         )  # fmt: skip
     axes = zip("xyz", shares, strict=True)
     made.update_layout(
@@ -186,6 +184,11 @@ def save_page(path: Path, title: str, figures: Sequence[go.Figure], note: str = 
     return path
 
 
+def _text(words: str) -> str:
+    """Words as Plotly's HTML that means nothing but them; quotes it would show as `&quot;`."""
+    return html.escape(words, quote=False)
+
+
 def _line(lines: Sequence[Mapping[str, float]], name: str) -> dict:
     points = [(line["step"], line[name]) for line in lines if name in line]
     mode = "lines" if len(points) > FEW else "lines+markers"  # a line of one point is not seen
@@ -208,7 +211,7 @@ def _score(curve: Curve) -> go.Figure:
     for number, (name, value) in enumerate({"chance": curve.chance, **curve.baselines}.items(), start=1):
         colour = GREY if name == "chance" else COLOURS[number % len(COLOURS)]
         dashed = {"dash": "dot", "color": colour}
-        made.add_scatter(x=[places[0], places[-1]], y=[value, value], name=html.escape(name), mode="lines", line=dashed)
+        made.add_scatter(x=[places[0], places[-1]], y=[value, value], name=_text(name), mode="lines", line=dashed)
     apart = [at for at, place in enumerate(places) if not at or place - places[at - 1] > 0.5]  # legible
     made.update_xaxes(tickvals=[places[at] for at in apart], ticktext=[f"{steps[at]:,}" for at in apart])
     return made

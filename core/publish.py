@@ -8,6 +8,7 @@ from core.model.vit import VisionTransformer
 from core.records import runs
 from core.weights import hub, layouts
 from core.weights.transfer import within
+from core.wording import counted
 
 _TOKEN = "set HF_TOKEN to one with the permission to write, or run `hf auth login`"
 
@@ -92,7 +93,7 @@ def card(model: VisionTransformer, repository: str, license: str | None = None, 
 # {repository.split("/")[1]}
 
 A Vision Transformer of {config.width} × {config.depth}{registers}, patches of {config.patch} pixels, {source.parameters:,} parameters, without a head: \
-it gives features of a picture and of each of its patches. Trained by {source.trained_by}{f" for {step:,} steps" if step else ""}. \
+it gives features of a picture and of each of its patches. Trained by {source.trained_by}{f" for {counted(step, 'step')}" if step else ""}. \
 Best at {model.default_size} pixels along the longer side.
 
 ```python
@@ -104,7 +105,7 @@ model = AutoModel.from_pretrained("{repository}")  # pixel_values: [B, {config.c
 {"Or:" if layouts.resized_as_there(config) else resizing}
 
 ```python
-import core
+import core  # of Dinoscope: run it in a clone of its repository, after `python -m pip install -r requirements.txt`
 
 model = core.load_model("{repository}")
 ```

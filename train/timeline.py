@@ -30,6 +30,7 @@ from core.records.timeline import (
     save_timeline,
     shown,
 )
+from core.wording import counted
 from train.evaluate.emergence import ScaleConfig
 from train.evaluate.emergence.snapshots import score_snapshots
 from train.world import SIZES, render
@@ -160,7 +161,7 @@ def main(words: list[str]) -> int:
         path = save_timeline(timeline, command.out)
         last = timeline.moments[-1]
         print(
-            f"{len(timeline.moments)} steps of {len(timeline.pictures)} pictures in {path}: "
+            f"{counted(len(timeline.moments), 'step')} of {counted(len(timeline.pictures), 'picture')} in {path}: "
             f"{path.stat().st_size / 1e6:.1f} MB, {len(last.scales)} dimensions, cosines within {last.error:.3f} at "
             f"step {last.step}."
         )

@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 MOST_MODELS = 3
 NO_SCORES = (
-    "None of these models has been measured on the emergence scale here: "
-    "`python -m train.evaluate emergence --model NAME` does it, and its file is found in the folder the app runs in."
+    "None of these models has been measured on the emergence scale here: python -m train.evaluate emergence --model NAME, "
+    "run in a clone of Dinoscope's repository, does it, and its file is found in the folder the app runs in."
 )
 TURNED = Reading(("red", "green", "blue"), note="Components turned to be most like the first column's colours.")
 
@@ -116,11 +116,13 @@ def scores_of(source: ModelSource) -> Scores | None:
 
 
 def table(models: Sequence[Loaded]) -> str:
-    """The emergence scale for several models side by side, as HTML; what to do where none has been measured."""
-    found = [scores_of(model.source) for model in models]
-    if not any(found):
-        return html('<p class="hint">{{ words }}</p>', words=NO_SCORES.replace("`", ""))
-    by_key: dict[str, Score] = {row.key: row for scores in found if scores for row in scores.rows}
+    """The emergence scale for those of the models that were measured, as HTML, which names the others."""
+    known = [(model.source.title, scores_of(model.source)) for model in models]
+    measured = [(title, scores) for title, scores in known if scores]
+    found = [scores for _, scores in measured]
+    if not found:
+        return html('<p class="hint">{{ words }}</p>', words=NO_SCORES)
+    by_key: dict[str, Score] = {row.key: row for scores in found for row in scores.rows}
     baselines = list(dict.fromkeys(name for row in by_key.values() for name in row.baselines))
     rows = [
         {
@@ -135,15 +137,20 @@ def table(models: Sequence[Loaded]) -> str:
     ]
     return render(
         Path(__file__).with_name("table.html.j2"),
-        names=[model.source.title for model in models] + baselines + ["chance"],
+        names=[title for title, _ in measured] + baselines + ["chance"],
         rows=rows,
-        differ=len({tuple(scores.pictures.items()) for scores in found if scores}) > 1,
+        any_best=any(cell and cell["best"] for row in rows for cell in row["cells"]),
+        unmeasured=list(dict.fromkeys(title for title, scores in known if not scores)),
+        differ=len({tuple(scores.pictures.items()) for scores in found}) > 1,
     )
 
 
-def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[dict | None]:
-    """{"value", "half", "best"} of a measure for each model, `half` of its interval; None where it was not measured."""
-    rows = [next((row for row in scores.rows if row.key == key), None) if scores else None for scores in found]
+def _cells(key: str, found: Sequence[Scores]) -> Iterator[dict | None]:
+    """{"value", "half", "best"} of a measure for each model, `half` of its interval; None where it was not measured.
+
+    The best is one that another is worse than.
+    """
+    rows = [next((row for row in scores.rows if row.key == key), None) for scores in found]
     values = [row.reading.value for row in rows if row]
     best = (max if next(row for row in rows if row).rises else min)(values)
     for row in rows:
@@ -153,6 +160,6 @@ def _cells(key: str, found: Sequence[Scores | None]) -> Iterator[dict | None]:
             else {
                 "value": row.reading.value,
                 "half": (row.reading.high - row.reading.low) / 2,
-                "best": len(values) > 1 and row.reading.value == best,
+                "best": len(set(values)) > 1 and row.reading.value == best,
             }
         )

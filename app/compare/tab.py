@@ -81,14 +81,20 @@ def lay_out(shared: Shared) -> Compare:
                 label=f"{ORDINALS[place]} model",
                 allow_custom_value=own,
                 elem_id=f"compare-{place}",
-                min_width=180,
+                min_width=120,
             )
             for place in range(MOST_MODELS)
         )
-    names = [view.name for view in views.VIEWS]
-    view = gr.Radio(
-        names, value=names[0], show_label=False, container=False, elem_id="compare-view", elem_classes="pills"
-    )
+        names = [view.name for view in views.VIEWS]
+        view = gr.Radio(
+            names,
+            value=names[0],
+            label="View",
+            show_label=False,
+            container=False,
+            elem_id="compare-view",
+            elem_classes="pills",
+        )
     board = compare_component()
     with gr.Accordion("How much has emerged in each", open=True, elem_id="compare-table"):
         scores = gr.HTML(elem_id="compare-scores")

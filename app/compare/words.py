@@ -17,8 +17,9 @@ Each column is analysed by itself, since features of different models live in di
 high in one and low in another. The scale below names each column's own range. PCA colours of the other columns are
 turned to be most like those of the first, so that equal colours are worth a look, though never a proof.
 
-The table shows the emergence scale where it has been measured for a model: `python -m train.evaluate emergence --model
-NAME` writes a file that this page finds by the hash of the weights.
+The table shows the emergence scale where it has been measured for a model. In a clone of Dinoscope's
+repository, `python -m train.evaluate emergence --model NAME` writes a file that this page finds by the hash of the
+weights.
 
 *Source: Oquab et al. 2023, section 7; Darcet et al. 2023, “Vision Transformers Need Registers”.*
 """

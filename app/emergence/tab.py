@@ -24,6 +24,7 @@ from app.server.session import Tray
 from app.server.uploads import GALLERY
 from core import RequestError
 from core.templates import html
+from core.wording import counted
 
 TICK_S = 2.0
 """Between two looks at a run that still trains."""
@@ -294,7 +295,7 @@ def bar_of(progress: Progress) -> str:
     loss = f" · loss {progress.loss:.2f}" if progress.loss is not None else ""
     left = f" · about {duration(1000 * progress.seconds_left)} left" if progress.seconds_left else ""
     if progress.over:
-        state = f"Trained {progress.steps} steps{loss}. The run lies in {progress.run}; copy it to keep it."
+        state = f"Trained {counted(progress.steps, 'step')}{loss}. The run lies in {progress.run}; copy it to keep it."
     elif not progress.running:
         state = (
             f"Stopped after step {progress.step} of {progress.steps}{loss}. Nothing is lost: go on whenever you like."

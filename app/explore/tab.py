@@ -51,7 +51,9 @@ def lay_out(shared: Shared) -> Explore:
     """The tab's widgets."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     names = [view.name for view in views.VIEWS]
-    view = gr.Radio(names, value=names[0], show_label=False, container=False, elem_id="view", elem_classes="pills")
+    view = gr.Radio(
+        names, value=names[0], label="View", show_label=False, container=False, elem_id="view", elem_classes="pills"
+    )
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = stage_component()
@@ -78,6 +80,12 @@ def lay_out(shared: Shared) -> Explore:
     with gr.Accordion("What am I seeing?", open=False, elem_id="lesson", elem_classes="lesson"):
         lesson = gr.Markdown(views.VIEWS[0].lesson)
     with gr.Accordion("The code that reproduces this view", open=False, elem_id="program"):
-        program = gr.Code(language="python", interactive=False, show_label=False, elem_id="program-text")
+        program = gr.Code(
+            language="python",
+            interactive=False,
+            label="The code that reproduces this view",
+            show_label=False,
+            elem_id="program-text",
+        )
     small = MultiplesFold(fold, board, gr.State(False))
     return Explore(view, stage, facts, lesson, program, beside, buttons, file, patches, numbers, small)

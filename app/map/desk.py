@@ -11,6 +11,7 @@ import numpy as np
 
 from core import DinoError
 from core.projection.umap import Progress, UmapRun, UmapSettings, cached_umap, start_umap
+from core.wording import counted
 
 FORGOTTEN_S = 150
 """A map that nobody has asked about for so long is given up; pages in the background ask once a minute."""
@@ -36,7 +37,7 @@ class Waiting:
 
     def __str__(self) -> str:
         if self.before:
-            return f"UMAP: {self.before} other map{'s' if self.before > 1 else ''} first …"
+            return f"UMAP: {counted(self.before, 'other map')} first …"
         stage, done, total = self.progress.stage, self.progress.done, self.progress.total
         if stage == "layout" and total:
             return f"UMAP: laying out the points, {done / total:.0%} …"

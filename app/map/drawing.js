@@ -24,9 +24,11 @@ export function placeOf({ state, camera }, id, share = eased(state)) {
   return camera.toScreen(from[i] + (to[i] - from[i]) * share, from[j] + (to[j] - from[j]) * share);
 }
 
-export function drawMap(map) {
+// `ratio`: pixels for each px, where it is not the screen's.
+export function drawMap(map, ratio = 0) {
   const { camera, painter, over, state } = map;
   camera.measure();
+  if (ratio) camera.ratio = ratio;
   for (const canvas of [painter.canvas, over]) {
     const [width, height] = [Math.round(camera.width * camera.ratio), Math.round(camera.height * camera.ratio)];
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });

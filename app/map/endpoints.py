@@ -21,6 +21,7 @@ from core.analysis.render import label_colours
 from core.projection.clusters import ALONE, Clusters, islands, kmeans
 from core.projection.components import project
 from core.projection.umap import UmapSettings, cached_umap, start_umap
+from core.wording import counted
 
 FILES_SIZE = 224
 """Longer side in pixels at which pictures are shown to the model: enough to tell what is on them."""
@@ -61,7 +62,9 @@ class MapApi:
         if method not in METHODS:
             raise RequestError(f"method is {method!r}; choose from {', '.join(METHODS)}.")
         if not 2 <= len(images or []) <= MOST_IMAGES:
-            raise RequestError(f"{len(images or [])} images were sent; a map takes a list of 2 to {MOST_IMAGES:,}.")
+            raise RequestError(
+                f"{counted(len(images or []), 'image was', 'images were')} sent; a map takes a list of 2 to {MOST_IMAGES:,}."
+            )
         settings = UmapSettings(int(neighbours), seed=int(seed))
         model = self.engine.models.get(self.engine.models.default)
         vectors, small = self._looked_at(model, [Path(file) for file in images])

@@ -28,7 +28,7 @@ from core.projection.umap import UmapSettings
 TASK = "map"
 DRAWING: dict[str, Any] = {"line": Line("map", total=8, each=2)}
 """Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
-IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "choice": gr.update(visible=False)}
+IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False)}
 SHOWN_CHOSEN = 60
 TO_EXPLORE = "() => { location.hash = 'explore'; }"
 
@@ -63,7 +63,16 @@ class MapEvents:
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
         latest = self.engine.latest["Map"]
         shared.keep_in_address("map", tab.source, str, self._opened)
-        answer(any_of(triggers), self.draw, inputs, drawn, latest=latest, idle=IDLE, trigger_mode="multiple", **DRAWING)
+        answer(
+            any_of(triggers),
+            self.draw,
+            inputs | {"shown": self.shown},
+            drawn,
+            latest=latest,
+            idle=IDLE,
+            trigger_mode="multiple",
+            **DRAWING,
+        )
         seen = {"shown": self.shown, **tab.colours, **tab.settings}
         answer(tab.timer.tick, self.arrive, seen, drawn, unless=latest)
         recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
@@ -80,8 +89,10 @@ class MapEvents:
             raise RequestError(f"there is no {source[:60]!r} to be mapped on this server any more.")
         return gr.update(choices=choices, value=source)
 
-    def draw(self, tray: Tray, model: str, size: float, block: float, source: str, **values) -> Iterator[dict]:
-        """The map by what is known already; UMAP is asked for and arrives later."""
+    def draw(
+        self, tray: Tray, model: str, size: float, block: float, source: str, shown: MapState, **values
+    ) -> Iterator[dict]:
+        """The map by what is known already; UMAP is asked for and arrives later. Of the same points the choice stays."""
         signal = self.engine.take_over(tray.visitor, TASK)
         loaded = self.engine.models.get(model)
         layer = FeatureSettings(block=int(block)).layer(loaded.depth)
@@ -93,10 +104,16 @@ class MapEvents:
             else:
                 atlas = step
         if not atlas:
-            yield done | {"status": "", "atlas": layout.empty(), "shown": MapState()}
+            yield done | {
+                "status": "",
+                "atlas": layout.empty(),
+                "shown": MapState(),
+                "choice": gr.update(visible=False),
+            }
             return
         wish = self._wish(atlas, values)
-        shown = MapState(atlas.token, wish)
+        same = shown.token == atlas.token
+        shown = replace(shown, wish=wish) if same else MapState(atlas.token, wish)
         shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
         update = self._atlas(atlas, shown, values)
         waiting = wish is not None and not shown.arrived
@@ -106,6 +123,8 @@ class MapEvents:
             else "Too few points for UMAP: these are their principal components."
         )
         status = busy("UMAP is on its way …") if waiting else few
+        if not same:
+            done["choice"] = gr.update(visible=False)
         yield done | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
 
     def _wish(self, atlas: Atlas, values: dict) -> tuple | None:

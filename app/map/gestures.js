@@ -45,7 +45,7 @@ export function listenToGestures(surface, camera, lassoing, told) {
     } else if (line) {
       line.push(here);
       told.drawing(line);
-    } else if (travelled > STILL) {
+    } else if (travelled > STILL && event.pointerType !== "touch") {
       camera.pan(here.x - before.x, here.y - before.y);
       told.moved();
     }
@@ -61,6 +61,14 @@ export function listenToGestures(surface, camera, lassoing, told) {
     if (line) told.drawing([]);
     line = null;
   }
+  // one finger scrolls the page past the map; two are the map's own
+  surface.addEventListener(
+    "touchmove",
+    (event) => {
+      if (event.touches.length > 1 && event.cancelable) event.preventDefault();
+    },
+    { passive: false },
+  );
   surface.addEventListener("pointerup", finish);
   surface.addEventListener("pointercancel", finish);
   surface.addEventListener("pointerleave", () => told.left());

@@ -1,6 +1,6 @@
 // What the map answers to: pointer, finger, keys and its own buttons.
 
-import { download, make, makeButton } from "../page/elements.js";
+import { byFinger, download, make, makeButton } from "../page/elements.js";
 import { drawMap, placeOf, pointSide } from "./drawing.js";
 import { listenToGestures } from "./gestures.js";
 
@@ -45,7 +45,7 @@ export function answerHand(map, trigger) {
     if (id < 0) return;
     trigger("select", { token: state.token, id });
     const name = thumbnails.known.get(id)?.name;
-    if (name) said.textContent = `${name}. Enter or a double click opens it.`;
+    if (name) said.textContent = `${name}. ${byFinger() ? "A double tap" : "Enter or a double click"} opens it.`;
   }
 
   function open(id) {
@@ -138,18 +138,23 @@ export function answerHand(map, trigger) {
     map.tools.append(button);
     return button;
   }
-  tool("+", "Nearer (+)", () => zoom(1.5));
-  tool("−", "Further (-)", () => zoom(1 / 1.5));
-  tool("All", "Show all (0)", all);
-  const why = "Draw round points to choose them (L, or drag with Shift)";
+  const hint = (key) => (byFinger() ? "" : ` (${key})`);
+  tool("+", `Nearer${hint("+")}`, () => zoom(1.5));
+  tool("−", `Further${hint("-")}`, () => zoom(1 / 1.5));
+  tool("All", `Show all${hint(0)}`, all);
+  const why = `Draw round points to choose them${byFinger() ? "" : " (L, or drag with Shift)"}`;
   const lasso = tool("Draw round", why, () => setLasso(!state.lasso));
   tool("PNG", "Save the map as it is seen", () => saveMap(map));
+  if (byFinger()) map.tools.append(make("span", "dino-hint", {}, "Two fingers move the map and zoom; one scrolls the page."));
   return { fillCard };
 }
 
-// The two canvases on the page's ground, at the screen's resolution.
+const SAVED_SIDE = 4096; // px of the longer side of a saved map
+
+// The two canvases on the page's ground, sharp on paper.
 function saveMap(map) {
-  drawMap(map);
+  const { camera } = map;
+  drawMap(map, SAVED_SIDE / Math.max(camera.width, camera.height));
   const { width, height } = map.over;
   const whole = make("canvas", "", { width, height });
   const context = whole.getContext("2d");
@@ -158,4 +163,5 @@ function saveMap(map) {
   context.drawImage(map.painter.canvas, 0, 0);
   context.drawImage(map.over, 0, 0);
   download(whole, "dinoscope-map");
+  map.draw();
 }

@@ -23,6 +23,7 @@ from core import RequestError
 from core.collection.collection import Collection
 from core.projection.components import Projection, project
 from core.projection.umap import FEWEST, UmapSettings
+from core.wording import counted
 
 TRAY, PATCHES = "The tray", "Patches of the selected pictures"
 LAYOUTS = ("UMAP", "Principal components")
@@ -146,12 +147,12 @@ def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapS
     """A caption: the way to read the map."""
     if arrived:
         return (
-            f"UMAP of {len(atlas):,} points: near ones are alike to the model; far apart means little, and so does the "
+            f"UMAP of {counted(len(atlas), 'point')}: near ones are alike to the model; far apart means little, and so does the "
             f"size of a group. {settings.neighbours} neighbours, distance {settings.distance:g}, seed {settings.seed}."
         )
     x, y = components.explained
     return (
-        f"Principal components of {len(atlas):,} points: {x:.0%} of their variance to the right, {y:.0%} upwards. "
+        f"Principal components of {counted(len(atlas), 'point')}: {x:.0%} of their variance to the right, {y:.0%} upwards. "
         "Near ones are alike to the model in these two respects."
     )
 

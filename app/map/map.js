@@ -59,6 +59,9 @@ function reduced() {
   return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
+const COMING = "No map yet. It appears here once its points are computed; how far that is stands above.";
+const ASIDE = "No point is in sight here. “All” below shows the whole map again.";
+
 export function mount({ element, props, trigger, watch, server }) {
   const parts = buildParts();
   const { box, surface, empty } = parts;
@@ -90,6 +93,7 @@ export function mount({ element, props, trigger, watch, server }) {
     if (!sent?.data) return clear();
     const to = new Float32Array(bytesOf(sent.data).buffer);
     const same = sent.token === state.token && state.to && state.to.length === to.length;
+    if (same && to.every((value, i) => value === state.to[i])) return newColours(); // what is zoomed in on stays
     state.from = same ? mixedPlaces(state.from, state.to, eased(state)) : to;
     state.to = to;
     state.started = same && !reduced() ? performance.now() : -Infinity;
@@ -131,8 +135,6 @@ export function mount({ element, props, trigger, watch, server }) {
     });
     const none = new Float32Array(0);
     map.painter.load(state.from ?? none, state.to ?? none, state.to ? state.levels : new Uint8Array(0), table);
-    empty.hidden = Boolean(state.to);
-    empty.textContent = props.empty || "";
     draw();
   }
 
@@ -144,7 +146,15 @@ export function mount({ element, props, trigger, watch, server }) {
     due = 0;
     if (!box.isConnected || !surface.getClientRects().length) return;
     drawMap(map);
+    sayEmpty();
     if (state.share < 1) draw();
+  }
+
+  // A map without a point says why.
+  function sayEmpty() {
+    const aside = state.to && state.share === 1 && state.index.visible(...camera.window(), 0)?.length === 0;
+    empty.hidden = Boolean(state.to) && !aside;
+    empty.textContent = aside ? ASIDE : props.empty || COMING;
   }
 
   function drawLegend() {
@@ -172,7 +182,7 @@ export function mount({ element, props, trigger, watch, server }) {
 
   function note() {
     parts.note.textContent = props.note || "";
-    empty.textContent = props.empty || "";
+    draw();
   }
 
   function resized() {

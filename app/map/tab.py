@@ -61,7 +61,7 @@ def lay_out(room: MapRoom) -> Map:
             with gr.Column(visible=False, elem_id="map-chosen") as choice:
                 chosen_note = gr.Markdown(elem_classes="hint", elem_id="map-chosen-note")
                 chosen = gr.Gallery(
-                    columns=8, allow_preview=False, show_label=False, height="auto", interactive=False, buttons=[],
+                    columns=8, allow_preview=False, label="Chosen points", show_label=False, height="auto", interactive=False, buttons=[],
                     elem_id="map-gallery", object_fit="cover",
                 )  # fmt: skip
         with gr.Column(scale=1, min_width=280, elem_classes="control-side"):

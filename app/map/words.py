@@ -10,8 +10,8 @@ LEAD = (
 EMPTY = "Nothing to map yet: add pictures to the tray at the left, or choose another source."
 
 LESSON = """
-Each picture was turned into a list of numbers (384 of them in the smallest model). A map can only show two, so something
-has to give.
+Each picture was turned into a list of numbers, some hundreds of them (as many as the model is wide). A map can only show
+two, so something has to give.
 
 *Principal components* look at the cloud of pictures from the side where it is widest. This is a true photograph of the
 cloud: distances on it are real, as far as these two directions tell of them; how far that is stands below the map.

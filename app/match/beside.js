@@ -1,4 +1,4 @@
-// Where a reference and the pictures matched with it go: side by side with room for the lines, or one above the others.
+// Where a reference and the pictures matched with it go: side by side with room for the lines; in two columns on a phone.
 
 import { justified } from "../page/layout.js";
 
@@ -8,7 +8,7 @@ const UNEVEN = 1.35;
 // -> {boxes: [{left, top, width, height}, ...], height}, in the order of the aspects (width / height).
 export function besideReference(aspects, reference, width, height, gap, extra) {
   const others = aspects.map((_, i) => i).filter((i) => i !== reference);
-  if (width < NARROW) return aboveOthers(aspects, reference, others, width, gap, extra);
+  if (width < NARROW) return twoColumns(aspects, reference, others, width, gap, extra);
   const between = Math.min(width * 0.08, 72);
   let best = null;
   for (let share = 0.28; share < 0.66; share += 0.04) {
@@ -38,15 +38,14 @@ function evened({ rows, heights }) {
   return { rows, heights: heights.map((tall) => Math.min(tall, most)) };
 }
 
-function aboveOthers(aspects, reference, others, width, gap, extra) {
+// The reference at the left, the others one below the other at the right, so that every line is seen at once.
+function twoColumns(aspects, reference, others, width, gap, extra) {
+  const own = (width - 2 * gap) / 2;
+  const rest = { rows: others.map((_, place) => [place]), heights: others.map((i) => own / aspects[i]) };
   const boxes = [];
-  const tall = Math.min(width / aspects[reference], 340);
-  const own = tall * aspects[reference];
-  boxes[reference] = { left: (width - own) / 2, top: 0, width: own, height: tall };
-  const rest = justified(others.map((i) => aspects[i]), width, Infinity, gap, extra);
-  const below = placeRowsAt(rest, others, aspects, 0, boxes, gap, extra);
-  for (const i of others) boxes[i].top += tall + extra + gap;
-  return { boxes, height: tall + extra + gap + below.height };
+  const right = placeRowsAt(rest, others, aspects, own + 2 * gap, boxes, gap, extra);
+  boxes[reference] = { left: 0, top: 0, width: own, height: own / aspects[reference] };
+  return { boxes, height: Math.max(boxes[reference].height + extra, right.height) };
 }
 
 function placeRowsAt({ rows, heights }, others, aspects, left, boxes, gap, extra) {

@@ -21,6 +21,7 @@ from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
 from core.analysis.segments import segments
 from core.pictures.gallery import rendered, samples
+from core.wording import counted
 
 MOST = 6
 """Pictures matched together: a reference and five others still fit on a screen with lines between them."""
@@ -237,7 +238,7 @@ def _facts(
     if carried is not None:
         own = int(carried.masks[carried.source].sum())
         found = [f"{names[i]} {mask.float().mean():.0%}" for i, mask in enumerate(carried.masks) if i != carried.source]
-        return f"The region, {own} patches of {names[carried.source]}, covers of the others: {', '.join(found)}."
+        return f"The region, {counted(own, 'patch', 'patches')} of {names[carried.source]}, covers of the others: {', '.join(found)}."
     if labels is not None:
         sizes = torch.bincount(torch.cat([one[one >= 0] for one in labels]))
         return "Sizes of the parts: " + ", ".join(f"{share:.0%}" for share in (sizes / sizes.sum()).tolist()) + "."

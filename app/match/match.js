@@ -1,6 +1,6 @@
 // The stage of the Match tab: pictures, lines between them, points that are followed, parts that are drawn around.
 
-import { make, outsideOf, shape } from "../page/elements.js";
+import { byFinger, make, outsideOf, shape } from "../page/elements.js";
 import { decodedImage, decodedLayer, showPixels } from "../page/layers.js";
 import { CAPTION, GAP } from "../page/layout.js";
 import { buildFrame, placeOver, shownCosine } from "../page/picture.js";
@@ -209,11 +209,12 @@ export function mount({ element, props, trigger, watch }) {
   }
 
   function tell(found = []) {
-    const keyboard = "or with the keyboard press Enter at two corners";
-    tools.hint.textContent = outline.active ? `Draw around a part of any picture, ${keyboard}.` : "";
+    const keyboard = byFinger() ? "" : ", or with the keyboard press Enter at two corners";
+    tools.hint.textContent = outline.active ? `Draw around a part of any picture${keyboard}.` : "";
     text.textContent = found.length
       ? "Rings: the most similar place in each picture, with its cosine. A solid line: that place leads back to where you " +
-        "point; a dashed one: it leads elsewhere. Click keeps a point, Shift-click adds one, Escape forgets them."
+        "point; a dashed one: it leads elsewhere. " +
+        (byFinger() ? "Clear forgets the point." : "Click keeps a point, Shift-click adds one, Escape forgets them.")
       : matches.caption || "";
   }
 

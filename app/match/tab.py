@@ -42,7 +42,13 @@ def lay_out() -> Match:
     settings: dict[str, Any] = {}
     with gr.Row(elem_id="match-top"):
         settings["show"] = gr.Radio(
-            list(SHOWS), value=SHOWS[0], show_label=False, container=False, elem_id="match-show", elem_classes="pills"
+            list(SHOWS),
+            value=SHOWS[0],
+            label="What is shown of the matches",
+            show_label=False,
+            container=False,
+            elem_id="match-show",
+            elem_classes="pills",
         )
         with gr.Row(elem_id="match-examples"):
             gr.Markdown("Examples:", elem_classes="hint")

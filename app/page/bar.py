@@ -33,8 +33,8 @@ class Bar:
     progress: gr.Markdown
 
 
-def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
-    """The bar's widgets, the toggles already wired; `help_text` is Markdown."""
+def lay_out(names: list[str], access: Access, help_texts: tuple[str, str]) -> Bar:
+    """The bar's widgets, the toggles already wired; `help_texts` are Markdown: where there are keys, and by finger."""
     with gr.Row(elem_id="bar"):
         gr.HTML('<h1 id="wordmark">Dinoscope</h1>', elem_id="name")
         chip = gr.Button("Loading the model …", elem_id="model-chip", size="sm", min_width=160)
@@ -42,6 +42,7 @@ def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
         stop = gr.Button("Stop", elem_id="stop", size="sm", min_width=64, visible=False)
         address = address_component()
         shade = gr.Button("Light / dark", elem_id="shade", size="sm", min_width=96)
+        present = gr.Button("Present", elem_id="present", size="sm", min_width=64)
         tour = gr.Button("Tour", elem_id="tour", size="sm", min_width=64)
         help_button = gr.Button("Help", elem_id="help", size="sm", min_width=64)
     with gr.Column(visible=False, elem_id="model-panel") as panel:
@@ -60,11 +61,13 @@ def lay_out(names: list[str], access: Access, help_text: str) -> Bar:
             cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="model-cancel", min_width=96)
         progress = gr.Markdown(elem_id="model-progress")
     with gr.Column(visible=False, elem_id="help-panel") as help_panel:
-        gr.Markdown(help_text)
+        for kind, text in zip(("with-keys", "by-finger"), help_texts, strict=True):
+            gr.Markdown(text, elem_classes=kind)
     banner = gr.HTML(visible=False, elem_id="banner")
     _toggle(chip, panel)
     _toggle(help_button, help_panel)
     shade.click(None, js="() => { window.dinoscope.toggleShade(); }", api_visibility="private")
+    present.click(None, js="() => { window.dinoscope.present(); }", api_visibility="private")
     tour.click(None, js="() => { window.dinoscope.tour(); }", api_visibility="private")
     choice.change(
         lambda name: gr.update(visible=name == OWN), choice, path, api_visibility="private", show_progress="hidden"

@@ -40,6 +40,11 @@ export function isFreeKey(event) {
   return !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing);
 }
 
+// Whether a finger points, which has neither keys nor a Shift.
+export function byFinger() {
+  return matchMedia("(pointer: coarse)").matches;
+}
+
 // What one part of the page leaves for another, also for one that is built later.
 export function share(values) {
   window.dinoscope = Object.assign(window.dinoscope || {}, values);

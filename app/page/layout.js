@@ -30,14 +30,16 @@ function brokenInto(count, breaks) {
   return rows;
 }
 
-// One picture as large as possible, the others in a thin row below it.
+// One picture as large as possible, the others below it: in a thin row, or in what a narrow window leaves them.
 export function enlarged(aspects, chosen, width, height, gap, extra) {
   const others = aspects.map((_, i) => i).filter((i) => i !== chosen);
   if (!others.length) return justified(aspects, width, height, gap, extra);
   const sum = others.reduce((total, i) => total + aspects[i], 0);
   const thin = Math.min(height * 0.16, (width - gap * (others.length - 1)) / sum);
-  const tall = Math.min(height - thin - gap - 2 * extra, width / aspects[chosen]);
-  return { rows: [[chosen], others], heights: [Math.max(tall, 120), thin] };
+  const tall = Math.max(Math.min(height - thin - gap - 2 * extra, width / aspects[chosen]), 120);
+  const left = Math.max(height - tall - extra, thin + extra);
+  const below = justified(others.map((i) => aspects[i]), width, left, gap, extra);
+  return { rows: [[chosen], ...below.rows.map((row) => row.map((i) => others[i]))], heights: [tall, ...below.heights] };
 }
 
 // Put the figures of pictures on a board in rows as `justified` gives them; each learns the size of its picture.

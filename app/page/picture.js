@@ -9,7 +9,7 @@ const ICONS = {
 
 function iconButton(icon, label) {
   const drawn = shape("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, shape("path", { d: ICONS[icon] }));
-  return make("button", "dino-icon", { type: "button", "aria-label": label, title: label }, drawn);
+  return make("button", `dino-icon dino-${icon}`, { type: "button", "aria-label": label, title: label }, drawn);
 }
 
 // -> {info, figure, frames, ...}. `info` is one entry of the pictures prop, `image` its decoded photograph.

@@ -1,9 +1,11 @@
-// What is shown, as a PNG: drawn again on a canvas at the resolution of the screen.
+// What is shown, as a PNG: drawn again on a canvas, each picture at the size that it has itself.
 
 import { download, make } from "./elements.js";
 import { PALETTES } from "./palettes.js";
 
 const SAVED_GAP = 12;
+const MOST_SIDE = 4096; // px of one picture, as in the Download fold
+const MOST_PIXELS = 4e7; // of all together: some browsers give no larger canvas
 
 function drawPicture(context, picture, state, x, y, width, height) {
   context.save();
@@ -82,20 +84,26 @@ function drawLabel(context, label, seen, x, y, scale) {
   context.fillText(label.textContent, left + (box.width * scale) / 2, top + (box.height * scale) / 2);
 }
 
-// One picture alone, as many pixels as the screen shows of it.
+// Pixels for each px of the page with which a picture has its own size, up to MOST_SIDE; never less than the screen has.
+function fullScale({ info, frame }) {
+  const own = Math.min(info.width, (MOST_SIDE * info.width) / Math.max(info.width, info.height));
+  return Math.max(own / frame.offsetWidth, window.devicePixelRatio || 1);
+}
+
+// One picture alone, at its full size.
 export function savePicture(picture, state) {
-  const box = picture.figure.querySelector(".dino-pair").getBoundingClientRect();
-  const scale = window.devicePixelRatio || 1;
-  const width = Math.round((state.split ? 2 * picture.frame.offsetWidth : box.width) * scale);
+  const scale = fullScale(picture);
+  const width = Math.round((state.split ? 2 : 1) * picture.frame.offsetWidth * scale);
   const canvas = blank(width, Math.round(picture.frame.offsetHeight * scale));
   drawPicture(canvas.getContext("2d"), picture, state, 0, 0, canvas.width, canvas.height);
   download(canvas, `${fileName(picture.info.name)}-${state.heatShown ? "similarity" : state.kind || "picture"}`);
 }
 
-// All pictures where they stand, with their names, the scale and the sentence below.
+// All pictures where they stand, none below its full size if one file can hold that, with their names, the scale and
+// the sentence below.
 export function saveStage(stage, state, reading) {
-  const scale = window.devicePixelRatio || 1;
   const outer = stage.getBoundingClientRect();
+  const scale = Math.min(Math.max(...state.pictures.map(fullScale)), Math.sqrt(MOST_PIXELS / (outer.width * outer.height)));
   const canvas = blank(Math.round((outer.width + 2 * SAVED_GAP) * scale), 16);
   const style = getComputedStyle(stage);
   const font = `${13 * scale}px ${style.fontFamily}`;

@@ -7,6 +7,7 @@ from app.server.jobs import duration
 from app.server.models import Loaded
 from core.templates import html
 from core.weights.load import ModelSource
+from core.wording import counted
 
 
 def status(model: Loaded, size: int) -> str:
@@ -37,7 +38,8 @@ def loading(name: str, fetched: tuple[int, int], seconds: float) -> str:
 
 def plain(text: str) -> str:
     """Text as Markdown that means nothing but itself: names of files may hold anything."""
-    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", escape(text))
+    # Markdown first: a # with a backslash before it would end the entity that it is part of
+    return escape(re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text), quote=False)
 
 
 def lapse(seconds: float) -> str:
@@ -45,5 +47,5 @@ def lapse(seconds: float) -> str:
     for name, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         count = round(seconds / size)
         if seconds >= size:
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{seconds:.0f} seconds"
+            return counted(count, name)
+    return counted(round(seconds), "second")

@@ -1,6 +1,6 @@
 // The line above the pictures (blend, side by side, smooth, save) and the one below (scale, how to read it).
 
-import { isFreeKey, make } from "./elements.js";
+import { byFinger, isFreeKey, make } from "./elements.js";
 import { PALETTES, paletteGradient } from "./palettes.js";
 
 export function buildToolbar() {
@@ -95,12 +95,12 @@ export function readAnswer(reading, palette, scale, marks, held, words = "") {
   reading.entries.replaceChildren();
   const added = marks.filter((mark) => mark.sign > 0).length;
   const taken = marks.length - added;
-  const asked = marks.length === 1 ? "the outlined patch" : `${added} patches` + (taken ? ` minus ${taken}` : "");
-  const finger = matchMedia("(hover: none)").matches;
+  const patches = added === 1 ? "1 patch" : `${added} patches`;
+  const asked = marks.length === 1 ? "the outlined patch" : patches + (taken ? ` minus ${taken}` : "");
   const next = [
     ["Click to keep the question.", "Shift-click adds, Alt-click subtracts, Escape clears."],
     ["", "Drag the outlined patch, or tap it to clear."],
-  ][Number(finger)][Number(held)];
+  ][Number(byFinger())][Number(held)];
   reading.text.textContent =
     words ||
     `Similarity to ${asked} as cosine, up to the best match; 1 is the same direction. Ringed: the best matches. ${next}`;
@@ -131,8 +131,8 @@ export function buildEmpty() {
     "p",
     "",
     {},
-    "Click pictures in the tray to look at up to eight of them together, or bring your own: drop files anywhere " +
-      "on this page, or paste one.",
+    "Choose pictures in the tray to look at up to eight of them together, or bring your own" +
+      (byFinger() ? "." : ": drop files anywhere on this page, or paste one."),
   );
   return make("div", "dino-empty", {}, title, text, add);
 }

@@ -49,6 +49,7 @@ def lay_out() -> TrayWidgets:
         samples = gr.Gallery(
             columns=2,
             allow_preview=False,
+            label="Samples",
             show_label=False,
             elem_id="samples",
             height="auto",
@@ -58,7 +59,13 @@ def lay_out() -> TrayWidgets:
         )
     with gr.Accordion("Camera", open=False, elem_id="camera-fold"):
         camera = gr.Image(
-            sources=["webcam"], type="filepath", image_mode=None, show_label=False, elem_id="camera", buttons=[]
+            sources=["webcam"],
+            type="filepath",
+            image_mode=None,
+            label="Camera",
+            show_label=False,
+            elem_id="camera",
+            buttons=[],
         )
     return TrayWidgets(tray, files, camera, samples, fold)
 

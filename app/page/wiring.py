@@ -172,7 +172,7 @@ def any_of(triggers: Sequence[Callable]) -> Callable:
 
 def warn(text: str, title: str = "That did not work") -> None:
     """Show a sentence to the visitor. Names of files may be in it, so nothing in it is taken for HTML."""
-    gr.Warning(escape(text), title=title, duration=12)
+    gr.Warning(escape(text, quote=False), title=title, duration=12)
 
 
 def visitor(request: gr.Request) -> str:

@@ -19,6 +19,7 @@ from app.server.spool import spool
 from core import DinoError, RequestError
 from core.collection.collection import Added
 from core.collection.incoming import Limits
+from core.wording import counted
 
 LISTED = 20
 """Refused files that are spelt out; the others are counted."""
@@ -116,14 +117,14 @@ class Changes:
             raise RequestError("Mark results by the boxes under them, and type at least one tag.")
         self.shelf.look(collection).tag(marked, words, off=off)
         return {
-            "progress": f"{len(marked)} pictures: {'without' if off else 'with'} {sentences.plain(', '.join(words))}."
+            "progress": f"{counted(len(marked), 'picture')}: {'without' if off else 'with'} {sentences.plain(', '.join(words))}."
         }
 
     def removed(self, collection: str, marked: tuple[int, ...], **others) -> dict:
         if not marked:
             raise RequestError("Nothing is marked: mark results by the boxes under them.")
         count = self.shelf.look(collection).remove(marked)
-        return {"progress": f"{count} pictures removed from the collection."}
+        return {"progress": f"{counted(count, 'picture')} removed from the collection."}
 
     def renamed(self, collection: str, title: str, **others) -> dict:
         self.shelf.look(collection).rename(title or "")
@@ -199,7 +200,7 @@ class Changes:
 
 def summary(added: Added) -> str:
     """A summary of an addition, as Markdown in which names mean nothing but themselves."""
-    parts = [f"{len(added.ids):,} pictures added"]
+    parts = [f"{counted(len(added.ids), 'picture')} added"]
     parts += [f"{added.known:,} were there already"] if added.known else []
     parts += ["cancelled; what was added stays"] if added.cancelled else []
     parts += [f"{len(added.refused):,} could not be used:"] if added.refused else []

@@ -13,6 +13,7 @@ from app.server.shelf import Shelf
 from core import RequestError
 from core.collection.collection import Collection, Example, Hit, Record
 from core.collection.query import MODES, Mode
+from core.wording import counted
 
 LARGEST_K = 200
 MODE_WORDS = {
@@ -124,7 +125,9 @@ def near_duplicates(collection: Collection, threshold: float, most: int = LARGES
         shown.append(Group(f"{len(group)} nearly the same", tuple(records.values())))
         count += len(group)
     extra = sum(len(group) - 1 for group in groups)
-    facts = f"{len(groups):,} groups with a cosine of {threshold:g} or more; {extra:,} pictures could go."
+    facts = (
+        f"{counted(len(groups), 'group')} with a cosine of {threshold:g} or more; {counted(extra, 'picture')} could go."
+    )
     if not groups:
         facts = f"No two pictures have a cosine of {threshold:g} or more. A lower one finds looser groups."
     more = f" The largest {len(shown)} are shown." if len(shown) < len(groups) else ""
@@ -136,7 +139,8 @@ def browse(collection: Collection, settings: SearchSettings) -> Results:
     tag = settings.tags[0] if settings.tags else ""
     records = collection.records(limit=settings.k, tag=tag)
     return Results(
-        (Group("", tuple(records)),), f"{len(collection):,} pictures. Select one in the tray to search with it."
+        (Group("", tuple(records)),),
+        f"{counted(len(collection), 'picture')}. Select one in the tray to search with it.",
     )
 
 
@@ -179,7 +183,7 @@ def with_mode(settings: SearchSettings, asked: Sequence[QueryPart]) -> SearchSet
 def _facts(collection: Collection, settings: SearchSettings, count: int) -> str:
     tags = f" with {' and '.join(settings.tags)}" if settings.tags else ""
     return (
-        f"{count} of {len(collection):,} pictures{tags}. Compared: {MODE_WORDS[settings.mode]}. "
+        f"{count} of {counted(len(collection), 'picture')}{tags}. Compared: {MODE_WORDS[settings.mode]}. "
         f"{collection.method(settings.mode).sentence.capitalize()}."
     )
 

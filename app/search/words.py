@@ -33,6 +33,6 @@ KEPT = (
     "read without being unpacked."
 )
 CURATION = (
-    "What `python -m train.curate` made of a pool of pictures: how many each step left, and which were dropped, each "
+    "What `python -m train.curate`, run in a clone of Dinoscope's repository, made of a pool of pictures: how many each step left, and which were dropped, each "
     "beside the picture because of which it was. The folder is the one that `--out` named; nothing in it is changed."
 )

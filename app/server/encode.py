@@ -11,6 +11,7 @@ from app.server.session import FeatureSettings, Pin, Tray
 from core import ModelError, RequestError
 from core.features import FeatureMap
 from core.pictures.geometry import whole_size
+from core.wording import counted
 
 NOTHING_SELECTED = "No picture is selected: tick one in the tray, or add your own."
 OFFERED_PATCHES = (4, 74)
@@ -116,7 +117,9 @@ def cost(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -
     times = sum(forward_cost(model.model.config, count) for count in tokens) / sum(
         forward_cost(model.model.config, count) for count in usual
     )
-    text = f"{sum(tokens):,} patches in {len(items)} pictures" if len(items) > 1 else f"{tokens[0]:,} patches"
+    text = counted(sum(tokens), "patch", "patches") + (
+        f" in {counted(len(items), 'picture')}" if len(items) > 1 else ""
+    )
     estimate = model.estimate(tokens)
     lacking = engine.missing(model, items, settings.layer(model.depth), settings.size)
     if not lacking:
@@ -138,7 +141,6 @@ def _parts(engine: Engine, model: Loaded, items: list[Item], size: int) -> Itera
 
 def _waiting(engine: Engine, model: Loaded, rest: list[Item], size: int, done: int, total: int) -> str:
     estimate = model.estimate(tokens_of(engine.geometries(model, rest, size)))
-    pictures = "1 picture" if total == 1 else f"{total} pictures"
     far = f", {done} done" if done else ""
     remaining = f", about {duration(estimate)} left" if estimate and estimate > 1000 else ""
-    return f"Looking at {pictures} at {size} px{far}{remaining} …"
+    return f"Looking at {counted(total, 'picture')} at {size} px{far}{remaining} …"

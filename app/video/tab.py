@@ -60,7 +60,13 @@ def lay_out() -> Video:
             with gr.Column(visible=False, elem_id="clip-pointing") as pointing:
                 gr.Markdown("Click a place in the first frame: what looks like it, through the whole clip?")
                 first = gr.Image(
-                    type="filepath", interactive=False, show_label=False, buttons=[], elem_id="clip-first", height=300
+                    type="filepath",
+                    interactive=False,
+                    label="First frame",
+                    show_label=False,
+                    buttons=[],
+                    elem_id="clip-first",
+                    height=300,
                 )
             status = gr.HTML(elem_id="clip-status")
             result = gr.Video(

@@ -21,7 +21,7 @@ is the paw of the frame before. If the paw keeps its colour all the same, throug
 its features describe what it is and not how it happens to look. This is why these features are used to follow objects
 through clips without any training for it.
 
-Small trembling at edges is the grid of 14 × 14 pixels: a patch is one colour, and what crosses its border flips from one
+Small trembling at edges is the grid of patches: each is one colour, and what crosses its border flips from one
 to the other. A finer grid (more resolution) trembles less and costs more.
 
 The colours themselves come from a dozen frames spread over the clip: their three directions of greatest difference are

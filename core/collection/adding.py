@@ -10,6 +10,7 @@ from core.errors import AnalysisError, CollectionError, ImageError
 from core.features import FeatureMap, batch_patches, require_finite
 from core.pictures.ahead import ahead
 from core.pictures.image import ENOUGH, load_reduced, named_file
+from core.wording import counted
 
 THREADS = 4
 Progress = Callable[[int, int], None]
@@ -118,7 +119,9 @@ def _kept(store: Store, encoder: Encoder, batch: Sequence[Prepared], tags: tuple
     try:
         ids = store.append(kept)
     except CollectionError as error:
-        raise CollectionError(f"{error} {len(added.ids):,} pictures were added before.") from error
+        raise CollectionError(
+            f"{error} {counted(len(added.ids), 'picture was', 'pictures were')} added before."
+        ) from error
     added.known += len(kept) - len(ids)
     return ids
 

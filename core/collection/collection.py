@@ -45,6 +45,7 @@ from core.collection.transport import export
 from core.errors import CollectionError, DinoError, RequestError
 from core.features import Origin
 from core.model.vit import VisionTransformer
+from core.wording import counted
 
 __all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record"]
 
@@ -277,7 +278,7 @@ class Collection:
         if not ids:
             return []
         names = [record.name for record in self.store.records.get(ids[:NAMED]).values()]
-        what = "1 picture" if len(ids) == 1 else f"{len(ids):,} pictures"
+        what = counted(len(ids), "picture")
         more = " …" if len(ids) > NAMED else ""
         return [
             f"{what} of the collection {self.title!r} cannot be read any more, since bytes on the disk have changed "

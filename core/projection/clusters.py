@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.errors import RequestError
 from core.projection.components import unit_vectors
+from core.wording import counted
 
 ALONE = -1
 """The label of a picture that belongs to no group."""
@@ -68,7 +69,9 @@ def islands(coordinates: np.ndarray, vectors: Tensor | np.ndarray, smallest: int
     """
     units = unit_vectors(vectors)
     if coordinates.shape != (len(units), 2) or not np.isfinite(coordinates).all():
-        raise RequestError(f"A map of {coordinates.shape} came for {len(units)} pictures; give finite places [n, 2].")
+        raise RequestError(
+            f"A map of {coordinates.shape} came for {counted(len(units), 'picture')}; give finite places [n, 2]."
+        )
     if smallest < 2:
         raise RequestError(f"smallest is {smallest}; an island has 2 pictures at least.")
     if len(units) < smallest:

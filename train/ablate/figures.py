@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from core.wording import counted
 from train.ablate.grids import Row
 
 _SEEDS = "Bars are the deviation between seeds."
@@ -71,7 +72,7 @@ def _parameters(parameters: int) -> str:
 
 
 def _images(images: int) -> str:
-    return f"{images:,} images"
+    return counted(images, "image")
 
 
 def _short(number: int) -> str:

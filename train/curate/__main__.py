@@ -12,6 +12,7 @@ from core.bounds import Bounds, require_bounds
 from core.command import run_command
 from core.files import Output
 from core.records.curation import FATES, REPORT
+from core.wording import counted
 from train import dist
 from train.curate.config import ClusterConfig, DeduplicateConfig, EmbedConfig, RetrieveConfig
 from train.curate.folder import SELECTED, read_record
@@ -81,9 +82,7 @@ class Cluster:
     def run(self, world: World) -> str:
         found = cluster(self.out, self.cluster, world)
         before, after = found["before"]["effective"], found["after_deduplication"]["effective"]
-        return (
-            f"cluster      {found['clusters']:,} clusters, as varied as {before:,} equal ones, {after:,} without copies"
-        )
+        return f"cluster      {counted(found['clusters'], 'cluster')}, as varied as {before:,} equal ones, {after:,} without copies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +134,7 @@ class Pack:
 
     def run(self, world: World) -> str:
         folder, images = pack(self.out, world)
-        return f"pack         {images:,} images in {folder}"
+        return f"pack         {counted(images, 'image')} in {folder}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from core import RequestError
 from core.bounds import SHARE, Bounds, require_bounds
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from core.pictures.geometry import LARGEST_SIZE
+from core.wording import counted
 from train.data.colour import BLUR_TAPS
 
 LEAST_CROP = BLUR_TAPS // 2 + 1
@@ -63,6 +64,6 @@ class AugmentConfig:
         """RequestError where pictures are not normalised over as many channels as the model takes."""
         if channels != self.channels:
             raise RequestError(
-                f"The model takes {channels} channels, but augment.mean and augment.std have {self.channels} values "
+                f"The model takes {counted(channels, 'channel')}, but augment.mean and augment.std have {counted(self.channels, 'value')} "
                 f"each; give {channels} of each, in the units of pictures whose values are 0..1."
             )

@@ -22,6 +22,7 @@ from core import ImageError, load_image
 from core.pictures.image import LARGEST_PIXELS
 from core.pictures.kinds import opened
 from core.pictures.tiff import Page, sixteen_bit_pages
+from core.wording import counted
 
 NPY = b"\x93NUMPY"
 JPEG = b"\xff\xd8\xff"
@@ -38,7 +39,7 @@ def load_pixels(data: bytes, channels: int, least: float = math.inf) -> np.ndarr
         array = _unit(_read_array(data))
         if array.shape[2] != channels:
             raise ImageError(
-                f"The array has {array.shape[2]} channels, the run takes {channels}; save it as [H, W, C]."
+                f"The array has {counted(array.shape[2], 'channel')}, the run takes {channels}; save it as [H, W, C]."
             )
         return array if channels not in (1, 3) else np.rint(array * 255).astype(np.uint8)
     if channels not in (1, 3):
@@ -92,14 +93,14 @@ def _read_bands(data: bytes, channels: int) -> np.ndarray:
         pages = _pages(data, channels)
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, struct.error, Image.DecompressionBombError) as error:
         raise ImageError(
-            f"The picture cannot be read for its {channels} channels ({error}); save it as an .npy array [H, W, C]."
+            f"The picture cannot be read for its {counted(channels, 'channel')} ({error}); save it as an .npy array [H, W, C]."
         ) from error
     if len({page.shape[:2] for page in pages}) != 1:
         raise ImageError("The pages of the picture differ in size; save it as an .npy array [H, W, C].")
     bands = np.concatenate([_unit(page[:, :, None] if page.ndim == 2 else page) for page in pages], axis=2)
     if bands.shape[2] != channels:
         raise ImageError(
-            f"The picture has {bands.shape[2]} channels on {len(pages)} page(s), the run takes {channels}; "
+            f"The picture has {counted(bands.shape[2], 'channel')} on {counted(len(pages), 'page')}, the run takes {channels}; "
             "save it as an .npy array [H, W, C]."
         )
     return bands

@@ -17,6 +17,7 @@ from core.bounds import SEED, Bounds, require_bounds
 from core.files import Output
 from core.model.precision import Precision
 from core.pictures.geometry import LARGEST_SIZE
+from core.wording import counted
 from train.dist import World
 from train.evaluate.bootstrap import Estimate
 from train.evaluate.datasets.groups import groups_of, read_groups
@@ -126,6 +127,9 @@ class PictureTask(Task):
         width = max(len(name) for name, _ in found.rows)
         lines = [f"{name:{width}}  {one.value:.3f} ±{one.half:.3f}" for name, one in found.rows]
         if left_out := found.more.get("left_out"):
-            lines += ["", f"{left_out} pictures could not be read and are left out."]
+            lines += [
+                "",
+                f"{counted(left_out, 'picture could not be read and is', 'pictures could not be read and are')} left out.",
+            ]
         lines += ["", "± is half of the interval that covers 95 % of resampled pictures. "]
         return Findings({"settings": settings | {"size": size}, "rows": rows, **found.more}, "\n".join(lines))

@@ -10,6 +10,7 @@ import torch
 from core import RequestError, VisionTransformer, ViTConfig, load_model
 from core.model.precision import has_fast_bfloat16
 from core.records.runs import CONFIG, find_backbone, stored_step
+from core.wording import counted
 from train import checkpoint, recipes
 from train.config import RunConfig, read_config
 from train.dist import World
@@ -94,7 +95,7 @@ def _refuse_other_pictures(config: RunConfig, teacher: ViTConfig, also: tuple[st
     for name_of, shape in (("The teacher", teacher), *((name, recipes.recipe(name).model) for name in also)):
         if shape.channels != config.model.channels:
             raise RequestError(
-                f"{name_of} takes pictures of {shape.channels} channels, the student {config.model.channels}; choose "
+                f"{name_of} takes pictures of {counted(shape.channels, 'channel')}, the student {config.model.channels}; choose "
                 "models that see the same pictures."
             )
     if len(set(also)) < len(also) or MAIN in also:

@@ -10,6 +10,7 @@ import tyro
 from core.bounds import SHARE, Bounds, require_bounds
 from core.command import run_command
 from core.files import Output
+from core.wording import counted
 from train.world import CATEGORIES, SIZES, WorldConfig
 from train.world.names import HELD_OUT
 from train.world.write import write_world
@@ -60,7 +61,7 @@ def draw(command: Command) -> None:
         command.workers,
         command.scenes,
     )
-    print(f"{made} pictures in {command.out / 'images'}")
+    print(f"{counted(made, 'picture')} in {command.out / 'images'}")
 
 
 def main(words: list[str]) -> int:

@@ -20,6 +20,7 @@ import tyro
 from core.bounds import Bounds, require_bounds
 from core.command import run_command
 from core.files import Output, require_output
+from core.wording import counted
 from train.world import CATEGORIES, DOMAINS
 from train.world.names import HELD_OUT
 from train.world.write import write_world
@@ -73,7 +74,7 @@ def main(words: list[str]) -> int:
 
     def draw(command: Command) -> None:
         made = write_gallery(command.out, command.seed, command.workers)
-        print(f"{made} pictures in {command.out}")
+        print(f"{counted(made, 'picture')} in {command.out}")
 
     return run_command(PROGRAM, lambda: tyro.cli(Command, args=words, prog=PROGRAM), draw)
 

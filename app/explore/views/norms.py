@@ -4,6 +4,7 @@ from app.explore.controls import Hint
 from app.explore.view import Code, Painted, Program, Reading, Scene, View
 from core.analysis.norms import OUTLIER, norms
 from core.analysis.render import colourise
+from core.wording import counted
 
 CAPTION = (
     "The length of each patch's features before the last normalisation. A few bright patches on plain ground are "
@@ -32,7 +33,7 @@ def paint(scene: Scene) -> Painted:
         values=[lengths.numpy() for lengths in found.maps],
         legend={"palette": "viridis", "low": f"{low:.1f}", "high": f"{found.largest:.1f}"},
         facts=f"Norms from {low:.1f} to {found.largest:.1f}, median {found.median:.1f}. "
-        f"{round(found.outlier_share * patches)} of {patches:,} patches are longer than {OUTLIER:g} medians "
+        f"{round(found.outlier_share * patches)} of {counted(patches, 'patch', 'patches')} are longer than {OUTLIER:g} medians "
         "and count as artefacts.",
         reading=Reading(("norm",), digits=1, note=f"The median is {found.median:.1f}."),
     )

@@ -16,8 +16,8 @@ CAPTION = (
     "in this picture and across pictures; colours mean similarity, not class."
 )
 LESSON = """
-A vision transformer cuts the picture into squares of 14 × 14 pixels and describes each by a list of numbers, its
-*features* (384 of them in the smallest model). Nobody can look at 384 numbers, so we look for the three directions
+A vision transformer cuts the picture into small squares, its *patches*, and describes each by a list of numbers, its
+*features* (some hundreds, as many as the model is wide). Nobody can look at so many, so we look for the three directions
 along which the patches differ most, by *principal component analysis*, and show each patch's place along them as the
 amount of red, green and blue.
 

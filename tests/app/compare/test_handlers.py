@@ -133,6 +133,26 @@ def test_the_table_marks_the_best_and_takes_no_name_for_html(models, tmp_path, m
         record(tmp_path / f"emergence-{model.name}.json", model.source.sha256, value)
     text = table(models)
     assert '<td>0.400 <small>±0.100</small></td><td class="best">0.600' in text
-    assert "<th>colour</th>" in text and "<td>–</td><td>0.250</td><td>0.050</td>" in text
+    assert "<th>colour</th>" in text and "</td><td>0.250</td><td>0.050</td>" in text
+    assert "the best is bold" in text
     assert "<img" not in text
     assert 'title="&#34;&gt;&lt;img' in text
+
+
+def test_a_model_that_was_not_measured_has_no_column_but_a_sentence(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparing, "SHIPPED", tmp_path / "none" / "backbone.safetensors")
+    record(tmp_path / "emergence-one.json", models[0].source.sha256)
+    text = table(models)
+    assert "<td>–</td>" not in text and "<th>Small registers</th>" not in text
+    assert "Not measured yet: Small registers, Small a third." in text
+
+
+@pytest.mark.parametrize("values", [(0.4,), (0.4, 0.4)], ids=["one model", "equal ones"])
+def test_nothing_is_called_bold_where_nothing_is(models, tmp_path, monkeypatch, values):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparing, "SHIPPED", tmp_path / "none" / "backbone.safetensors")
+    for model, value in zip(models, values, strict=False):
+        record(tmp_path / f"emergence-{model.name}.json", model.source.sha256, value)
+    text = table(models)
+    assert "0.400" in text and 'class="best"' not in text and "bold" not in text

@@ -230,6 +230,7 @@ def test_the_page_opens_with_sample_pictures(engine):
 def test_names_are_shown_as_they_are():
     assert [sentences.lapse(s) for s in (45, 360, 7300, 86_400)] == ["45 seconds", "6 minutes", "2 hours", "1 day"]
     assert sentences.plain("<b>*a*</b>") == r"&lt;b&gt;\*a\*&lt;/b&gt;"
+    assert sentences.plain('it\'s "#1" & more') == 'it\'s "\\#1" &amp; more', "no entity is torn apart"
 
 
 @pytest.mark.parametrize(

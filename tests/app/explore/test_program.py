@@ -50,6 +50,16 @@ def test_it_reproduces_the_view(engine, tmp_path, monkeypatch, settings):
         assert [image.size for image in scope["cut_outs"]] == [item.image.size for item in screen.encoded.items]
 
 
+def test_it_says_where_it_runs_and_what_has_to_be_there(engine):
+    tray, settings = add_sample(engine, Tray("ada"), 0), Settings(size=SIZE)
+    model = engine.models.get("small")
+    text = handlers.show(engine, tray, model, settings).program
+    assert "clone" in text.splitlines()[0] and "pip install -r requirements.txt" in text.splitlines()[1]
+    assert "Your pictures" not in text
+    tray = add_bytes(engine.library, tray, photograph(5), "mine.png")
+    assert "Your pictures" in handlers.show(engine, tray, model, settings).program
+
+
 def test_a_saved_basis_is_named(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(core, "load_model", small_model)

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -189,7 +188,18 @@ def test_one_kind_can_be_shown_alone_and_the_map_be_saved(page):
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the map").click()
     assert download.value.suggested_filename == "dinoscope-map.png"
-    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    with Image.open(download.value.path()) as saved:
+        assert max(saved.size) == 4096, "sharp on paper, however small the window"
+
+
+def test_where_no_point_is_in_sight_the_map_says_how_to_come_back(page):
+    expect(page.locator(".dino-map-empty")).to_be_hidden()
+    box = page.locator(".dino-map").bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.wheel(0, -2500)
+    expect(page.locator(".dino-map-empty")).to_contain_text("No point is in sight here")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator(".dino-map-empty")).to_be_hidden()
 
 
 def test_new_places_of_the_same_points_keep_what_is_known(page):

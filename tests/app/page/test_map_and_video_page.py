@@ -69,6 +69,26 @@ def test_the_patches_of_the_selected_pictures_are_mapped_at_once(map_page):
     assert download.value.suggested_filename == "dinoscope-map.csv"
 
 
+def test_the_choice_is_kept_while_one_of_it_is_opened(map_page):
+    pick(map_page, "map-source", "The tray")
+    expect(map_page.locator(".dino-map-note")).to_contain_text("of 5 points", timeout=120_000)
+    map_page.get_by_role("button", name="Draw round").click()
+    box = map_page.locator(".dino-map").bounding_box()
+    corners = ((4, 4), (box["width"] - 4, 4), (box["width"] - 4, box["height"] - 4), (4, box["height"] - 4))
+    for number, (x, y) in enumerate((*corners, (4, 8))):
+        map_page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+        if not number:
+            map_page.mouse.down()
+    map_page.mouse.up()
+    expect(map_page.locator("#map-chosen-note")).to_contain_text("5 chosen")
+    map_page.locator("#map-gallery button.thumbnail-item").last.click()
+    expect(map_page.locator("#tab-explore-button")).to_have_attribute("aria-selected", "true")
+    map_page.locator("#tab-map-button").click()
+    map_page.wait_for_timeout(1500)
+    expect(map_page.locator("#map-chosen-note")).to_contain_text("5 chosen")
+    expect(map_page.locator("#map-gallery button.thumbnail-item")).to_have_count(5)
+
+
 def test_a_point_is_opened_in_explore(map_page):
     pick(map_page, "map-source", "The tray")
     expect(map_page.locator(".dino-map-note")).to_contain_text("of 5 points", timeout=120_000)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -372,6 +373,32 @@ def test_what_is_shown_is_saved(page):
     with Image.open(io.BytesIO(download.value.path().read_bytes())) as saved:
         board = page.locator(".dino-board").bounding_box()
         assert saved.width == pytest.approx(board["width"] + 24, abs=1)
+
+
+def test_what_is_smaller_on_the_screen_is_saved_at_its_own_size(page):
+    page.set_viewport_size({"width": 240, "height": 400})
+    expect(page.locator(".dino-picture").first).to_have_class(re.compile("dino-small"))
+    shown = frame(page, 2).bounding_box()["width"]
+    board = page.locator(".dino-board").bounding_box()["width"]
+    widths = []
+    for button in ("Save wide.png", "Save PNG"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).dispatch_event("click")  # hidden where there is no room for it
+        with Image.open(io.BytesIO(download.value.path().read_bytes())) as saved:
+            widths.append(saved.width)
+    assert widths[0] == 196 > shown
+    assert widths[1] > (board + 24) * 196 / shown * 0.99
+
+
+def test_on_a_narrow_window_the_others_lie_below_the_enlarged_one_and_can_be_enlarged_too(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Enlarge tabby.png").click()
+    expect(page.locator(".dino-stage")).to_have_class(re.compile("dino-large"))
+    boxes = [frame(page, number).bounding_box() for number in range(3)]
+    assert boxes[0]["width"] > 330 and min(box["width"] for box in boxes[1:]) > 130
+    assert boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"]
+    page.get_by_role("button", name="Enlarge wide.png").click()
+    assert frame(page, 2).bounding_box()["width"] > 330
 
 
 def test_the_shade_is_remembered(page):

@@ -183,7 +183,7 @@ def test_groups_and_tags(engine, key, model):
 
 def test_what_an_addition_told_is_plain_text():
     text = summary(Added(ids=[1], known=2, refused=[f"<b>{number}</b>" for number in range(30)], cancelled=True))
-    assert "1 pictures added; 2 were there already; cancelled" in text
+    assert "1 picture added; 2 were there already; cancelled" in text
     assert "<b>" not in text
     assert "and 10 more" in text
 

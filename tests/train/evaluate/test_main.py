@@ -95,7 +95,7 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_counted(given, tmp_path, 
     assert main(words) == 0
     images = json.loads((tmp_path / "knn.json").read_text())["images"]
     assert images["train_images"] + images["test_images"] == 29
-    assert "1 images cannot be read and are left out" in caplog.text and lost.name in caplog.text
+    assert "1 image cannot be read and is left out" in caplog.text and lost.name in caplog.text
 
 
 def test_robustness_asks_about_the_classes_a_set_has(given, tmp_path):

@@ -18,6 +18,7 @@ from core.files import write_whole
 from core.pictures.ahead import ahead
 from core.pictures.geometry import plan_grid
 from core.pictures.names import as_text
+from core.wording import counted
 from train import dist
 from train.curate.config import EmbedConfig
 from train.curate.embeddings import (
@@ -213,7 +214,8 @@ def _list_unreadable(root: Path, names: Sequence[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     write_whole(root / "embeddings" / UNREADABLE, text.encode("utf-8", "backslashreplace"))
     if lines:
-        log.warning("%d images cannot be read; they are listed in %s", len(lines), root / "embeddings" / UNREADABLE)
+        lost = counted(len(lines), "image cannot be read; it is", "images cannot be read; they are")
+        log.warning("%s listed in %s", lost, root / "embeddings" / UNREADABLE)
 
 
 def _require_readable(root: Path, name: str) -> None:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from core import DinoError, load_image
 from core.encoding import data_address, picture_bytes
+from core.wording import counted
 from train.curate.folder import CurationError, required_record
 from train.curate.steps.embed import open_given
 from train.data.sources import Encoded, Source
@@ -32,7 +33,7 @@ class Originals:
         source = open_given(paths).source
         if len(source) != self._images[name]:
             raise CurationError(
-                f"{', '.join(map(str, paths))} held {self._images[name]} images when they were embedded, "
+                f"{', '.join(map(str, paths))} held {counted(self._images[name], 'image')} when they were embedded, "
                 f"{len(source)} now; put them back, or curate anew."
             )
         return source

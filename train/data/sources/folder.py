@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.pictures.names import as_text
+from core.wording import counted
 from train.data.sources.files import Files, files_below
 from train.data.sources.parquet import layout, open_parquet
 from train.data.sources.source import DataError, Source, joined
@@ -50,7 +51,7 @@ def open_folder(path: Path, suffixes: frozenset[str]) -> Source:
             f"{as_text(str(path))} holds no images (looked for {', '.join(sorted(suffixes))}, .tar and .parquet){beside}."
         )
     if said:
-        log.warning("%d images are taken of %r; left out: %s", len(source), str(path), said)
+        log.warning("%s taken of %r; left out: %s", counted(len(source), "image is", "images are"), str(path), said)
     return source
 
 

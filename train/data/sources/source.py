@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from core import DinoError
+from core.wording import counted
 
 
 class DataError(DinoError):
@@ -105,5 +106,7 @@ class Some:
 def some_of(source: Source, count: int) -> Source:
     """`count` images of a source, all where it is 0. DataError where there are fewer."""
     if count > len(source) or count < 0:
-        raise DataError(f"{count} images are asked for of a source of {len(source)}; choose 0 (all) to that many.")
+        raise DataError(
+            f"{counted(count, 'image is', 'images are')} asked for of a source of {len(source)}; choose 0 (all) to that many."
+        )
     return Some(source, count) if count else source

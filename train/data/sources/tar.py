@@ -20,6 +20,7 @@ from typing import NamedTuple
 from core.pictures.listing import SUFFIXES, is_hidden
 from core.pictures.names import as_text
 from core.pictures.reading import read_part, unreadable
+from core.wording import counted
 from train.data.sources.source import DataError, Encoded
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,8 @@ class Tar:
                 self.files.append(shard)
         if beside:
             log.warning(
-                "%d pictures in tar shards are left out, since another one shows the same sample: %s",
-                len(beside),
+                "%s left out, since another one shows the same sample: %s",
+                counted(len(beside), "picture in tar shards is", "pictures in tar shards are"),
                 ", ".join(map(as_text, beside[:3])),
             )
 

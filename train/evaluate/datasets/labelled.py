@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core import RequestError
+from core.wording import counted
 from train.data.sources import DataError, Source
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def labelled_sample(
     if len(classes) < 2:
         raise DataError(_too_few_labels(len(source), len(by_label), len(classes)))
     if left_out:
-        log.warning("%d labels that a single image has are left out", left_out)
+        lone = counted(left_out, "label that a single image has is", "labels that a single image has are")
+        log.warning("%s left out", lone)
     if most_classes is not None and len(classes) > most_classes:
         classes = sorted(generator.choice(classes, most_classes, replace=False).tolist())
     if most_images is not None:
@@ -73,7 +75,7 @@ def labelled_sample(
 
 def _too_few_labels(images: int, labels: int, usable: int) -> str:
     return (
-        f"{images} images with {labels} labels, {usable} of which two images or more have; a score needs two such "
+        f"{counted(images, 'image')} with {counted(labels, 'label')}, {usable} of which two images or more have; a score needs two such "
         "labels. Give a folder with one folder for each class, Parquet files with a column `label`, or tar shards "
         "with .cls files, two images or more of each."
     )

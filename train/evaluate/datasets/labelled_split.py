@@ -14,6 +14,7 @@ from core.bounds import SEED, Bounds, require_bounds
 from core.files import Output
 from core.model.precision import Precision
 from core.pictures.geometry import LARGEST_SIZE
+from core.wording import counted
 from train import dist
 from train.data.sources import DataError, Source, open_source
 from train.evaluate.datasets.labelled import labelled_sample
@@ -108,7 +109,7 @@ def _given(
         said = (
             f"the images asked about have labels that none to learn from has, such as {unknown[0]}"
             if unknown
-            else (f"the images to learn from have {len(classes)} label(s)")
+            else (f"the images to learn from have {counted(len(classes), 'label')}")
         )
         raise DataError(f"A score needs two labels, the same on both sides; {said}.")
     number = {name: place for place, name in enumerate(classes)}

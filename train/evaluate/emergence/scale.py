@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from core import ModelError, RequestError, VisionTransformer
 from core.bounds import Bounds, require_bounds
 from core.pictures.geometry import plan_grid
+from core.wording import counted
 from train.data.sources import open_source
 from train.evaluate.accuracy import ranks
 from train.evaluate.bootstrap import of_mean
@@ -90,7 +91,7 @@ def read_scale(model: VisionTransformer, name: str, config: ScaleConfig, labelle
     cannot be read.
     """
     if model.config.channels != 3:
-        raise ModelError(f"The model takes {model.config.channels} channels; rendered pictures have 3.")
+        raise ModelError(f"The model takes {counted(model.config.channels, 'channel')}; rendered pictures have 3.")
     grid = plan_grid(config.size, config.size, config.size, model.config.patch).rows
     crops = _labelled_crops(labelled, config.size, config.seed) if labelled else None
     pictures = render_set(config.images, config.size, grid, config.seed, config.workers)

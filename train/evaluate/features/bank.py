@@ -23,6 +23,7 @@ from torch import Tensor
 from core import ImageError, RequestError, VisionTransformer
 from core.features import IMAGENET_MEAN, IMAGENET_STD, batch_patches, require_pictures
 from core.model.precision import Precision, inference
+from core.wording import counted
 from train import dist
 from train.data.pictures import load_pixels
 from train.data.sources import DataError, Source
@@ -127,7 +128,8 @@ def _batches(source: Source, indices: Tensor, size: int, channels: int, batch: i
                 yield torch.cat(crops), torch.tensor(places)
             crops, places = [], []
     if unreadable:
-        log.warning("%d images cannot be read and are left out: %s", len(unreadable), "; ".join(unreadable[:3]))
+        left_out = counted(len(unreadable), "image cannot be read and is", "images cannot be read and are")
+        log.warning("%s left out: %s", left_out, "; ".join(unreadable[:3]))
 
 
 def _named(source: Source, indices: Tensor) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core import ImageError, Tokens, VisionTransformer
 from core.features import BATCH_PATCHES, IMAGENET_MEAN, IMAGENET_STD
+from core.wording import counted
 from train.data.pictures import load_pixels
 from train.data.resize import resize_each
 from train.data.sources import Source
@@ -51,7 +52,8 @@ def centre_crops(source: Source, indices: np.ndarray | Tensor, size: int, channe
             continue
         kept.append(place)
     if unreadable:
-        log.warning("%d images cannot be read and are left out: %s", len(unreadable), "; ".join(unreadable[:3]))
+        left_out = counted(len(unreadable), "image cannot be read and is", "images cannot be read and are")
+        log.warning("%s left out: %s", left_out, "; ".join(unreadable[:3]))
     pixels = torch.cat(crops) if crops else torch.empty(0, channels, size, size, dtype=torch.uint8)
     return CentreCrops(pixels, torch.tensor(kept, dtype=torch.int64))
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from core.wording import counted
 from train.evaluate.bootstrap import Estimate, of_mean
 from train.evaluate.datasets.groups import Group, by_group
 from train.evaluate.datasets.labelled_split import Side, Split
@@ -75,14 +76,17 @@ def as_text(result: Outcome) -> str:
     """The outcome for reading."""
     width = max(len(one.how) for one in result.scored)
     train, test, left_out = result.counts
-    lines = [f"{test} test images of {len(result.classes)} labels, {train} training images", ""]
+    lines = [
+        f"{counted(test, 'test image')} of {counted(len(result.classes), 'label')}, {counted(train, 'training image')}",
+        "",
+    ]
     if left_out:
         lines[0] += f"; {left_out} could not be read"
     lines.append(f"{'':{width}}  top-1          top-5")
     for one in result.scored:
         lines.append(f"{one.how:{width}}  {_with_interval(one.top1)}   {_with_interval(one.top5)}")
         lines += [
-            f"{'':{width}}  {_with_interval(group.accuracy)}   {group.name}, {group.images} images"
+            f"{'':{width}}  {_with_interval(group.accuracy)}   {group.name}, {counted(group.images, 'image')}"
             for group in one.groups
         ]
         if one.groups:

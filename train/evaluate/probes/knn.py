@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core import RequestError
+from core.wording import counted
 from train.evaluate.accuracy import Accuracy, of_ranks, ranks, require_labelled
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,9 @@ def knn_ranks(
 def _fitting(ks: Sequence[int], bank: int) -> list[int]:
     fitting = sorted({k for k in ks if 1 <= k <= bank})
     if not fitting:
-        raise RequestError(f"k is {list(ks)}, the bank holds {bank} images; choose 1 to {bank}.")
+        raise RequestError(f"k is {list(ks)}, the bank holds {counted(bank, 'image')}; choose 1 to {bank}.")
     if len(fitting) < len(set(ks)):
-        log.info("k-NN with k of %s only: the bank holds %d images", fitting, bank)
+        log.info("k-NN with k of %s only: the bank holds %s", fitting, counted(bank, "image"))
     return fitting
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from core import VisionTransformer
+from core.wording import counted
 from train.dist import World
 from train.evaluate.emergence import FIRST_SEED, ScaleConfig, as_json, as_text, read_scale
 from train.evaluate.results import short_name
@@ -34,4 +35,4 @@ class Emergence(Task):
             "seconds": seconds,
             "rows": as_json(columns),
         }
-        return Findings(results, f"{as_text(columns)}\n{self.scale.images} pictures, {seconds:.0f} s. ")
+        return Findings(results, f"{as_text(columns)}\n{counted(self.scale.images, 'picture')}, {seconds:.0f} s. ")

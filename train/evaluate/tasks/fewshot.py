@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from core import RequestError
 from core.bounds import Bounds
+from core.wording import counted
 from train.dist import World
 from train.evaluate.accuracy import ranks
 from train.evaluate.datasets.labelled_split import Split
@@ -63,7 +64,7 @@ def few_shots(split: Split, shots: Sequence[int], draws: int, seed: int) -> list
             for how, logits in by_classifier.items():
                 drawn[how].append(hits_of(how, ranks(logits, split.test.labels)))
         for how, hits in drawn.items():
-            name = f"{count} image{'s' if count > 1 else ''} of each, {how}"
+            name = f"{counted(count, 'image')} of each, {how}"
             found.append(
                 Hits(name, *(np.mean([getattr(one, top) for one in hits], axis=0) for top in ("top1", "top5")))
             )

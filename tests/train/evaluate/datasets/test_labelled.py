@@ -41,7 +41,7 @@ def test_the_sample_is_stratified_and_disjoint(classes, caplog):
     source = open_source(classes)
     sample = labelled_sample(source, 6, np.random.default_rng(0), test_share=0.5)
     assert sample.names == ("cat", "dog", "owl")
-    assert sample.left_out == 1 and "1 labels" in caplog.text
+    assert sample.left_out == 1 and "1 label that" in caplog.text
     assert torch.bincount(sample.train_labels).tolist() == [3, 3, 1]
     assert torch.bincount(sample.test_labels).tolist() == [3, 2, 1]
     assert len(set(sample.train.tolist() + sample.test.tolist())) == 13
@@ -71,7 +71,7 @@ def test_many_classes_are_drawn_from_and_share_the_images(classes):
 
 
 def test_too_few_labels_name_the_remedy(classes):
-    with pytest.raises(DataError, match=r"5 images with 1 labels, 1 of which.*one folder for each class"):
+    with pytest.raises(DataError, match=r"5 images with 1 label, 1 of which.*one folder for each class"):
         labelled_sample(Files(classes, sorted((classes / "dog").iterdir())), 5, np.random.default_rng(0))
     with pytest.raises(DataError, match="0 labels"):
         labelled_sample(open_source(classes / "dog"), 5, np.random.default_rng(0))

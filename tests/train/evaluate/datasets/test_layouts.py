@@ -57,7 +57,7 @@ def test_imagenet_with_its_development_kit(imagenet):
     (kit / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n2\n")
     assert labels_of(published_parts(imagenet).test) == TRUTH
     (kit / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n")
-    with pytest.raises(DataError, match="1 validation images, the folder holds 2"):
+    with pytest.raises(DataError, match="1 validation image, the folder holds 2"):
         published_parts(imagenet)
 
 

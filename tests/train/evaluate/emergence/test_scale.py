@@ -95,7 +95,7 @@ def test_the_table_shows_what_there_is():
 
 
 def test_models_of_other_pictures_and_broken_ones_are_refused():
-    with pytest.raises(ModelError, match="1 channels"):
+    with pytest.raises(ModelError, match="1 channel;"):
         read_scale(made(ViTConfig(width=48, depth=1, heads=3, image_size=56, channels=1)), "grey", SMALL)
     with pytest.raises(RequestError, match="60 to"):
         read_scale(made(), "small", ScaleConfig(images=20, size=56))

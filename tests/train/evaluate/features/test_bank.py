@@ -51,7 +51,7 @@ def test_a_picture_that_is_gone_is_left_out_as_a_damaged_one(model, source, capl
     source.files[3].unlink()
     gone = feature_bank(model, source, torch.arange(7), 56)
     assert all(torch.equal(*pair) for pair in zip(gone, damaged, strict=True))
-    assert "1 images cannot be read and are left out" in caplog.text and "3.png' is not there" in caplog.text
+    assert "1 image cannot be read and is left out" in caplog.text and "3.png' is not there" in caplog.text
 
 
 def test_a_stopped_pass_goes_on_and_a_changed_picture_is_seen_anew(model, source, tmp_path, monkeypatch):

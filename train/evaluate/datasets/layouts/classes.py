@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core.wording import counted
 from train.data.sources import DataError, Files, Source, open_source
 
 DEVKIT = Path("ILSVRC2012_devkit_t12/data")
@@ -82,5 +83,7 @@ def _devkit_labels(devkit: Path, images: int) -> list[str]:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{devkit} is not ImageNet's development kit ({reason}); unpack it anew.") from error
     if len(labels) != images:
-        raise DataError(f"{devkit} knows {len(labels)} validation images, the folder holds {images}; unpack it whole.")
+        raise DataError(
+            f"{devkit} knows {counted(len(labels), 'validation image')}, the folder holds {images}; unpack it whole."
+        )
     return labels

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.pictures.listing import pictures_below
+from core.wording import counted
 from train.data.sources import DataError
 from train.evaluate.datasets.layouts.classes import TEST_FOLDERS
 from train.evaluate.datasets.truth import IGNORED, mask_reader, read_depth, read_labels, turned_along
@@ -98,7 +99,9 @@ def _plain(root: Path, kind: str, seed: int) -> tuple[list[Pictured], list[Pictu
         return plain_pictures(root / "train", kind), plain_pictures(test, kind)
     pictures = plain_pictures(root, kind)
     if len(pictures) < 2:
-        raise DataError(f"{root} has {len(pictures)} picture with {kind}; give two or more, to learn from and to ask.")
+        raise DataError(
+            f"{root} has {counted(len(pictures), 'picture')} with {kind}; give two or more, to learn from and to ask."
+        )
     order = np.random.default_rng(seed).permutation(len(pictures))
     count = max(1, round(TEST_SHARE * len(pictures)))
     return [pictures[place] for place in sorted(order[count:])], [pictures[place] for place in sorted(order[:count])]
