@@ -50,6 +50,8 @@ class ViTConfig:
             )
         if self.ffn not in ("mlp", "swiglu"):
             raise RequestError(f"ViTConfig.ffn is {self.ffn!r}; choose 'mlp' or 'swiglu'.")
+        if not isinstance(self.pos_antialias, bool):
+            raise RequestError(f"ViTConfig.pos_antialias is {self.pos_antialias!r}; give true or false.")
 
     @property
     def grid(self) -> int:

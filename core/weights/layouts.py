@@ -132,6 +132,9 @@ def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
     if missing:
         found = ", ".join(list(state)[:5]) or "nothing"
         raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(missing)} missing (found {found} …).")
+    empty = [key for key in needed if not state[key].numel()]
+    if empty:
+        raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(empty)} without any number.")
     width, channels, patch, _ = state["patch_embed.proj.weight"].shape
     grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
     registers = state["register_tokens"].shape[1] if "register_tokens" in state else 0
@@ -185,6 +188,9 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
     for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
         if values.get(key, only) != only:
             raise ModelError(f"it sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
+    swiglu = values.get("use_swiglu_ffn", False)
+    if swiglu not in (True, False, None):
+        raise ModelError(f"it sets use_swiglu_ffn to {swiglu!r}; give true or false.")
     registers = values.get("num_register_tokens", 4) if kind == "dinov2_with_registers" else 0
     return ViTConfig(
         width=values.get("hidden_size", 768),
@@ -193,7 +199,7 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
         patch=values.get("patch_size", 16),
         image_size=values.get("image_size", 224),
         registers=registers,
-        ffn="swiglu" if values.get("use_swiglu_ffn") else "mlp",
+        ffn="swiglu" if swiglu else "mlp",
         pos_offset=values.get("pos_offset", 0.0),
         pos_antialias=values.get("pos_antialias", bool(registers)),
         mlp_ratio=float(values.get("mlp_ratio", 4)),

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import torch
 
-from core import ModelError
-from core.weights.layouts import read_hugging_face_config
+from core import ModelError, VisionTransformer, ViTConfig
+from core.weights.layouts import infer_config, read_hugging_face_config
 
 SMALL = {"model_type": "dinov2", "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "patch_size": 14}
 
@@ -42,6 +43,8 @@ def test_a_description_gives_the_shape(tmp_path):
         {"default_size": float("nan")},
         {"default_size": float("inf")},
         {"num_channels": True},
+        {"pos_antialias": "no"},
+        {"use_swiglu_ffn": "false"},
     ],
     ids=str,
 )
@@ -54,3 +57,13 @@ def test_an_absurd_description_is_refused_in_a_sentence(tmp_path, values):
 def test_what_is_no_description_is_refused_in_a_sentence(tmp_path, text):
     with pytest.raises(ModelError, match=r"config\.json does not describe a model that can be opened"):
         described(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("patch_embed.proj.weight", (0, 3, 14, 14)), ("pos_embed", (1, 0, 48)), ("blocks.0.mlp.fc2.weight", (48, 0))],
+)
+def test_weights_without_numbers_tell_no_shape(name, shape):
+    state = VisionTransformer(ViTConfig(width=48, depth=1, heads=3, image_size=56)).state_dict()
+    with pytest.raises(ModelError, match=f"not the weights of a DINOv2 ViT: {name} without any number"):
+        infer_config(state | {name: torch.zeros(shape)})

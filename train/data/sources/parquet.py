@@ -12,6 +12,7 @@ import functools
 import itertools
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,7 +58,8 @@ def layout(path: Path) -> Layout | None:
     import pyarrow.types as types
 
     file = _opened(path)
-    schema, names = file.schema_arrow, file.schema_arrow.names
+    schema = file.schema_arrow
+    names = [name for name, count in Counter(schema.names).items() if count == 1]  # of two alike none can be meant
     label = next((name for name in LABELS if name in names and not types.is_nested(schema.field(name).type)), None)
     for name in dict.fromkeys([*_declared(schema.metadata), *COLUMNS]):
         by_path = _by_path(file, name) if name in names else None
@@ -74,9 +76,12 @@ def _by_path(file: Any, name: str) -> bool | None:
 
     kind = file.schema_arrow.field(name).type
     if types.is_struct(kind):
-        inner = {field.name for field in kind}
-        return ("bytes" not in inner or _all_null(file, f"{name}.bytes")) if inner & {"bytes", "path"} else None
-    if types.is_binary(kind) or types.is_large_binary(kind):
+        inner = {field.name: field.type for field in kind}
+        path = "path" in inner and _is_string(inner["path"])
+        if "bytes" in inner and _is_binary(inner["bytes"]):
+            return path and _all_null(file, f"{name}.bytes")
+        return True if path and "bytes" not in inner else None
+    if _is_binary(kind):
         return False
     return True if _is_string(kind) else None
 
@@ -112,7 +117,8 @@ class Parquet:
         row = self._group(group).slice(index - int(self.starts[group]), 1).to_pylist()[0]
         file, data = self.files[self.groups[group][0]], row[self.image]
         if isinstance(data, dict):
-            encoded, path = data.get("bytes"), data.get("path")
+            encoded, path = data["bytes"], data.get("path")
+            path = path if isinstance(path, str) else None
             data = read_file(file.parent / path) if encoded is None and path else encoded
         return Encoded(data or b"", self.name(index), _label(row.get(self._label_column)))
 
@@ -212,7 +218,7 @@ def _declared(metadata: dict[bytes, bytes] | None) -> list[str]:
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return [name for name, one in features.items() if isinstance(one, dict) and one.get("_type") == "Image"]
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return []
 
 
@@ -231,9 +237,18 @@ def _all_null(file: Any, column: str) -> bool:
 def _is_string(kind: Any) -> bool:
     import pyarrow.types as types
 
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    return types.is_string(kind) or types.is_large_string(kind)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return any(
+        found(kind)
+        for found in (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+    )
 
 
 def _label(value: object) -> str | None:

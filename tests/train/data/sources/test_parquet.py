@@ -31,11 +31,12 @@ def read(source) -> list[bytes]:
     [
         pa.array(NAMES),
         pa.array(NAMES, pa.large_string()),
+        pa.array(NAMES, pa.string_view()),
         pa.array(NAMES).dictionary_encode(),
         pa.array([{"bytes": None, "path": name} for name in NAMES], STRUCT),
         pa.array([{"path": name} for name in NAMES]),
     ],
-    ids=["strings", "large strings", "dictionary", "struct without bytes", "struct of a path"],
+    ids=["strings", "large strings", "string view", "dictionary", "struct without bytes", "struct of a path"],
 )
 def test_paths_are_relative_to_the_table(tmp_path, monkeypatch, column):
     made = pictures(tmp_path / "set", *NAMES)
@@ -64,7 +65,9 @@ def test_bytes_and_paths_may_be_mixed(tmp_path):
         source.read(2)
 
 
-@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int32(), pa.binary())], ids=str
+)
 @pytest.mark.parametrize("name", ["img", "jpg", "image"])
 def test_the_column_may_be_called_as_on_the_hub(tmp_path, kind, name):
     labels = pa.array([4, 5])
@@ -108,3 +111,36 @@ def test_a_table_lies_in_any_folder_and_names_what_lies_beside_it(tmp_path):
         parquet.write_table(pa.table({"image": [encoded(7)], "label": ["x"]}), file)
     assert read(open_source(folder / "t.parquet", folder / "u.parquet")) == [made["1.png"], encoded(7)]
     assert open_source(folder / "u.parquet").label(0) == "x"
+
+
+def test_a_path_that_is_no_text_is_none(tmp_path):
+    rows = pa.array([{"bytes": encoded(1), "path": 7}, {"bytes": None, "path": 7}])
+    source = open_source(table(tmp_path / "t.parquet", image=rows))
+    assert read(source) == [encoded(1), b""]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([{"bytes": "text", "path": "a.png"}]),
+        pa.array([{"bytes": 5, "path": "a.png"}]),
+        pa.array([{"path": 5}]),
+        pa.array([{"path": ["a.png"]}]),
+    ],
+    ids=["text for bytes", "a number for bytes", "a number for a path", "a list for a path"],
+)
+def test_a_struct_of_something_else_is_no_column_of_pictures(tmp_path, column):
+    with pytest.raises(DataError, match="has no column of pictures, only image"):
+        open_source(table(tmp_path / "t.parquet", image=column))
+
+
+def test_two_columns_of_one_name_are_no_column_of_pictures(tmp_path):
+    columns = [pa.array([encoded(1)]), pa.array(["a.png"])]
+    parquet.write_table(pa.Table.from_arrays(columns, names=["image", "image"]), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="has no column of pictures, only image, image"):
+        open_source(tmp_path / "t.parquet")
+
+
+def test_a_description_nested_beyond_reading_is_none(tmp_path):
+    metadata = {"huggingface": "[" * 100_000}
+    assert read(open_source(table(tmp_path / "t.parquet", metadata, image=pa.array([encoded(1)])))) == [encoded(1)]
