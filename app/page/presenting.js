@@ -3,7 +3,8 @@
 
 import { make, makeButton, share } from "./elements.js";
 
-const PICTURES = ".dino-board, .dino-columns, .dino-map, .dino-query, .dino-results, #clip, #clip-out, .dino-curves-plot";
+const ANSWERING = ".dino-board, .dino-columns, .dino-map, .dino-query, .dino-results";
+const SHONE_ON = `${ANSWERING}, #clip, #clip-out, .dino-curves-plot`;
 const ASKING = ["pointermove", "pointerdown", "pointerup", "pointerleave", "click", "dblclick"];
 const spot = make("div", "dino-spot", { "aria-hidden": "true", hidden: "" });
 const light = makeButton("dino-button dino-switch", "Spotlight", () => setLight(!lit()));
@@ -34,16 +35,16 @@ function present(on) {
   window.dispatchEvent(new Event("resize")); // the pictures take the room
 }
 
-// Over pictures the pointer only shines: nothing below it hears of it.
+// Over pictures the pointer only shines: what would answer does not hear of it.
 function shine(event) {
   if (!presenting() || !lit()) return;
-  const over = event.target.closest?.(PICTURES);
+  const target = event.target.closest ? event.target : document.body;
   if (event.type === "pointermove") {
-    spot.hidden = !over;
+    spot.hidden = !target.closest(SHONE_ON);
     spot.style.setProperty("--x", `${event.clientX}px`);
     spot.style.setProperty("--y", `${event.clientY}px`);
   }
-  if (over && !event.target.closest("button, input, a, label, .dino-knob")) event.stopPropagation();
+  if (target.closest(ANSWERING) && !target.closest("button, input, a, label")) event.stopPropagation();
 }
 for (const name of ASKING) window.addEventListener(name, shine, true);
 
