@@ -139,7 +139,7 @@ def table(models: Sequence[Loaded]) -> str:
         Path(__file__).with_name("table.html.j2"),
         names=[title for title, _ in measured] + baselines + ["chance"],
         rows=rows,
-        any_best=any(cell and cell["best"] for row in rows for cell in row["cells"]),
+        any_best=any(cell and cell["best"] for key, row in by_key.items() for cell in _cells(key, found)),
         unmeasured=list(dict.fromkeys(title for title, scores in known if not scores)),
         differ=len({tuple(scores.pictures.items()) for scores in found}) > 1,
     )

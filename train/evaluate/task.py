@@ -126,7 +126,8 @@ class PictureTask(Task):
         rows = [{"measure": name, "value": one.value, "interval": one[1:]} for name, one in found.rows]
         width = max(len(name) for name, _ in found.rows)
         lines = [f"{name:{width}}  {one.value:.3f} ±{one.half:.3f}" for name, one in found.rows]
-        if left_out := found.more.get("left_out"):
+        left_out = found.more.get("left_out")
+        if isinstance(left_out, int) and left_out:
             lines += [
                 "",
                 f"{counted(left_out, 'picture could not be read and is', 'pictures could not be read and are')} left out.",
