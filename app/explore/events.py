@@ -16,7 +16,7 @@ from app.page.figures import Drawn
 from app.page.shared import Shared, Tab
 from app.page.told import Told
 from app.page.waiting import waits
-from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy, stops
 from app.server.encode import NOTHING_SELECTED, cost
 from app.server.engine import Engine
 from app.server.latest import Latest
@@ -92,7 +92,7 @@ class ExploreEvents:
         self.tab.patches.wire(self.draw_patches, self.inputs, self.states.sent)
         self.tab.numbers.wire(self.draw_numbers, self.inputs, self.states.sent)
         stop = self.shared.bar.stop
-        answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
+        stops(stop, self.stop, self.shared.inputs("tray"), {"stop": stop}, "status")
 
     def refresh(self, trigger: Callable, **options):
         """Repaint the view after an event: `refresh(event.then)`."""
@@ -156,7 +156,7 @@ class ExploreEvents:
         return figures.of_view(self.engine, tray, loaded, settings, pin, basis)
 
     def stop(self, tray: Tray) -> dict:
-        """The visitor's work ends at the next picture."""
+        """The visitor's work ends at the next block of the network."""
         self.engine.stop(tray.visitor)
         return {"stop": gr.update(visible=False)}
 

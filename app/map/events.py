@@ -16,7 +16,7 @@ from app.map.tab import Map
 from app.page import payloads
 from app.page.shared import Shared, Tab
 from app.page.told import Told
-from app.page.wiring import DOWNLOAD, LONG, STOPPED, answer, any_of, busy, warn
+from app.page.wiring import DOWNLOAD, LONG, STOPPED, answer, any_of, busy, stops, warn
 from app.server.engine import Engine
 from app.server.lines import Line
 from app.server.session import FeatureSettings, Tray
@@ -70,7 +70,7 @@ class MapEvents:
         answer(recolour, self.recolour, seen, {"atlas": tab.atlas}, unless=latest)
         answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown}, unless=latest)
         stopped = {name: drawn[name] for name in ("stop", "timer", "status")}
-        answer(tab.stop.click, self.stop, shared.inputs("tray") | {"shown": self.shown}, stopped)
+        stops(tab.stop, self.stop, shared.inputs("tray") | {"shown": self.shown}, stopped, "map-status")
         self._wire_choice()
         self._wire_downloads(seen)
 
