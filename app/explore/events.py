@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.explore import downloads, endpoints, figures, handlers, views
 from app.explore import tab as explore
+from app.explore.opening import opening
 from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.tab import Explore
@@ -41,8 +42,9 @@ class States:
 
 def add(shared: Shared) -> "ExploreEvents":
     """The tab laid out and wired."""
-    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(NOTHING_SENT))
-    events = ExploreEvents(shared, explore.lay_out(shared), states)
+    first = opening(shared.engine)
+    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(first.sent))
+    events = ExploreEvents(shared, explore.lay_out(shared, first.props), states)
     events.wire()
     return events
 

@@ -17,6 +17,11 @@ from core import RequestError
 
 def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
     """The stage with whatever changed since the browser was last sent something."""
+    return gr.HTML(**stage_props(engine, screen, settings))
+
+
+def stage_props(engine: Engine, screen: Screen, settings: Settings) -> dict[str, Any]:
+    """The stage's props that changed since the browser was last sent something."""
     encoded, painted, sent = screen.encoded, screen.painted, screen.sent
     props: dict[str, Any] = {"busy": False}
     if screen.new_pictures:
@@ -37,7 +42,7 @@ def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
                 histogram=screen.histogram,
             ),
         )
-    return gr.HTML(**props)
+    return props
 
 
 def view_prop(
