@@ -150,15 +150,18 @@ def start_engine(model: str, collections: Path | None = None, largest: int = MOS
 
 
 def warm_up(engine) -> None:
-    """Compute the view the page opens with. What goes wrong is shown to whoever opens the page."""
+    """Compute the view the page opens with. What goes wrong is shown to whoever opens the page.
+
+    Nothing that imports Gradio may be imported here: the main thread is about to, and each would wait for the other.
+    """
     from app.explore.handlers import show
-    from app.explore.settings import Settings
+    from app.explore.settings import opening_settings
     from app.server.trays import open_tray
     from core import DinoError
 
     try:
         loaded = engine.models.get(engine.models.default)
-        show(engine, open_tray(engine, "first view"), loaded, Settings(size=loaded.default_size))
+        show(engine, open_tray(engine, "first view"), loaded, opening_settings(loaded))
     except DinoError as error:
         logging.getLogger(__name__).warning("The first view: %s", error)
 

@@ -138,7 +138,7 @@ def _lay_out(engine: Engine, access: Access, blocks: gr.Blocks, tabs: Sequence[T
     top = bar.lay_out(list(dict.fromkeys([access.default, *NAMED])), access, _help())
     with gr.Row(elem_id="page"):
         with gr.Column(scale=1, min_width=200, elem_id="side"):
-            pictures = tray.lay_out()
+            pictures = tray.lay_out(payloads.tray_items(engine, open_tray(engine, "")))
         shared = share(engine, access, top, pictures, [tab.name for tab in tabs])
         with gr.Column(scale=7, min_width=320, elem_id="main"):
             _lay_out_tabs(shared, tabs)

@@ -19,7 +19,7 @@ from app.server.session import Tray
 
 IN_USE, NONE = "the model in use", "none"
 FIRST_CHOICE = ("untrained", IN_USE, NONE)
-IDLE = {"board": gr.HTML(busy=False)}
+IDLE = {"board": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 ORDINALS = ("First", "Second", "Third")
 
 
@@ -38,7 +38,7 @@ def add(shared: Shared) -> None:
     tab = lay_out(shared)
     chosen = {f"model_{place}": widget for place, widget in enumerate(tab.models)}
     inputs = shared.inputs("tray", "model", "size") | {"view": tab.view} | chosen
-    outputs = {"board": tab.board, "scores": tab.scores, "status": shared.bar.status}
+    outputs = {"board": tab.board, "scores": tab.scores, "status": shared.bar.status, "stop": shared.bar.stop}
 
     def draw(tray: Tray, model: str, size: float, view: str, request: gr.Request, **names) -> Iterator[dict]:
         if not tray.chosen:
@@ -51,9 +51,9 @@ def add(shared: Shared) -> None:
         loaded = [shared.engine.models.get(name) for name in wanted]
         settings = Settings(view=view, size=int(size))
         for sentence in _encoded(shared, tray, loaded, settings):
-            yield {"status": busy(sentence)}
+            yield {"status": busy(sentence), "stop": gr.update(visible=True)}
         comparison = compare(shared.engine, tray, loaded, settings)
-        done = {"board": gr.HTML(comparison=comparison, busy=False), "scores": table(loaded)}
+        done = IDLE | {"board": gr.HTML(comparison=comparison, busy=False), "scores": table(loaded)}
         yield done | {"status": sentences.status(loaded[-1], settings.size)}
 
     changed = [tab.view.change, *(widget.change for widget in tab.models)]

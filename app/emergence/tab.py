@@ -17,7 +17,7 @@ from app.page.figures import FigureFold
 from app.page.figures import lay_out as lay_out_figures
 from app.page.model_panel import taken
 from app.page.shared import Fitted, Shared, Tab
-from app.page.wiring import HEAVY, answer, any_of
+from app.page.wiring import HEAVY, answer, any_of, stops
 from app.server.jobs import duration
 from app.server.latest import Latest
 from app.server.session import Tray
@@ -131,7 +131,7 @@ class EmergenceEvents:
             tab.start.click, self.start, tray | {"steps": tab.steps, "folder": tab.folder}, controls, **HEAVY
         )
         self.refresh(started.success)
-        answer(tab.stop.click, self.stop, {}, controls, **HEAVY)
+        stops(tab.stop, self.stop, {}, controls, "train-progress")
         resumed = answer(tab.resume.click, self.resume, {}, controls, **HEAVY)
         self.refresh(resumed.success)
         tab.curves.wire(of_run, {"source": self.source}, self.sent)
@@ -222,7 +222,7 @@ class EmergenceEvents:
     def stop(self, request: gr.Request) -> dict:
         self.shared.access.check("a training", dict(request.headers))
         self.trainer.stop()
-        return self.standing_of_training()
+        return self.standing_of_training()  # the timer tells when it has ended
 
     def resume(self, request: gr.Request) -> dict:
         self.shared.access.check("a training", dict(request.headers))
@@ -251,7 +251,7 @@ class EmergenceEvents:
         return {
             "progress": bar_of(progress),
             "start": gr.update(interactive=not progress.running),
-            "stop": gr.update(visible=progress.running),
+            "stop": gr.update(visible=progress.running and not progress.stopping),
             "resume": gr.update(visible=not progress.running and not progress.over and not progress.problem),
             "use": gr.update(visible=usable and not progress.running),
             **({"timer": gr.Timer(active=True)} if progress.running else {}),
@@ -296,6 +296,8 @@ def bar_of(progress: Progress) -> str:
     left = f" · about {duration(1000 * progress.seconds_left)} left" if progress.seconds_left else ""
     if progress.over:
         state = f"Trained {counted(progress.steps, 'step')}{loss}. The run lies in {progress.run}; copy it to keep it."
+    elif progress.stopping:
+        state = f"Stopping after step {progress.step} of {progress.steps}: what was learnt is being saved …"
     elif not progress.running:
         state = (
             f"Stopped after step {progress.step} of {progress.steps}{loss}. Nothing is lost: go on whenever you like."

@@ -40,6 +40,8 @@ class Progress:
     running: bool
     problem: str = ""
     """The command's last words when it gave up."""
+    stopping: bool = False
+    """Whether it was asked to end and still saves."""
 
     @property
     def over(self) -> bool:
@@ -55,6 +57,7 @@ class Trainer:
         self._run: Path | None = None
         self._data: Path | None = None
         self._steps = 0
+        self._stopping = False
         atexit.register(self._end)
 
     def start(self, steps: int, pictures: Iterable[tuple[str, bytes]] = (), folder: Path | None = None) -> Path:
@@ -88,15 +91,12 @@ class Trainer:
             return self._run
 
     def stop(self) -> None:
-        """Ask the training to save and leave, and wait until it has."""
+        """Ask the training to save and leave; one that does not in PATIENCE_S is ended. Returns at once."""
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
+            if self._process is not None and self._process.poll() is None and not self._stopping:
+                self._stopping = True
                 self._process.send_signal(signal.SIGTERM)
-                try:
-                    self._process.wait(PATIENCE_S)
-                except subprocess.TimeoutExpired:
-                    self._process.kill()
-                    self._process.wait()
+                threading.Thread(target=_end_within, args=[self._process], name="train-end", daemon=True).start()
 
     def progress(self) -> Progress | None:
         """Its progress; None where nothing was started yet."""
@@ -109,7 +109,8 @@ class Trainer:
         pace = lines[-1].get("seconds_per_step") if lines else None
         left = pace * (self._steps - step) if pace and running else None
         problem = "" if running or not self._failed() else self._last_words()
-        return Progress(run, step, self._steps, lines[-1]["loss"] if lines else None, left, running, problem)
+        loss = lines[-1]["loss"] if lines else None
+        return Progress(run, step, self._steps, loss, left, running, problem, running and self._stopping)
 
     def _failed(self) -> bool:
         # one that is asked to stop saves and leaves with 0; one that had to be killed can be gone on with, too
@@ -133,6 +134,7 @@ class Trainer:
         command += ["--data", str(self._data), "--out", str(self._run), *words]
         threads = max(1, (os.cpu_count() or 2) // 2)  # the page is to stay alive beside it
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        self._stopping = False
         with self._log().open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -141,6 +143,14 @@ class Trainer:
     def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
+
+
+def _end_within(process: subprocess.Popen) -> None:
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _schedule(steps: int) -> list[str]:

@@ -9,6 +9,7 @@ import gradio as gr
 from app.explore import downloads, endpoints, figures, handlers, prints, views
 from app.explore import tab as explore
 from app.explore.multiples import multiples
+from app.explore.opening import opening
 from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.tab import Explore
@@ -17,7 +18,7 @@ from app.page.figures import Drawn
 from app.page.shared import Shared, Tab
 from app.page.told import Told
 from app.page.waiting import waits
-from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
+from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy, stops
 from app.server.encode import NOTHING_SELECTED, cost
 from app.server.engine import Engine
 from app.server.latest import Latest
@@ -42,8 +43,9 @@ class States:
 
 def add(shared: Shared) -> "ExploreEvents":
     """The tab laid out and wired."""
-    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(NOTHING_SENT))
-    events = ExploreEvents(shared, explore.lay_out(shared), states)
+    first = opening(shared.engine)
+    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(first.sent))
+    events = ExploreEvents(shared, explore.lay_out(shared, first.props), states)
     events.wire()
     return events
 
@@ -96,7 +98,7 @@ class ExploreEvents:
         self.tab.numbers.wire(self.draw_numbers, self.inputs, self.states.sent)
         self._wire_multiples()
         stop = self.shared.bar.stop
-        answer(stop.click, self.stop, self.shared.inputs("tray"), {"stop": stop})
+        stops(stop, self.stop, self.shared.inputs("tray"), {"stop": stop}, "status")
 
     def refresh(self, trigger: Callable, **options):
         """Repaint the view after an event: `refresh(event.then)`."""
@@ -160,7 +162,7 @@ class ExploreEvents:
         return figures.of_view(self.engine, tray, loaded, settings, pin, basis)
 
     def stop(self, tray: Tray) -> dict:
-        """The visitor's work ends at the next picture."""
+        """The visitor's work ends at the next block of the network."""
         self.engine.stop(tray.visitor)
         return {"stop": gr.update(visible=False)}
 

@@ -19,6 +19,11 @@ from core.encoding import base64_of
 
 def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
     """The stage with whatever changed since the browser was last sent something."""
+    return gr.HTML(**stage_props(engine, screen, settings))
+
+
+def stage_props(engine: Engine, screen: Screen, settings: Settings) -> dict[str, Any]:
+    """The stage's props that changed since the browser was last sent something."""
     encoded, painted, sent = screen.encoded, screen.painted, screen.sent
     props: dict[str, Any] = {"busy": False}
     if screen.new_pictures:
@@ -41,7 +46,7 @@ def stage_update(engine: Engine, screen: Screen, settings: Settings) -> gr.HTML:
                 reading=painted.reading,
             ),
         )
-    return gr.HTML(**props)
+    return props
 
 
 def view_prop(

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.explore import views
 from app.explore.view import View
+from app.server.models import Loaded
 from app.server.session import FeatureSettings
 
 
@@ -35,3 +36,8 @@ class Settings(FeatureSettings):
     def as_dict(self) -> dict[str, Any]:
         """All of them by name, the view's own beside the common ones."""
         return {"view": self.view, "size": self.size, "block": self.block} | asdict(self.options)
+
+
+def opening_settings(model: Loaded) -> Settings:
+    """The settings of a page that nobody has touched yet."""
+    return Settings(size=model.default_size)

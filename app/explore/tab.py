@@ -1,6 +1,7 @@
 """The Explore tab: the stage, the view that is painted on it, and the controls beside it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -38,17 +39,18 @@ class Explore:
     multiples: MultiplesFold
 
 
-def stage_component(elem_id: str = "stage") -> gr.HTML:
+def stage_component(elem_id: str = "stage", **props) -> gr.HTML:
     """The pictures under the view, with everything a pointer can ask them.
 
     Props `pictures`, `features`, `view`, and `busy` (bool: a thin bar runs over it). `pictures_prop([])` shows what to
-    do. `.select` has the event data {"picture", "row", "col"} of the patch pinned last, {} when cleared.
+    do; `props` are those it is there with. `.select` has the event data {"picture", "row", "col"} of the patch pinned last, {} when cleared.
     """
-    return modules.component("explore/stage.js", elem_id, pictures={"pictures": []}, features={}, view={}, busy=False)
+    empty = {"pictures": {"pictures": []}, "features": {}, "view": {}, "busy": False}
+    return modules.component("explore/stage.js", elem_id, **(empty | props))
 
 
-def lay_out(shared: Shared) -> Explore:
-    """The tab's widgets."""
+def lay_out(shared: Shared, first: dict[str, Any]) -> Explore:
+    """The tab's widgets; `first` are the props that its stage opens with."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     names = [view.name for view in views.VIEWS]
     view = gr.Radio(
@@ -56,7 +58,7 @@ def lay_out(shared: Shared) -> Explore:
     )
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
-            stage = stage_component()
+            stage = stage_component(**first)
             facts = gr.Markdown(elem_id="facts", elem_classes="facts")
             with gr.Accordion("All blocks and heads", open=False, elem_id="multiples") as fold:
                 board = multiples_component()

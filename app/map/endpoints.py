@@ -55,7 +55,7 @@ class MapApi:
     ) -> tuple[Image.Image, dict]:
         """A map of pictures on which those that are alike to the model lie together, in clusters named by one of them.
 
-        images: picture files, 2 to 2,000. method: "umap" (at least 5 pictures, some 20 seconds) or "pca". clusters: how
+        images: picture files, 2 to 2,000. method: "umap" (at least 5 pictures; seconds for some hundred) or "pca". clusters: how
         many, or 0 for the islands of the map. neighbours, seed: of UMAP. Numbers: points [{name, x, y, cluster}], the
         cluster counted from 1 or null, x to the right and y upwards; medoids, the point that names each cluster.
         """

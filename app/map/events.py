@@ -9,14 +9,14 @@ import numpy as np
 
 from app.map import endpoints, files
 from app.map import tab as layout
-from app.map.handlers import LAYOUTS, MapRoom, MapState, caption
+from app.map.handlers import LAYOUTS, MapRoom, MapState
 from app.map.payloads import colours_prop, places_prop
 from app.map.points import Atlas
 from app.map.tab import Map
 from app.page import payloads
 from app.page.shared import Shared, Tab
 from app.page.told import Told
-from app.page.wiring import DOWNLOAD, LONG, answer, any_of, busy, warn
+from app.page.wiring import DOWNLOAD, LONG, STOPPED, answer, any_of, busy, stops, warn
 from app.server.engine import Engine
 from app.server.lines import Line
 from app.server.session import FeatureSettings, Tray
@@ -24,6 +24,7 @@ from app.server.spool import spool
 from core import DinoError, RequestError
 from core.errors import AnalysisError
 from core.projection.umap import UmapSettings
+from core.projection.workers import WORKERS
 
 TASK = "map"
 DRAWING: dict[str, Any] = {"line": Line("map", total=8, each=2)}
@@ -78,7 +79,8 @@ class MapEvents:
         recolour = any_of([tab.colours["by"].input, tab.colours["groups"].release])
         answer(recolour, self.recolour, seen, {"atlas": tab.atlas}, unless=latest)
         answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown}, unless=latest)
-        answer(tab.stop.click, self.stop, shared.inputs("tray"), {"stop": tab.stop})
+        stopped = {name: drawn[name] for name in ("stop", "timer", "status")}
+        stops(tab.stop, self.stop, shared.inputs("tray") | {"shown": self.shown}, stopped, "map-status")
         self._wire_choice()
         self._wire_downloads(seen)
 
@@ -94,6 +96,8 @@ class MapEvents:
     ) -> Iterator[dict]:
         """The map by what is known already; UMAP is asked for and arrives later. Of the same points the choice stays."""
         signal = self.engine.take_over(tray.visitor, TASK)
+        if values["layout"] == LAYOUTS[0]:
+            WORKERS.warm()  # it is ready by the time the features are
         loaded = self.engine.models.get(model)
         layer = FeatureSettings(block=int(block)).layer(loaded.depth)
         done = IDLE | {"source": gr.update(choices=self.room.sources(), value=source)}
@@ -111,7 +115,7 @@ class MapEvents:
                 "choice": gr.update(visible=False),
             }
             return
-        wish = self._wish(atlas, values)
+        wish = self._wish(atlas, values, tray.visitor)
         same = shown.token == atlas.token
         shown = replace(shown, wish=wish) if same else MapState(atlas.token, wish)
         shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
@@ -125,21 +129,22 @@ class MapEvents:
         status = busy("UMAP is on its way …") if waiting else few
         if not same:
             done["choice"] = gr.update(visible=False)
-        yield done | {"atlas": update, "shown": shown, "status": status, "timer": gr.Timer(active=waiting)}
+        done |= {"timer": gr.Timer(active=waiting), "stop": gr.update(visible=waiting)}
+        yield done | {"atlas": update, "shown": shown, "status": status}
 
-    def _wish(self, atlas: Atlas, values: dict) -> tuple | None:
+    def _wish(self, atlas: Atlas, values: dict, visitor: str) -> tuple | None:
         """The key of the UMAP to come; without the package that computes it, the components have to do."""
         if values["layout"] != LAYOUTS[0]:
             return None
         try:
-            return self.room.ask(atlas, _umap(values))
+            return self.room.ask(atlas, _umap(values), visitor)
         except AnalysisError as error:
             warn(str(error))
             return None
 
     def arrive(self, shown: MapState, **values) -> dict:
         """Once a second while UMAP is computed: how far it is, or the map that it has become."""
-        done = {"timer": gr.Timer(active=False), "status": ""}
+        done = {"timer": gr.Timer(active=False), "stop": gr.update(visible=False), "status": ""}
         try:
             found = self.room.look(shown)
             if isinstance(found, np.ndarray):
@@ -163,9 +168,13 @@ class MapEvents:
         recoloured = {"atlas": gr.HTML(colours=self._colours(self.room.atlas(shown.token), shown, values))}
         return {"shown": shown} | (recoloured if values["by"] == "similarity" else {})
 
-    def stop(self, tray: Tray) -> dict:
+    def stop(self, tray: Tray, shown: MapState) -> dict:
+        """What is on its way ends: at the model at once, and a UMAP where nobody else waits for it."""
         self.engine.stop(tray.visitor, TASK)
-        return {"stop": gr.update(visible=False)}
+        if shown.wish is None or shown.arrived:
+            return {"stop": gr.update(visible=False)}
+        self.room.leave(shown, tray.visitor)
+        return {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "status": STOPPED}
 
     def _wire_choice(self) -> None:
         """Points drawn round come into a gallery; one that is opened goes into the tray, and Explore shows it."""
@@ -220,7 +229,7 @@ class MapEvents:
                 folder = spool().folder
                 if kind == "csv":
                     return {"file": str(files.table(folder, atlas, places, colouring.clusters, shown.chosen))}
-                note = caption(atlas, self.room.components(atlas), shown.arrived, _umap(values))
+                note = self.room.caption(atlas, shown, _umap(values))
                 return {"file": str(files.page(folder, atlas, places, colouring, note))}
 
             return make
@@ -230,9 +239,7 @@ class MapEvents:
             ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
     def _atlas(self, atlas: Atlas, shown: MapState, values: dict) -> gr.HTML:
-        note = caption(
-            atlas, self.room.components(atlas), shown.arrived, shown.wish[1] if shown.wish else UmapSettings()
-        )
+        note = self.room.caption(atlas, shown, shown.wish[1] if shown.wish else UmapSettings())
         return gr.HTML(
             places=places_prop(shown.token, self.room.places(shown), note),
             colours=self._colours(atlas, shown, values),

@@ -90,11 +90,21 @@ class MapRoom:
     def components(self, atlas: Atlas) -> Projection:
         return self._kept.recall(("pca", atlas.token), lambda: project(atlas.vectors))
 
-    def ask(self, atlas: Atlas, settings: UmapSettings) -> tuple | None:
+    def ask(self, atlas: Atlas, settings: UmapSettings, visitor: str = "") -> tuple | None:
         """The key of the UMAP of these points, on its way now; None for too few."""
         if len(atlas) < FEWEST:
             return None
-        return self.desk.ask(atlas.token, atlas.vectors, settings)
+        return self.desk.ask(atlas.token, atlas.vectors, settings, visitor)
+
+    def leave(self, shown: MapState, visitor: str) -> None:
+        """This visitor does not wait for the UMAP any more."""
+        if shown.wish and not shown.arrived:
+            self.desk.leave(shown.wish, visitor)
+
+    def caption(self, atlas: Atlas, shown: MapState, settings: UmapSettings) -> str:
+        """A caption: the way to read the map."""
+        grown = bool(shown.arrived and shown.wish and self.desk.is_grown(shown.wish))
+        return caption(atlas, self.components(atlas), shown.arrived, settings, grown)
 
     def look(self, shown: MapState) -> np.ndarray | Waiting | None:
         """The UMAP that was asked for, or how far it is."""
@@ -143,12 +153,13 @@ class MapRoom:
         return job.result()
 
 
-def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings) -> str:
+def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings, grown: bool = False) -> str:
     """A caption: the way to read the map."""
     if arrived:
         return (
             f"UMAP of {counted(len(atlas), 'point')}: near ones are alike to the model; far apart means little, and so does the "
             f"size of a group. {settings.neighbours} neighbours, distance {settings.distance:g}, seed {settings.seed}."
+            + (" It grew from the map before, so that pictures stay about where they were." if grown else "")
         )
     x, y = components.explained
     return (

@@ -1,4 +1,4 @@
-// 50,000 points on a canvas: by the graphics card where there is a real one, else in two dimensions.
+// 100,000 points on a canvas: by the graphics card where there is a real one, else in two dimensions.
 // A painter has `canvas`, load(from, to, levels, table) and draw(view); places are Float32Array [x, y, ...], levels
 // Uint8Array, table 256 colours as Uint8Array [r, g, b, a, ...].
 
@@ -102,42 +102,94 @@ function cardPainter(canvas) {
   };
 }
 
+const FEW = 4000; // points that are drawn as discs; more are small squares, written pixel by pixel
+
 function flatPainter(canvas) {
   const context = canvas.getContext("2d");
-  let from, to, order, levels, table;
+  let points = null;
+  let pixels = null; // of the whole canvas, kept from frame to frame
   return {
     canvas,
     kind: "2d",
-    load(newFrom, newTo, newLevels, newTable) {
-      [from, to, levels, table] = [newFrom, newTo, newLevels, newTable];
-      order = Uint32Array.from(levels.keys()).sort((a, b) => levels[a] - levels[b]); // one path a colour
+    load(from, to, levels, table) {
+      points = arranged(from, to, levels, table);
     },
     draw(view) {
-      context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
-      context.clearRect(0, 0, view.width, view.height);
-      if (!levels) return;
-      const side = view.side;
-      let at = 0;
-      while (at < order.length) {
-        const level = levels[order[at]];
-        const [r, g, b, a] = table.subarray(4 * level, 4 * level + 4);
-        context.fillStyle = `rgb(${r} ${g} ${b} / ${a / 255})`;
-        context.beginPath();
-        for (; at < order.length && levels[order[at]] === level; at++) {
-          const i = 2 * order[at];
-          const worldX = from[i] + (to[i] - from[i]) * view.share;
-          const worldY = from[i + 1] + (to[i + 1] - from[i + 1]) * view.share;
-          const x = (worldX - view.x) * view.scale + view.width / 2;
-          const y = view.height / 2 - (worldY - view.y) * view.scale;
-          if (x < -side || y < -side || x > view.width + side || y > view.height + side) continue;
-          if (order.length > 4000) context.rect(x - side / 2, y - side / 2, side, side);
-          else {
-            context.moveTo(x + side / 2, y);
-            context.arc(x, y, side / 2, 0, 7);
-          }
-        }
-        context.fill();
-      }
+      const { width, height } = canvas;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, width, height);
+      if (!points?.count) return;
+      if (points.count <= FEW) return drawDiscs(context, points, view);
+      if (pixels?.width !== width || pixels.height !== height) pixels = context.createImageData(width, height);
+      drawSquares(pixels, points, view);
+      context.putImageData(pixels, 0, 0);
     },
   };
+}
+
+// The points in the order of drawing, colour by colour, the faint ones first: -> {count, from, to, levels, table, shades},
+// `shades` a colour each as the bytes of four channels.
+function arranged(from, to, levels, table) {
+  const count = levels.length;
+  const drawn = [...Array(256).keys()].sort((a, b) => table[4 * a + 3] - table[4 * b + 3] || a - b);
+  const starts = new Uint32Array(256);
+  for (let i = 0; i < count; i++) starts[levels[i]]++;
+  let sum = 0;
+  for (const level of drawn) [starts[level], sum] = [sum, sum + starts[level]];
+  const colours = new Uint32Array(table.slice().buffer);
+  const sorted = { from: new Float32Array(2 * count), to: new Float32Array(2 * count), levels: new Uint8Array(count) };
+  const shades = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = starts[levels[i]]++;
+    for (const axis of [0, 1]) {
+      sorted.from[2 * at + axis] = from[2 * i + axis];
+      sorted.to[2 * at + axis] = to[2 * i + axis];
+    }
+    sorted.levels[at] = levels[i];
+    shades[at] = colours[levels[i]];
+  }
+  return { count, ...sorted, table, shades };
+}
+
+function drawDiscs(context, { count, from, to, levels, table }, view) {
+  const side = view.side;
+  context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+  let at = 0;
+  while (at < count) {
+    const level = levels[at];
+    const [r, g, b, a] = table.subarray(4 * level, 4 * level + 4);
+    context.fillStyle = `rgb(${r} ${g} ${b} / ${a / 255})`;
+    context.beginPath();
+    for (; at < count && levels[at] === level; at++) {
+      const i = 2 * at;
+      const x = (from[i] + (to[i] - from[i]) * view.share - view.x) * view.scale + view.width / 2;
+      const y = view.height / 2 - (from[i + 1] + (to[i + 1] - from[i + 1]) * view.share - view.y) * view.scale;
+      if (x < -side || y < -side || x > view.width + side || y > view.height + side) continue;
+      context.moveTo(x + side / 2, y);
+      context.arc(x, y, side / 2, 0, 7);
+    }
+    context.fill();
+  }
+}
+
+// A path of so many squares takes a canvas without a graphics card ten times as long as their pixels do.
+function drawSquares(pixels, { count, from, to, shades }, view) {
+  const { width, height } = pixels;
+  const target = new Uint32Array(pixels.data.buffer);
+  target.fill(0);
+  const side = Math.max(1, Math.round(view.side * view.ratio));
+  const scale = view.scale * view.ratio;
+  const left = (width - side) / 2 - view.x * scale;
+  const top = (height - side) / 2 + view.y * scale;
+  const share = view.share;
+  for (let n = 0, i = 0; n < count; n++, i += 2) {
+    const x = Math.round((from[i] + (to[i] - from[i]) * share) * scale + left);
+    const y = Math.round(top - (from[i + 1] + (to[i + 1] - from[i + 1]) * share) * scale);
+    if (x <= -side || y <= -side || x >= width || y >= height) continue;
+    const shade = shades[n];
+    const end = Math.min(x + side, width);
+    for (let row = Math.max(y, 0); row < Math.min(y + side, height); row++) {
+      for (let at = row * width + Math.max(x, 0); at < row * width + end; at++) target[at] = shade;
+    }
+  }
 }

@@ -1,6 +1,6 @@
 // Where the points of a map are: found again by a place, a shape or a direction without looking at all of them.
 
-const CELLS = 96; // a side; 50,000 points make some 20 in each cell that is not empty
+const CELLS = 96; // a side; 100,000 points make some 40 in each cell that is not empty
 
 // -> {nearest, inside, towards, visible, bounds}; `places` is Float32Array [x, y, ...].
 export function indexPlaces(places) {

@@ -1,5 +1,5 @@
 // What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark. The page's own buttons call
-// `window.dinoscope.toggleShade()`, and are found here by their ids: the files input `add-files`, the views `view`, `help`.
+// `window.dinoscope.toggleShade()` and `stopping(id)`, and are found here by their ids: the files input `add-files`, the views `view`, `help`.
 
 import { isFreeKey, make, share } from "./elements.js";
 
@@ -101,5 +101,12 @@ function toggleShade() {
   }
 }
 
+// Words of progress in an element say that it ends, until the server sends others.
+function stopping(id) {
+  const element = document.getElementById(id);
+  const words = [...(element?.querySelectorAll(".busy, p, span") ?? [])].findLast((node) => node.textContent.trim());
+  if (words) words.textContent = "Stopping …";
+}
+
 if (remembered()) setShade(remembered() === "dark");
-share({ toggleShade });
+share({ toggleShade, stopping });

@@ -31,7 +31,12 @@ def pictures_of(engine: Engine, tray: Tray, model: Loaded, size: int) -> dict:
 
 def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
     """The tray with its pictures as they are now."""
-    items = [
+    return gr.HTML(items=tray_items(engine, tray))
+
+
+def tray_items(engine: Engine, tray: Tray) -> list[dict]:
+    """The tray's pictures as its component takes them."""
+    return [
         {
             "id": picture.id,
             "name": picture.name,
@@ -40,7 +45,6 @@ def tray_update(engine: Engine, tray: Tray) -> gr.HTML:
         }
         for picture in tray.pictures
     ]
-    return gr.HTML(items=items)
 
 
 def pictures_sent(

@@ -15,9 +15,10 @@ from app.page.bar import Bar
 from app.page.tray import TrayWidgets
 from app.page.wiring import HEAVY, answer
 from app.server.access import Access
-from app.server.encode import OFFERED_PATCHES, resolution
+from app.server.encode import OFFERED_PATCHES, Resolution, resolution
 from app.server.engine import Engine
 from app.server.session import Tray
+from app.server.trays import open_tray
 from core import BACKBONES, DinoError
 
 _UNTIL_FITTED = BACKBONES["dinov2-small"]
@@ -169,6 +170,10 @@ class Tab:
 def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs: list[str]) -> Shared:
     """The state and controls for tabs of these names; the first of them is looked at."""
 
+    model = engine.models.ready(access.default)
+    own = model.default_size if model else _UNTIL_FITTED.default_size
+    first = resolution(model, own, own) if model else _resolution_until_fitted()
+
     def farewell(leaving: Tray) -> None:
         engine.leave(leaving.visitor, grace=0)
 
@@ -177,15 +182,13 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         access,
         bar,
         pictures,
-        tray=gr.State(Tray(), delete_callback=farewell),
+        tray=gr.State(open_tray(engine, ""), delete_callback=farewell),
         model=gr.State(access.default),
         size=Fitted(
-            OFFERED_PATCHES[0] * _UNTIL_FITTED.patch, OFFERED_PATCHES[1] * _UNTIL_FITTED.patch,
-            value=_UNTIL_FITTED.default_size,
-            step=_UNTIL_FITTED.patch, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
+            first.least, first.most, value=first.value, step=first.step, label="Resolution", info="Longer side in pixels", elem_id="size", buttons=[],
             render=False,
         ),
-        own_size=gr.State(_UNTIL_FITTED.default_size),
+        own_size=gr.State(own),
         block=Fitted(
             1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
             buttons=[], render=False,
@@ -199,6 +202,11 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         visible=gr.State(tabs[0]),
         ready=gr.State(False),
     )  # fmt: skip
+
+
+def _resolution_until_fitted() -> Resolution:
+    least, most = (bound * _UNTIL_FITTED.patch for bound in OFFERED_PATCHES)
+    return Resolution(least, most, _UNTIL_FITTED.patch, _UNTIL_FITTED.default_size)
 
 
 def _shown(tray: Tray, model: str, size: float, block: float) -> tuple:

@@ -29,18 +29,18 @@ class TrayWidgets:
     samples_fold: gr.Accordion
 
 
-def tray_component(elem_id: str = "tray") -> gr.HTML:
+def tray_component(elem_id: str = "tray", items: Sequence[dict] = ()) -> gr.HTML:
     """The visitor's pictures as thumbnails that can be selected and removed.
 
     Prop `items`: a list of {"id", "name", "thumb" (address or data URI), "selected"}. `.select` gives
     {"id", "selected"}, `.delete` {"id"}.
     """
-    return modules.component("page/tray.js", elem_id, items=[])
+    return modules.component("page/tray.js", elem_id, items=list(items))
 
 
-def lay_out() -> TrayWidgets:
-    """The tray's widgets. The samples' thumbnails come when their fold is opened."""
-    tray = tray_component()
+def lay_out(items: Sequence[dict]) -> TrayWidgets:
+    """The tray's widgets, with the pictures that it opens with. The samples' thumbnails come when their fold is opened."""
+    tray = tray_component(items=items)
     files = SendButton(
         "Add pictures", file_count="multiple", type="filepath", elem_id="add-files", size="sm", variant="primary"
     )

@@ -20,6 +20,7 @@ from core import DinoError
 from core.templates import html
 
 STOPPED = "Stopped. What was there before stays."
+STOPPING = "Stopping …"
 FAILED = "That did not work. What was there before stays."
 WAITING = "Others are before you; waiting for a turn …"
 
@@ -163,6 +164,12 @@ def _in_line(line: Line, work: Callable, wanted_by: Callable, while_waiting: Cal
             yield gr.skip()
 
     return steps if inspect.isgeneratorfunction(work) else once
+
+
+def stops(button: gr.Button, handler: Callable, inputs: Mapping[str, Block], outputs: Mapping[str, Block], says: str):
+    """Let `handler` stop what runs, at a click; before any server hears of it, the element with the id `says` tells so."""
+    button.click(None, None, None, js=f"() => window.dinoscope.stopping({says!r})", api_visibility="private")
+    return answer(button.click, handler, inputs, outputs)
 
 
 def any_of(triggers: Sequence[Callable]) -> Callable:

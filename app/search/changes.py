@@ -10,12 +10,13 @@ import gradio as gr
 from app.page import sentences
 from app.page.files import fresh_folder
 from app.page.shared import Shared
-from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer
+from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer, stops
 from app.search import handlers
 from app.search.tab import Search, States
 from app.server.jobs import Job
 from app.server.session import Tray
 from app.server.spool import spool
+from app.server.turns import Stopped
 from core import DinoError, RequestError
 from core.collection.collection import Added
 from core.collection.incoming import Limits
@@ -63,7 +64,8 @@ class Changes:
         for button in (manage.files, manage.folder):
             self._long(button.upload, self.uploaded, self.inputs | {"files": button})
         self._long(manage.add_path.click, self.added_path, self.inputs | {"path": manage.path})
-        answer(manage.cancel.click, self.cancelled, {"tray": self.shared.tray}, self.outputs)
+        cancel = {"cancel": manage.cancel}
+        stops(manage.cancel, self.cancelled, {"tray": self.shared.tray}, cancel, "search-progress")
 
     def wire_marked(self) -> None:
         manage = self.manage
@@ -78,8 +80,9 @@ class Changes:
         shown = {"really": gr.update(visible=True)}
         answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
         self._change(manage.really.click, self.deleted, self.inputs)
-        file = {"file": self.tab.file, "progress": self.manage.progress}
-        ready = answer(manage.export.click, self.exported, self.inputs, file, **LONG)
+        file = {"file": self.tab.file, "progress": manage.progress, "cancel": manage.cancel}
+        idle = {"cancel": gr.update(visible=False), "progress": ""}
+        ready = answer(manage.export.click, self.exported, self.inputs, file, idle=idle, **LONG)
         ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
     def created(self, model: str, title: str, size: float, **others) -> dict:
@@ -139,10 +142,34 @@ class Changes:
             path.unlink(missing_ok=True)
         yield self._now(key) | {"progress": "Imported."}
 
-    def exported(self, collection: str, **others) -> dict:
+    def exported(self, tray: Tray, collection: str, **others) -> Iterator[dict]:
         opened = self.shelf.look(collection)
         path = fresh_folder(spool().folder) / f"{collection.rsplit('-', 1)[0]}.zip"
-        return {"file": str(opened.export(path)), "progress": sentences.plain(" ".join(opened.problems))}
+
+        def write(progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Path:
+            def told(done: int, total: int) -> None:
+                if cancelled():
+                    raise Stopped
+                progress(done, total)
+
+            return opened.export(path, told)
+
+        job = Job("Exporting", write)
+        yield from self._followed(tray, job)
+        try:
+            file = str(job.result())
+        except Stopped:
+            yield {"progress": "Cancelled; nothing was exported.", "cancel": gr.update(visible=False)}
+            return
+        said = sentences.plain(" ".join(opened.problems))
+        yield {"file": file, "progress": said, "cancel": gr.update(visible=False)}
+
+    def _followed(self, tray: Tray, job: Job) -> Iterator[dict]:
+        """How far a job is until it has ended, and the button that cancels it."""
+        self.jobs[tray.visitor] = job
+        for sentence in job.sentences():
+            yield {"progress": sentence, "cancel": gr.update(visible=not job.stop.is_set())}
+        self.jobs.pop(tray.visitor, None)
 
     def deleted(self, collection: str, **others) -> dict:
         self.shelf.remove(collection)
@@ -160,10 +187,7 @@ class Changes:
                 sources, tags=words, progress=progress, cancelled=stopped, limits=limits
             ),
         )
-        self.jobs[tray.visitor] = job
-        for sentence in job.sentences():
-            yield {"progress": sentence, "cancel": gr.update(visible=True)}
-        self.jobs.pop(tray.visitor, None)
+        yield from self._followed(tray, job)
         try:
             yield {"progress": summary(job.result()), "cancel": gr.update(visible=False)}
         except DinoError as error:

@@ -26,6 +26,7 @@ from app.server.turns import Stopped
 from app.server.uploads import GALLERY, RETURN_S, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
 from core.features import FeatureMap, Geometry, Picture, plan_grid
+from core.model.interrupt import between_blocks
 from core.pictures.image import LARGEST_PIXELS, Reduced
 
 FEATURES_MB = 1024
@@ -120,7 +121,7 @@ class Engine:
     ) -> list[FeatureMap]:
         """Features of each picture; those not kept are computed together, in one call, under the model's lock.
 
-        Raises Stopped where `stop` is set before it is this request's turn.
+        Raises Stopped where `stop` is set before it is done; the pass ends at its next block then.
         """
         maps = self._kept(model, items, layer, size)
         if len(maps) == len(items):
@@ -188,18 +189,22 @@ class Engine:
 
 @contextlib.contextmanager
 def _turn(model: Loaded, stop: threading.Event | None) -> Iterator[None]:
-    """The model to oneself; Stopped where the signal comes first, or whoever this is for has left."""
+    """The model to oneself; Stopped once the signal comes or whoever this is for has left, at its next block too."""
     gone = CALLER.get().gone
 
     def unwanted() -> bool:
         return gone() or (stop is not None and stop.is_set())
 
+    def check() -> None:
+        if unwanted():
+            raise Stopped
+
     if not model.lock.acquire_unless(unwanted, WAKE_S):
         raise Stopped
     try:
-        if unwanted():
-            raise Stopped
-        yield
+        check()
+        with between_blocks(check):
+            yield
     finally:
         model.lock.release()
 

@@ -28,6 +28,8 @@ class Job:
 
     @property
     def sentence(self) -> str:
+        if self.stop.is_set():
+            return "Stopping …"
         if not self.total:
             return f"{self.doing}: {self.done:,} done …" if self.done else f"{self.doing} …"
         spent = time.monotonic() - self._started

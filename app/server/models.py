@@ -94,11 +94,12 @@ class Models:
         """The model of that name, waiting for it where it is still on its way; raises what its loading raised."""
         return self.request(name).result()
 
-    def ready(self, name: str) -> bool:
-        """Whether that model is loaded already."""
+    def ready(self, name: str) -> Loaded | None:
+        """The model of that name where it is loaded; asks for nothing."""
         with self._lock:
             future = self._entries.get(name)
-        return future is not None and future.done() and not future.cancelled() and not future.exception()
+        loaded = future is not None and future.done() and not future.cancelled() and not future.exception()
+        return future.result() if future is not None and loaded else None
 
     def fetched(self, name: str) -> tuple[int, int]:
         """Bytes done and in all of a model's download; (0, 0) where nothing is being downloaded."""

@@ -13,6 +13,7 @@ from app.explore.downloads import soft_mask
 from app.server.engine import Engine
 from app.server.jobs import duration
 from app.server.models import Loaded
+from app.server.turns import Stopped
 from core import RequestError
 from core.analysis.clip_views import Painter, steady_foreground, steady_pca, steady_similarity
 from core.analysis.foreground import refine_mask
@@ -116,7 +117,11 @@ def paint_clip(
 
     Every frame passes through the model once. Raises Stopped once `stop` is set, and leaves no file then.
     """
-    frames = list(read_frames(source, settings.rate, settings.seconds, SIDE))
+    frames = []
+    for frame in read_frames(source, settings.rate, settings.seconds, SIDE):
+        if stop.is_set():
+            raise Stopped
+        frames.append(frame)
     spread = np.linspace(0, len(frames) - 1, min(LOOKED_AT, len(frames)))
     clock = _Clock(len(frames))
     known: dict[int, FeatureMap] = {}
@@ -135,6 +140,8 @@ def paint_clip(
                 known.update(zip(fresh, maps, strict=True))
                 done += len(fresh)
             for index in part:
+                if stop.is_set():
+                    raise Stopped
                 add(frames[index].seconds, _composed(frames[index], paint, known.pop(index), settings))
 
 

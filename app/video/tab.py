@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from app.page.files import fresh_folder, picture_file
 from app.page.shared import Fitted, Shared, Tab
 from app.page.told import Told
-from app.page.wiring import HEAVY, LONG, answer, any_of, busy
+from app.page.wiring import HEAVY, LONG, answer, any_of, busy, stops
 from app.server.session import FeatureSettings, Picture, Tray
 from app.server.spool import spool
 from app.server.trays import gallery
@@ -182,7 +182,7 @@ def _wire_painting(shared: Shared, tab: Video, chosen: dict) -> None:
         engine.stop(tray.visitor, TASK)
         return {"stop": gr.update(visible=False)}
 
-    answer(tab.stop.click, stop, shared.inputs("tray"), {"stop": tab.stop})
+    stops(tab.stop, stop, shared.inputs("tray"), {"stop": tab.stop}, "clip-status")
 
 
 def _settings(values: dict, point: tuple[float, float] | None = None) -> ClipSettings:

@@ -8,6 +8,7 @@ from core.collection.encode import Encoder, Entry, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
 from core.errors import AnalysisError, CollectionError, ImageError
 from core.features import FeatureMap, batch_patches, require_finite
+from core.model.interrupt import between_blocks
 from core.pictures.ahead import ahead
 from core.pictures.image import ENOUGH, load_reduced, named_file
 from core.wording import counted
@@ -43,6 +44,10 @@ class Added:
         return len(self.ids) + self.known + len(self.refused)
 
 
+class _Cancelled(Exception):
+    """Nobody wants the batch that is at the model."""
+
+
 def add(
     store: Store,
     encoder: Encoder,
@@ -63,15 +68,24 @@ def add(
     def prepare(incoming: Incoming) -> Prepared | None:
         return _prepared(store, encoder, incoming, limits)
 
+    def check() -> None:
+        if cancelled():
+            raise _Cancelled
+
     def keep() -> None:
-        ids = _kept(store, encoder, batch, tuple(tags), added)
+        try:
+            with between_blocks(check):
+                ids = _kept(store, encoder, batch, tuple(tags), added)
+        except _Cancelled:
+            added.cancelled = True
+            return
         added.ids += ids
         batch.clear()
         progress(added.done, total)
 
     stream = ahead(prepare, arriving(sources, added.refused, limits), THREADS, 2 * THREADS + per_batch)
     for incoming, future in stream:
-        if cancelled():
+        if added.cancelled or cancelled():
             added.cancelled = True
             stream.close()
             break

@@ -254,12 +254,12 @@ class Collection:
         """Give back the room of removed pictures."""
         self.store.tidy()
 
-    def export(self, path: str | Path) -> Path:
+    def export(self, path: str | Path, told: Callable[[int, int], None] = lambda done, total: None) -> Path:
         """The collection as one zip, thumbnails and vectors included, the pictures themselves not.
 
-        Pictures that are damaged are left out, which `problems` says then.
+        `told` hears how many pieces are written of how many, and may raise to end it, which leaves nothing. Pictures that are damaged are left out, which `problems` says then.
         """
-        made = export(self.store, Path(path))
+        made = export(self.store, Path(path), told)
         self._tell()
         return made
 

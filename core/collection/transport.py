@@ -8,9 +8,10 @@ The database itself does not travel: one from a stranger could hold more than ro
 as checksums are.
 """
 
+import itertools
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,8 +26,11 @@ TEXTS = ("title", "model", "weights")
 NUMBERS = ("version", "layer", "size", "width", "patch")
 
 
-def export(store: Store, path: Path) -> Path:
-    """Write the collection as it is now to one zip, whole or not at all."""
+def export(store: Store, path: Path, told: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """Write the collection as it is now to one zip, whole or not at all.
+
+    `told` hears how many pieces are written of how many; what it raises ends the writing and leaves nothing.
+    """
     snapshot = store.snapshot()
     records = store.records.get(snapshot.ids[snapshot.alive].tolist())
     whole = snapshot.whole(np.flatnonzero(snapshot.alive))
@@ -39,9 +43,12 @@ def export(store: Store, path: Path) -> Path:
                 for row in rows:
                     record = asdict(records[int(snapshot.ids[row])])
                     member.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            pieces = 2 * (len(rows) + len(range(0, len(rows), CHUNK))) + 1
+            done = itertools.count(1)
             for name, chunks in _members(snapshot, rows):
                 with archive.open(name, "w", force_zip64=True) as member:
                     for chunk in chunks:
+                        told(min(next(done), pieces), pieces)
                         member.write(np.ascontiguousarray(chunk).tobytes())
     except OSError as error:
         raise CollectionError(

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from core.errors import ModelError, RequestError
 from core.model.attention import Packing, attention_weights, draw_subset
 from core.model.config import ViTConfig
+from core.model.interrupt import before_block
 from core.model.layers import Block, PatchEmbed
 
 
@@ -148,6 +149,7 @@ class VisionTransformer(nn.Module):
         x, packing = self._embed(pixels, masks)
         outputs = {}
         for index, block in enumerate(self.blocks[: max(wanted) + 1]):
+            before_block()
             x = block(x, packing)
             if index in wanted:
                 outputs[index] = self._tokens(self.norm(x) if norm else x, packing)
@@ -171,6 +173,7 @@ class VisionTransformer(nn.Module):
         (index,) = self._layer_indices([layer])
         x, packing = self._embed([pixels], None)
         for block in self.blocks[:index]:
+            before_block()
             x = block(x, packing)
         block = self.blocks[index]
         assert isinstance(block, Block)

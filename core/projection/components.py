@@ -70,17 +70,19 @@ def project(vectors: Tensor | np.ndarray) -> Projection:
 def aligned(coordinates: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """The places [n, 2] turned and mirrored to lie as near as they can to `reference` [n, 2], centred and scaled.
 
-    Distances keep their ratios. Orthogonal Procrustes (Schönemann 1966): a map of which only distances mean
-    something then lies the same way each time, and like the principal components that were shown before it.
+    Distances keep their ratios. Orthogonal Procrustes (Schönemann 1966): a map of which only distances mean something
+    then lies the same way each time, and like the principal components that were shown before it. Points that are NaN in
+    the reference are turned with the others.
 
     >>> aligned(np.array([[0.0, 1.0], [0.0, -1.0]]), np.array([[1.0, 0.0], [-1.0, 0.0]])).round(6).tolist()
     [[1.0, 0.0], [-1.0, 0.0]]
     """
     if coordinates.shape != reference.shape:
         raise RequestError(f"Maps of {coordinates.shape} and {reference.shape} are not of the same pictures.")
-    centred = coordinates.astype(np.float64) - coordinates.mean(axis=0, dtype=np.float64)
-    left, _, right = np.linalg.svd(centred.T @ (reference - reference.mean(axis=0)))
-    return scaled(centred @ (left @ right))
+    known = np.isfinite(reference[:, 0])
+    given, wanted = coordinates[known].astype(np.float64), reference[known].astype(np.float64)
+    left, _, right = np.linalg.svd((given - given.mean(axis=0)).T @ (wanted - wanted.mean(axis=0)))
+    return scaled(coordinates.astype(np.float64) @ (left @ right))
 
 
 def scaled(places: np.ndarray) -> np.ndarray:

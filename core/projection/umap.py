@@ -1,4 +1,4 @@
-"""UMAP maps: found in a cache at once, or computed by a process of their own that never holds up the page.
+"""UMAP maps: found in a cache at once, or computed by a process of their own (`core.projection.workers`).
 
 McInnes, Healy & Melville 2018, arXiv 1802.03426. n pictures, D width.
 
@@ -14,10 +14,10 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from core.errors import AnalysisError, RequestError
 from core.files import replacing
 from core.projection.clusters import check_seed
 from core.projection.components import aligned, project, unit_vectors
+from core.projection.workers import WORKERS, Ended
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,12 @@ _NUDGE = 0.01
 """Of starts that coincide, a thousandth of the map's width."""
 CACHED = 256
 """Maps that a cache keeps, the ones used last; 50,000 pictures take 400 kB."""
-WORKER = Path(__file__).with_name("umap_worker.py")
+GROWTH = {"n_epochs": 50, "learning_rate": 0.25}
+"""Of a map that grew from another: the library's own 500 rounds, or 200, are for points that begin anywhere."""
+KNOWN_SHARE = 0.5
+"""Of the pictures that a map has to share with another to grow from it."""
+MOST_GROWN = 60_000
+"""Pictures of a map that can grow: with more, the process looks for neighbours itself, after the points have begun."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,13 @@ class UmapSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """The stage a map is at: "start", "neighbours", "graph", "layout" with the epochs done and in all, or "done"."""
+    """The stage a map is at: "start", "compile", "ready", "neighbours", "graph", "layout" with the epochs done and in
+    all and the seconds left at their pace, or "done"."""
 
     stage: str
     done: int = 0
     total: int = 0
+    seconds_left: float | None = None
 
 
 def installed_version() -> str:
@@ -84,42 +92,62 @@ def cached_umap(vectors: Tensor | np.ndarray, settings: UmapSettings, cache: Pat
     return _read(_place_of(units, settings, cache), len(units))
 
 
-def start_umap(vectors: Tensor | np.ndarray, settings: UmapSettings, cache: Path | None = None) -> "UmapRun":
+def start_umap(
+    vectors: Tensor | np.ndarray, settings: UmapSettings, cache: Path | None = None, known: np.ndarray | None = None
+) -> "UmapRun":
     """The map of the vectors [n, D], being computed; kept in `cache` when it is done.
 
-    Raises RequestError for fewer than FEWEST vectors or wrong ones, AnalysisError where umap-learn is missing.
+    With `known` (from `known_places`) it grows from an earlier map, in a tenth of the time and with that map's pictures
+    near where they were; it then depends on that map too, and is not kept. Raises RequestError for fewer than FEWEST
+    vectors or wrong ones, AnalysisError where umap-learn is missing.
     """
     units = unit_vectors(vectors).numpy()
     if len(units) < FEWEST:
         raise RequestError(f"UMAP wants at least {FEWEST} pictures, here are {len(units)}; add more, or look at PCA.")
     installed_version()
-    return UmapRun(units, settings, _place_of(units, settings, cache) if cache else None)
+    kept = _place_of(units, settings, cache) if cache and known is None else None
+    return UmapRun(units, settings, kept, known)
+
+
+def known_places(vectors: np.ndarray, earlier: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray | None:
+    """Places [n, 2] that the vectors [n, D] have on the earlier map (its vectors, its places) that shares most of them,
+    NaN where it lacks one; None where none shares KNOWN_SHARE of them.
+    """
+    if len(vectors) > MOST_GROWN:
+        return None
+    best, most = None, KNOWN_SHARE * len(vectors)
+    for others, places in earlier:
+        if others.shape[1:] != vectors.shape[1:] or others.dtype != vectors.dtype:
+            continue
+        rows = {row.tobytes(): number for number, row in enumerate(others)}
+        found = np.array([rows.get(row.tobytes(), -1) for row in vectors])
+        if (found >= 0).sum() >= most:
+            best, most = np.where(found[:, None] >= 0, places[found], np.nan).astype(np.float32), (found >= 0).sum()
+    return best
 
 
 class UmapRun:
-    """One map on its way, in a process that ends with this one. Safe to ask from several threads."""
+    """One map on its way, in a process of its own. Safe to ask from several threads."""
 
-    def __init__(self, units: np.ndarray, settings: UmapSettings, kept: Path | None):
+    def __init__(self, units: np.ndarray, settings: UmapSettings, kept: Path | None, known: np.ndarray | None = None):
         self.progress = Progress("start")
         self._reference = project(units).coordinates
-        self._kept = kept
+        self._kept, self._known = kept, known
         self._cancelled = False
-        self._folder = Path(tempfile.mkdtemp(prefix="dinoscope-umap-"))
-        try:
-            self._write_job(units, settings)
-            self._errors = (self._folder / "errors.txt").open("w+b")
-            self._process = subprocess.Popen(
-                [sys.executable, str(WORKER), str(self._folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-            )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise AnalysisError(f"UMAP could not be started ({error.strerror}); free some disk and memory.") from error
         self._places: np.ndarray | None = None
         self._error: AnalysisError | None = None
         self._over = threading.Event()
+        self._layout_began: float | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="dinoscope-umap-"))
+        try:
+            self._write_job(units, settings)
+            self._worker = WORKERS.take()
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise AnalysisError(f"UMAP could not be started ({error.strerror}); free some disk and memory.") from error
+        except AnalysisError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         threading.Thread(target=self._follow, name="umap", daemon=True).start()
 
     @property
@@ -131,9 +159,13 @@ class UmapRun:
         return self._over.wait(seconds)
 
     def cancel(self) -> None:
-        """End it; `result` then raises AnalysisError."""
+        """End it at once; `result` then raises AnalysisError. A layout ends with its process alone, so that another
+        is started for whoever comes next."""
+        if self.done:
+            return
         self._cancelled = True
-        self._process.kill()
+        self._worker.kill()
+        WORKERS.warm()
 
     def result(self) -> np.ndarray:
         """The map [n, 2] float32, lying as the one by principal components does; waits for it.
@@ -148,47 +180,59 @@ class UmapRun:
 
     def _write_job(self, units: np.ndarray, settings: UmapSettings) -> None:
         np.save(self._folder / "vectors.npy", units)
-        np.save(self._folder / "start.npy", _starts(self._reference, settings.seed))
         words = {
             "n_neighbors": min(settings.neighbours, len(units) - 1),
             "min_dist": settings.distance,
             "random_state": settings.seed,
         }
+        start = self._reference
+        if self._known is not None:
+            start, words = self._known, words | GROWTH
+        np.save(self._folder / "start.npy", _starts(start, settings.seed))
         (self._folder / "settings.json").write_text(json.dumps(words), encoding="utf-8")
 
     def _follow(self) -> None:
-        """Read the process's progress to its end, then its map."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # both are pipes
+        """Follow the process's progress to the end of the map, then read it."""
         try:
-            for line in stdout:
-                with contextlib.suppress(ValueError, TypeError):  # a library's own word on standard output
-                    self.progress = Progress(*json.loads(line))
-            self._take(self._process.wait())
+            ended = self._worker.compute(self._folder, self._told)
+            if ended is Ended.NOT_BEGUN and not self._cancelled:  # it left for want of maps at this very moment
+                self._worker.close()
+                self._worker = WORKERS.take()
+                ended = self._worker.compute(self._folder, self._told)
+            self._take(ended)
+        except AnalysisError as error:
+            self._error = error
         finally:
-            stdin.close()
-            stdout.close()
-            self._errors.close()
+            WORKERS.give_back(self._worker)
             shutil.rmtree(self._folder, ignore_errors=True)
             self._over.set()
 
-    def _take(self, status: int) -> None:
-        places = _read(self._folder / "coordinates.npy", len(self._reference)) if status == 0 else None
+    def _told(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != "layout":
+            self._layout_began = now
+        began = self._layout_began if self._layout_began is not None else now
+        left = (now - began) / done * (total - done) if done else None
+        self.progress = Progress(stage, done, total, left)
+
+    def _take(self, ended: Ended) -> None:
+        status = None if ended is Ended.DONE else self._worker.status
+        places = None if status else _read(self._folder / "coordinates.npy", len(self._reference))
         if places is None:
             self._error = self._failure(status)
             return
-        self._places = aligned(places, self._reference)
+        # one that grew lies as the map it grew from, and has turned no further than its pictures have
+        self._places = aligned(places, self._reference if self._known is None else self._known)
         self.progress = Progress("done")
         if self._kept is not None:
             _keep(self._kept, self._places)
 
-    def _failure(self, status: int) -> AnalysisError:
+    def _failure(self, status: int | None) -> AnalysisError:
         if self._cancelled:
             return AnalysisError("The map was cancelled.")
-        self._errors.seek(0)
-        written = self._errors.read().decode("utf-8", "replace").strip()
+        written = self._worker.last_words()
         log.error("UMAP ended with status %s: %s", status, written)
-        wordless = "it gave no finite places" if status == 0 else "it was killed, perhaps for want of memory"
+        wordless = "it was killed, perhaps for want of memory" if status else "it gave no finite places"
         last = written.splitlines()[-1] if written and status else wordless
         return AnalysisError(f"UMAP failed ({last}); take fewer pictures, or look at the principal components.")
 

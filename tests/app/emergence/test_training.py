@@ -38,7 +38,10 @@ def test_it_trains_stops_goes_on_and_gives_a_model(trainer):
         trainer.start(24, [("b.png", photograph(1))])
     wait(trainer, lambda now: now.step >= 2)
     trainer.stop()
+    assert trainer.progress().stopping, "it answers before it has ended"
+    wait(trainer, lambda now: not now.running)
     stopped = trainer.progress()
+    assert not stopped.stopping
     assert not stopped.running and not stopped.over and not stopped.problem and 2 <= stopped.step < 24
     assert trainer.resume() == run
     wait(trainer, lambda now: not now.running)

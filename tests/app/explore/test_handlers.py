@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from app.__main__ import warm_up
-from app.explore import handlers
+from app.explore import handlers, views
 from app.explore.events import ExploreEvents
+from app.explore.opening import Opening, opening
 from app.explore.payloads import stage_update
 from app.explore.settings import Settings
 from app.explore.views import attention, foreground, pca, segments
@@ -213,6 +214,31 @@ def test_the_first_view_is_computed_at_the_models_own_resolution(engine):
     tray = open_tray(engine, "ada")
     assert engine.missing(engine.models.get("small"), engine.items(tray), -1, SIZE) == []
     assert engine.forwards == FIRST_SELECTED
+
+
+def test_the_first_view_comes_with_the_page_where_it_is_known_and_is_not_sent_again(engine):
+    assert opening(engine) == Opening() and engine.models.ready("small") is None, "nothing is waited for"
+    model = engine.models.get("small")
+    model.model.default_size = SIZE
+    assert opening(engine) == Opening()
+    warm_up(engine)
+    first, passes = opening(engine), engine.forwards
+    assert len(first.props["pictures"]["pictures"]) == len(first.props["view"]["layers"]) == FIRST_SELECTED
+    values = {"view": views.VIEWS[0].name, "size": SIZE, "block": model.depth}
+    settings = handlers.settings_of(values, open_tray(engine, "ada"), model)
+    screen = handlers.show(engine, open_tray(engine, "ada"), model, settings, sent=first.sent)
+    assert not (screen.new_pictures or screen.new_features or screen.new_view) and engine.forwards == passes
+
+
+def test_the_first_view_is_computed_without_gradio(tmp_path):
+    """The main thread imports it meanwhile, and two threads that import the same modules wait for each other for good."""
+    code = (
+        "import sys; from pathlib import Path; from app.__main__ import warm_up; from app.server.engine import Engine; "
+        "from app.server.models import Models; from app.server.shelf import Shelf; from tests.app.small import small_model; "
+        f"shelf = Shelf(Path({str(tmp_path)!r})); engine = Engine('small', models=Models('small', load=small_model), "
+        "shelf=shelf); warm_up(engine); print(engine.forwards > 0, 'gradio' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "False"]
 
 
 def test_the_page_opens_with_sample_pictures(engine):

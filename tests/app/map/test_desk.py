@@ -12,7 +12,8 @@ VECTORS = np.eye(6, dtype=np.float32)
 class Run:
     """A computation that is done when a test says so."""
 
-    def __init__(self, vectors, settings, cache):
+    def __init__(self, vectors, settings, cache, known):
+        self.known = known
         self.progress, self.done, self.cancelled, self.error = Progress("layout", 1, 4), False, False, None
 
     def cancel(self):
@@ -63,6 +64,47 @@ def test_a_map_that_nobody_waits_for_is_given_up(desk, runs):
     desk.look(wanted)
     assert runs[0].cancelled and len(runs) == 2
     assert desk.look(left) is None
+
+
+def test_a_map_that_its_last_visitor_stops_is_given_up_at_once(desk, runs):
+    key, _ = (desk.ask("a", VECTORS, UmapSettings(), visitor) for visitor in ("ada", "ben"))
+    desk.look(key)
+    desk.leave(key, "ada")
+    assert not runs[0].cancelled and isinstance(desk.look(key), Waiting)
+    desk.leave(key, "ben")
+    assert runs[0].cancelled and desk.look(key) is None
+    desk.leave(key, "ben")
+
+
+def test_whoever_asks_for_another_map_no_longer_waits_for_one_that_has_not_begun(desk, runs):
+    running = desk.ask("a", VECTORS, UmapSettings(), "ada")
+    desk.look(running)
+    first, second = (desk.ask("a", VECTORS, UmapSettings(seed=seed), "ada") for seed in (1, 2))
+    assert desk.look(first) is None and desk.look(second).before == 1 and not runs[0].cancelled
+
+
+def test_a_map_grows_from_one_of_the_same_settings_that_shares_most_pictures(desk, runs):
+    more = np.concatenate([VECTORS, -VECTORS[:2]])[::-1].copy()
+    for vectors, settings in ((VECTORS, UmapSettings()), (more, UmapSettings(seed=1)), (more, UmapSettings())):
+        key = desk.ask(str(len(vectors)), vectors, settings)
+        desk.look(key)
+        runs[-1].done = True
+        desk.look(key)
+    first, other, grown = (run.known for run in runs)
+    assert first is None and other is None and desk.is_grown(key)
+    assert np.isnan(grown[:2]).all() and np.array_equal(grown[2:], np.ones((6, 2)))
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress("start"), "its library is being loaded"),
+        (Progress("layout", 1, 4, 12.0), "25%, about 12 s left"),
+        (Progress("layout", 3, 4, 0.4), "75% …"),
+    ],
+)
+def test_what_is_said_of_the_time_was_measured(progress, words):
+    assert words in str(Waiting(progress))
 
 
 def test_a_failure_is_told_and_may_be_tried_again(desk, runs):

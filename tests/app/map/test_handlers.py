@@ -28,7 +28,7 @@ from tests.app.small import SIZE, photograph
 class Run:
     """UMAP that is there at once: the places mirrored."""
 
-    def __init__(self, vectors, settings, cache):
+    def __init__(self, vectors, settings, cache, known):
         self.progress, self.done, self.result = Progress("done"), True, lambda: -project(vectors).coordinates
 
 

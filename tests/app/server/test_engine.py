@@ -73,6 +73,28 @@ def test_attention_is_kept_as_well(engine):
     assert engine.missing_attention(model, items, -1, SIZE) == []
 
 
+def test_a_pass_ends_at_the_next_block_once_it_is_stopped(engine, monkeypatch):
+    model, stop, seen = engine.models.get("small"), threading.Event(), []
+    items = engine.items(tray_of(engine))
+    blocks = type(model.model.blocks[0])
+    forward = blocks.forward
+
+    def counted(self, *arguments):
+        seen.append(self)
+        stop.set()
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(blocks, "forward", counted)
+    for ask in (engine.feature_maps, engine.attention):
+        stop.clear()
+        seen.clear()
+        with pytest.raises(Stopped):
+            ask(model, items, -1, SIZE, stop)
+        assert len(seen) == 1 < model.depth
+    monkeypatch.undo()
+    assert len(engine.feature_maps(model, items, -1, SIZE)) == len(items), "others are not stopped with it"
+
+
 def test_pictures_of_others_are_refused(engine):
     tray = tray_of(engine)
     stolen = Tray("bob", tray.pictures, tray.selected)
