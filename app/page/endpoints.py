@@ -124,7 +124,7 @@ def _reporting(function: Callable, line: Line) -> Callable:
 
 
 def _filled_in(function: Callable, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by name, with the defaults of those left empty; RequestError for numbers that are missing or absurd."""
+    """Arguments by name, with the defaults of those left empty; RequestError for what is missing or absurd."""
     given = inspect.signature(function).bind(*arguments, **named).arguments
     for name, parameter in inspect.signature(function).parameters.items():
         if given.get(name) is None and parameter.default is not parameter.empty:
@@ -134,6 +134,8 @@ def _filled_in(function: Callable, arguments: Sequence[Any], named: dict[str, An
             raise RequestError(f"{name} is missing; give a number.")
         if isinstance(value, float | int) and not abs(value) < LARGEST_WHOLE:
             raise RequestError(f"{name} is {value:g}, which is no number that can be meant.")
+        if parameter.annotation is bool and not isinstance(value, bool):
+            raise RequestError(f"{name} is {str(value)[:60]!r}; give true or false.")
     return given
 
 

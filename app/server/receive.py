@@ -29,7 +29,8 @@ def upload_route(spool: Spool, largest: Callable[[], int | None]) -> Route:
         try:
             with full_disk_told():
                 place = spool.fresh(sent=True)
-                return JSONResponse(await _received(request, place, largest()))
+                with spool.holding([place]):  # a slow line may take longer than sent files are kept
+                    return JSONResponse(await _received(request, place, largest()))
         except MultiPartException as error:
             too_large = "maximum allowed size" in error.message
             refused = PlainTextResponse(error.message, status_code=413 if too_large else 400)
@@ -57,6 +58,6 @@ async def _received(request: Request, place: Path, largest: int | None) -> list[
             upload_id,
             upload_progress=file_upload_statuses if upload_id else None,
         )
-    except KeyError:
+    except (KeyError, TypeError):  # the latter where `files` is a text
         raise HTTPException(400, "This is no form with files.") from None
     return [str(file) for file in files]

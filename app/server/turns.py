@@ -114,8 +114,19 @@ class Places:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # it was given at the same moment
                 self._held[visitor] -= 1
+                self._held = +self._held
                 self._hand_on()
+            else:
+                self._leave(visitor, turn)
             raise
+
+    def _leave(self, visitor: str, turn: asyncio.Future) -> None:
+        """Take one who waits no longer out of the line, where those still in it are counted."""
+        own = self._lines.get(visitor, deque())
+        with contextlib.suppress(ValueError):
+            own.remove(turn)
+        if not own:
+            self._lines.pop(visitor, None)
 
     def _hand_on(self) -> None:
         while self._held.total() < self.total:

@@ -294,11 +294,18 @@ PICTURE = {"path": "sent.png", "meta": {"_type": "gradio.FileData"}}
         ("atlas", [[PICTURE] * 6, "umap", 0, 15, -1], "seed is -1"),
         ("atlas", [[PICTURE] * 6, "pca", 2, 15, -1], "seed is -1"),
         ("atlas", [None, "pca", 0, 15, 0], "0 images were sent"),
+        ("pca", ["photo.jpg", SIZE, -1], "no file that was sent"),
+        ("pca", [5, SIZE, -1], "no file that was sent"),
+        ("pca", [[PICTURE], SIZE, -1], "no file that was sent"),
+        ("pca", [PICTURE | {"path": 5}, SIZE, -1], "no file that was sent"),
+        ("pca", [PICTURE | {"path": "sent.png.gone"}, SIZE, -1], "not any more; send it again"),
+        ("atlas", [PICTURE, "pca", 0, 15, 0], "no file that was sent"),
+        ("match", [PICTURE, PICTURE, SIZE, -1, 0.35, "no", True, 1], "mutual is 'no'; give true or false"),
     ],
 )
 def test_values_that_cannot_be_meant_are_refused_in_words(served, file, capfd, name, values, told):
     (path,) = httpx.post(f"{served[0]}/gradio_api/upload", files={"files": ("a.png", photograph(7))}).json()
-    body = json.dumps({"data": values}).replace('"sent.png"', json.dumps(path))
+    body = json.dumps({"data": values}).replace('"sent.png', f'"{path}')
     event = httpx.post(f"{served[0]}/gradio_api/call/{name}", content=body, headers=JSON).json()["event_id"]
     answer = httpx.get(f"{served[0]}/gradio_api/call/{name}/{event}", timeout=60).text
     assert answer.startswith("event: error") and told in answer

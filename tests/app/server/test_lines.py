@@ -68,6 +68,7 @@ def test_a_place_is_given_back_by_whoever_fails_or_gives_up():
             await until_waiting(places, 1)
             waiting.cancel()
             await asyncio.wait([waiting])
+            assert not places._lines, "who has given up keeps nobody else out"
         assert await in_order(places, "c") == "c"
         assert not places._held and not places._lines
 

@@ -20,6 +20,7 @@ from app.server.spool import NO_ROOM, Spool, spool
 from tests.app.small import SIZE, photograph
 
 AT_ONCE, TIMES = 8, 5
+FORM = b'--b\r\nContent-Disposition: form-data; name="files"%s\r\n\r\nx\r\n--b--\r\n'
 
 
 @pytest.fixture
@@ -103,12 +104,29 @@ def test_an_upload_that_is_broken_off_leaves_nothing(address):
     until(lambda: not places() - before)
 
 
+def test_a_slow_upload_is_not_swept_away_meanwhile(address, monkeypatch):
+    monkeypatch.setattr("app.server.spool.SENT_KEPT_S", -1.0)
+    before, parts = places(), urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port)
+    connection.putrequest("POST", PATH)
+    connection.putheader("Content-Type", "multipart/form-data; boundary=b")
+    connection.putheader("Content-Length", str(len(FORM % b'; filename="slow.png"')))
+    connection.endheaders()
+    connection.send((FORM % b'; filename="slow.png"')[:-10])
+    until(lambda: places() - before)
+    spool().sweep()
+    connection.send((FORM % b'; filename="slow.png"')[-10:])
+    (path,) = json.loads(connection.getresponse().read())
+    assert Path(path).read_bytes() == b"x"
+
+
 @pytest.mark.parametrize(
     ("data", "headers", "status"),
     [
         (b"x", {"content-type": "multipart/form-data"}, 400),
         (b"nothing of the kind", {"content-type": "multipart/form-data; boundary=b"}, 400),
         (b"x", {"content-type": "application/json"}, 400),
+        (FORM % b"", {"content-type": "multipart/form-data; boundary=b"}, 400),
     ],
 )
 def test_what_is_no_upload_is_refused_and_leaves_nothing(address, data, headers, status):
