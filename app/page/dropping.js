@@ -6,6 +6,7 @@ import { make, makeButton } from "./elements.js";
 
 const TRAY_HOLDS = 24;
 const PATIENCE_MS = 20000;
+const SLASH = "\u2215"; // in the place of /, which names of files that are sent cannot hold; the server turns it back
 
 // Gradio puts the input of an upload button just before it.
 function inputOf(id) {
@@ -28,7 +29,7 @@ const room = () => Math.max(0, TRAY_HOLDS - document.querySelectorAll("#tray li"
 
 // Files for the tray; whether there was anything to do with them.
 export function bring(files) {
-  if (files.length <= Math.max(room(), 1)) return hand("add-files", files);
+  if (files.length <= Math.max(room(), 1)) return hand("add-files", files.map(alone));
   offer(files);
   return true;
 }
@@ -41,16 +42,19 @@ export async function dropped(event) {
   else bring(files);
 }
 
-// Too many that were chosen for the tray are asked about before Gradio sends them.
+// Too many that were chosen for the tray are asked about before Gradio sends them; those of a folder keep their way.
 document.addEventListener(
   "change",
   (event) => {
     const input = event.target;
-    if (!event.isTrusted || input !== inputOf("add-files") || input.files.length <= Math.max(room(), 1)) return;
+    if (!event.isTrusted || !input.files) return;
+    const [toTray, folder] = [input === inputOf("add-files"), input === inputOf("search-add-folder")];
+    if (!folder && !(toTray && input.files.length > Math.max(room(), 1))) return;
     event.stopImmediatePropagation();
-    const files = [...input.files];
+    const files = [...input.files].map((file) => wayIn(file, file.webkitRelativePath));
     input.value = "";
-    offer(files);
+    if (folder) hand("search-add-folder", files);
+    else offer(files);
   },
   true,
 );
@@ -66,7 +70,7 @@ function offer(files) {
     return button;
   };
   const buttons = [choose(`Make a collection of all ${all}`, true, () => collect(files))];
-  if (few) buttons.push(choose(few === 1 ? "Add the first to the tray" : `Add the first ${few} to the tray`, false, () => hand("add-files", files.slice(0, few))));
+  if (few) buttons.push(choose(few === 1 ? "Add the first to the tray" : `Add the first ${few} to the tray`, false, () => hand("add-files", files.slice(0, few).map(alone))));
   buttons.push(choose("Cancel", false, () => {}));
   const text = few
     ? `The tray has room for ${few} more. A collection holds any number, and is searched and mapped as a whole.`
@@ -87,6 +91,16 @@ async function collect(files) {
   hand("search-make", files);
 }
 
+// A file of a folder, with the way to it in its name: folders may be labels.
+function wayIn(file, path) {
+  return path.includes("/") ? new File([file], path.replaceAll("/", SLASH), { type: file.type }) : file;
+}
+
+// The same without it: the tray has no folders.
+function alone(file) {
+  return file.name.includes(SLASH) ? new File([file], file.name.split(SLASH).pop(), { type: file.type }) : file;
+}
+
 async function filesOf(carried) {
   const plain = [...carried.files];
   const entries = [...carried.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
@@ -99,7 +113,8 @@ async function filesOf(carried) {
 async function read(entry, found) {
   if (entry.name.startsWith(".")) return;
   if (entry.isFile) {
-    found.push(await new Promise((done, failed) => entry.file(done, failed)));
+    const file = await new Promise((done, failed) => entry.file(done, failed));
+    found.push(wayIn(file, entry.fullPath.replace(/^\//, "")));
     return;
   }
   const reader = entry.createReader();

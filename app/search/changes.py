@@ -21,9 +21,14 @@ from app.server.shelf import GALLERY
 from app.server.spool import spool
 from core import DinoError, RequestError
 from core.collection.collection import Added, Record
-from core.collection.incoming import Limits
+from core.collection.incoming import Incoming, Limits, plain_name
+from core.collection.labelling import TABLES, Way, labeller, read_table
+from core.pictures.lists import SUFFIXES
 
 Undo = tuple[tuple[str, tuple[Record, ...]], ...]
+SLASH = "\N{DIVISION SLASH}"
+"""In the place of / in the names of files that dropping.js takes out of a folder: names of files sent hold none."""
+STOPPING = "Stopping … What was added stays."
 REMEMBERED = 50
 """Removals that can be undone."""
 LISTED = 20
@@ -64,7 +69,7 @@ class Changes:
 
     def wire_adding(self) -> None:
         fill = self.fill
-        added = self.inputs | {"title": fill.title, "size": fill.size, "tags": fill.tags}
+        added = self.inputs | {"title": fill.title, "size": fill.size, "tags": fill.tags, "labels": fill.labels}
         self._change(any_of([fill.create.click, fill.title.submit]), self.created, added)
         for button in (fill.files, fill.folder):
             self._long(button.upload, self.uploaded, added | {"files": button})
@@ -78,6 +83,8 @@ class Changes:
         self._change(dock.untag.click, lambda **given: self.tagged(True, **given), self.marked)
         self._change(dock.remove.click, self.removed, self.marked)
         self._change(dock.undo.click, self.undone, self.marked)
+        read = {"progress": "", "back": gr.update(visible=False)}
+        answer(dock.close.click, lambda marked: read, {"marked": self.marked["marked"]}, self.outputs)
 
     def wire_whole(self) -> None:
         manage = self.manage
@@ -112,12 +119,14 @@ class Changes:
         if not (path or "").strip() or not place.exists():
             raise RequestError(f"{path!r} is not on this machine; give the path of a folder, a zip or a tar.")
         fresh = title.strip() or not collection or collection == GALLERY
-        yield from self._adding("" if fresh else collection, title or place.stem, [str(place)], **others)
+        yield from self._adding("" if fresh else collection, title or place.stem, [place], **others)
 
     def cancelled(self, tray: Tray) -> dict:
-        if tray.visitor in self.jobs:
-            self.jobs[tray.visitor].cancel()
-        return {"cancel": gr.update(visible=False)}
+        job = self.jobs.get(tray.visitor)
+        if job is None:
+            return {"cancel": gr.update(visible=False)}
+        job.cancel()
+        return {"progress": STOPPING, "cancel": gr.update(visible=False)}
 
     def tagged(self, off: bool, collection: str, marked: tuple[int, ...], tags: str, **others) -> dict:
         words = handlers.split_tags(tags)
@@ -173,17 +182,26 @@ class Changes:
         """Files that were sent; their temporary copies are deleted."""
         paths = [Path(file) for file in files or []]
         try:
-            yield from self._adding(
-                collection, title.strip() or title_for(paths), [str(path) for path in paths], **others
-            )
+            yield from self._adding(collection, title.strip() or title_for(paths), paths, **others)
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
 
     def _adding(
-        self, collection: str, title: str, sources: list[str], tray: Tray, model: str, tags: str, size: float
+        self,
+        collection: str,
+        title: str,
+        files: Sequence[Path],
+        tray: Tray,
+        model: str,
+        tags: str,
+        size: float,
+        labels: Way,
     ) -> Iterator[dict]:
         """Pictures into a collection, into a new one of that title where none is named."""
+        sources, tables = sources_of(files)
+        table = {name: label for path in tables for name, label in read_table(path).items()}
+        label = labeller(labels, table)
         key = collection or self._fresh(title, model, size)
         self.shelf.look(key)
         opened = self.shelf.open(key, self.engine.models.get(model))
@@ -191,12 +209,14 @@ class Changes:
         job = Job(
             f"Adding pictures to {opened.title}",
             lambda progress, stopped: opened.add(
-                sources, tags=words, progress=progress, cancelled=stopped, limits=limits
+                sources, tags=words, progress=progress, cancelled=stopped, limits=limits, labels=label
             ),
         )
         self.jobs[tray.visitor] = job
         for sentence in job.sentences():
-            yield {"progress": sentences.plain(sentence), "cancel": gr.update(visible=True)}
+            stopping = job.stop.is_set()
+            told = STOPPING if stopping else sentences.plain(sentence)
+            yield {"progress": told, "cancel": gr.update(visible=not stopping)}
         self.jobs.pop(tray.visitor, None)
         done = self._now(key) | {"title": "", "cancel": gr.update(visible=False)}
         try:
@@ -233,8 +253,28 @@ class Changes:
         self.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
 
 
+def sources_of(files: Sequence[Path]) -> tuple[list[Path | Incoming], list[Path]]:
+    """What a collection is to take in, and tables of labels among it.
+
+    A file that the browser took out of a folder has the way to it in its name; what is no picture there is passed over.
+    """
+    sources: list[Path | Incoming] = []
+    tables = [path for path in files if path.suffix.lower() in TABLES]
+    for path in files:
+        if path.is_dir():
+            tables += [table for suffix in TABLES if (table := path / f"labels{suffix}").is_file()]
+        inside = SLASH in path.name
+        if path in tables or (inside and path.suffix.lower() not in SUFFIXES):
+            continue
+        sources.append(Incoming(plain_name(path.name.replace(SLASH, "/")), path) if inside else path)
+    return sources, tables
+
+
 def title_for(paths: Sequence[Path]) -> str:
     """The title of a collection that was given none: the name of its one file, or how many they were and when."""
+    folders = {path.name.partition(SLASH)[0] for path in paths}
+    if len(folders) == 1 and any(SLASH in path.name for path in paths):
+        return folders.pop()
     if len(paths) == 1:
         return paths[0].name.partition(".")[0] or "Pictures"
     today = datetime.datetime.now().astimezone()

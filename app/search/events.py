@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gradio as gr
 
@@ -12,7 +13,7 @@ from app.search import changes, curation, endpoints, handlers
 from app.search import payloads as search_payloads
 from app.search import tab as search
 from app.search.gestures import Gestures
-from app.search.handlers import Listing, Results, SearchSettings
+from app.search.handlers import Kind, Listing, Results, SearchSettings
 from app.search.question import QueryPart, fitting_mode, in_order, still_there
 from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
@@ -27,6 +28,8 @@ from core.collection.collection import Collection
 from core.collection.facets import KINDS
 
 IDLE = {"results": gr.HTML(busy=False), "stop": gr.update(visible=False)}
+EACH: dict[str, Any] = {"trigger_mode": "multiple"}
+"""Of questions that come while one is answered none is dropped, as Gradio would: the newest is the one that is shown."""
 Asked = tuple[QueryPart, ...]
 
 
@@ -68,15 +71,15 @@ class SearchEvents:
         self.refresh(self.shared.due["Search"].change)
         changed = [settings[kind].change for kind in KINDS]
         self.refresh(any_of([*triggers, *changed]), trigger_mode="always_last")
-        grouping = {"kind": "duplicates", "value": self.tab.threshold}, {"kind": "diverse", "value": self.tab.count}
-        for button, given in zip((self.tab.duplicates, self.tab.diverse), grouping, strict=True):
-            chosen = answer(
-                button.click,
-                lambda kind=given["kind"], **values: self.chosen_listing(kind, **values),
-                self.inputs | {"value": given["value"]},
-                {"listing": self.states.listing},
-            )
-            self.refresh(chosen.success, **LONG)
+        self._wire_listing("duplicates", self.tab.duplicates, self.tab.threshold)
+        self._wire_listing("diverse", self.tab.diverse, self.tab.count)
+
+    def _wire_listing(self, kind: Kind, button: gr.Button, value: gr.Slider) -> None:
+        def chosen(**values) -> dict:
+            return self.chosen_listing(kind, **values)
+
+        listed = answer(button.click, chosen, self.inputs | {"value": value}, {"listing": self.states.listing})
+        self.refresh(listed.success, **LONG)
 
     def refresh(self, trigger: Callable, **options):
         """Search anew after an event: `refresh(event.then)`."""
@@ -94,10 +97,12 @@ class SearchEvents:
             "listing": states.listing,
             "stop": self.shared.bar.stop,
         }
-        return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | options))
+        return answer(
+            trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | EACH | options)
+        )
 
     def chosen_listing(
-        self, kind: str, value: float, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values
+        self, kind: Kind, value: float, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values
     ) -> dict:
         """Groups or a subset to be shown in place of the answer."""
         settings = self._chosen(handlers.settings_of(values))
@@ -217,7 +222,9 @@ def facet_choices(collection: Collection, settings: SearchSettings) -> tuple[Sea
     """
     records = collection.store.records
     everything = records.facets()
-    kept = {kind: tuple(one for one in getattr(settings, kind) if one in everything[kind]) for kind in KINDS}
+    kept: dict[str, Any] = {
+        kind: tuple(one for one in getattr(settings, kind) if one in everything[kind]) for kind in KINDS
+    }
     settings_now = replace(settings, **kept)
     counts = records.facets(settings_now.only)
     updates = {}
@@ -226,7 +233,8 @@ def facet_choices(collection: Collection, settings: SearchSettings) -> tuple[Sea
         choices = [(f"{value} · {count:,}", value) for value, count in here.items()]
         same = kept[kind] == getattr(settings, kind)
         visible = len(everything[kind]) > (kind in ("labels", "folders", "days"))
-        updates[kind] = gr.update(choices=choices, visible=visible, **({} if same else {"value": list(kept[kind])}))
+        value: dict[str, Any] = {} if same else {"value": list(kept[kind])}
+        updates[kind] = gr.update(choices=choices, visible=visible, **value)
     return settings_now, updates
 
 

@@ -40,7 +40,7 @@ def table(hits: Sequence[Hit | Record]) -> bytes:
     def row(rank: int, hit: Hit | Record) -> list:
         record = hit.record if isinstance(hit, Hit) else hit
         texts = [record.name, record.label, ", ".join(record.tags)]
-        answer = [""] * 5
+        answer: list = [""] * 5
         if isinstance(hit, Hit):
             answer = [round(hit.score, 4), *(round(edge, 1) for edge in hit.place.box)]
         return [rank, record.id, *texts, *answer, record.width, record.height, record.digest]

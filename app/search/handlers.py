@@ -19,6 +19,7 @@ from core.collection.query import MODES, Mode
 
 LARGEST_K = 200
 Order = Literal["added", "newest"]
+Kind = Literal["answer", "duplicates", "diverse"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 MODE_WORDS = {
     "cls": "whole pictures, by their cls token",
@@ -51,7 +52,7 @@ class SearchSettings:
 class Listing:
     """Which pictures are listed: the answer to the question page by page, or groups that were asked for."""
 
-    kind: Literal["answer", "duplicates", "diverse"] = "answer"
+    kind: Kind = "answer"
     value: float = 0.0
     """The least cosine of duplicates, the number of diverse pictures."""
     page: int = 0

@@ -1,6 +1,7 @@
 """Widgets that make, fill, change and delete collections, and the dock that says what became of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import gradio as gr
 
@@ -9,6 +10,9 @@ from app.search.words import ASK_ALL, KEPT, SHARED
 from app.server.access import Access
 
 SIZES = [("224 px, fast", 224), ("518 px, finer parts, 8 times as slow", 518)]
+
+
+LABELS = [("their folders", "folders"), ("their names, without numbers", "names"), ("nothing", "nothing")]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Fill:
     make: SendButton
     size: gr.Radio
     tags: gr.Textbox
+    labels: gr.Radio
     path: gr.Textbox
     add_path: gr.Button
 
@@ -33,6 +38,7 @@ class Dock:
     progress: gr.Markdown
     cancel: gr.Button
     undo: gr.Button
+    close: gr.Button
     row: gr.Row
     count: gr.Markdown
     tags: gr.Textbox
@@ -65,9 +71,7 @@ def lay_out_fill(access: Access) -> Fill:
             files = _upload("Drop pictures, folders, zip or tar here, or choose", "search-add", "multiple", scale=4)
             folder = _upload("Choose a folder", "search-add-folder", "directory", scale=1, min_width=140)
             make = _upload(ASK_ALL, "search-make", "multiple", visible="hidden")
-        with gr.Accordion(
-            "More ways to add: tags, resolution, a folder on this machine", open=False, elem_id="search-more"
-        ):
+        with gr.Accordion("Labels, tags and other ways to add", open=False, elem_id="search-more"):
             gr.Markdown(f"{SHARED} {KEPT}", elem_classes="hint")
             with gr.Row():
                 tags = gr.Textbox(
@@ -80,13 +84,17 @@ def lay_out_fill(access: Access) -> Fill:
                     label="A new collection's pictures are shown to the model at",
                     elem_id="search-size",
                 )
+                labels = gr.Radio(
+                    LABELS, value="folders", label="Labels from", elem_id="search-label-way",
+                    info="A CSV among the files, with a column of names and one of labels, comes first",
+                )  # fmt: skip
             with gr.Row(visible=access.loopback):
                 path = gr.Textbox(
                     label="A folder, zip or tar on this machine", max_lines=1, placeholder="its path",
                     elem_id="search-path",
                 )  # fmt: skip
                 add_path = _button("Add", "search-add-path")
-    return Fill(title, create, files, folder, make, size, tags, path, add_path)
+    return Fill(title, create, files, folder, make, size, tags, labels, path, add_path)
 
 
 def lay_out_dock() -> Dock:
@@ -96,6 +104,7 @@ def lay_out_dock() -> Dock:
             progress = gr.Markdown(elem_id="search-progress")
             cancel = _button("Stop", "search-cancel", visible=False)
             undo = _button("Undo", "search-undo", visible=False)
+            close = _button("×", "search-close", min_width=40)
         with gr.Row(visible=False, elem_id="search-marked") as row:
             count = gr.Markdown(elem_id="search-marked-count")
             tags = gr.Textbox(
@@ -105,7 +114,7 @@ def lay_out_dock() -> Dock:
             tag = _button("Tag", "search-tag")
             untag = _button("Untag", "search-untag")
             remove = _button("Remove", "search-remove")
-    return Dock(progress, cancel, undo, row, count, tags, tag, untag, remove)
+    return Dock(progress, cancel, undo, close, row, count, tags, tag, untag, remove)
 
 
 def lay_out_manage() -> Manage:
@@ -128,5 +137,5 @@ def _button(label: str, elem_id: str, **options) -> gr.Button:
     return gr.Button(label, size="sm", elem_id=elem_id, **({"min_width": 96, "scale": 0} | options))
 
 
-def _upload(label: str, elem_id: str, file_count: str, **options) -> SendButton:
+def _upload(label: str, elem_id: str, file_count: Literal["single", "multiple", "directory"], **options) -> SendButton:
     return SendButton(label, type="filepath", size="sm", elem_id=elem_id, file_count=file_count, **options)

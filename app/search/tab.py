@@ -131,7 +131,7 @@ def lay_out(access: Access) -> Search:
 
 def _facets(settings: dict[str, Any]) -> None:
     """Filters by what pictures have, and how many are shown in which order."""
-    with gr.Group():
+    with gr.Accordion("Filter and order", open=False, elem_id="search-filter"):
         for kind in KINDS:
             settings[kind] = FittedChoice(
                 [], value=[], multiselect=True, label=FACETS[kind], elem_id=f"search-{kind}", visible=False

@@ -29,6 +29,7 @@ from core.collection.facets import EVERYTHING, Filter
 from core.collection.importing import bring_in
 from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
+from core.collection.labelling import Labeller
 from core.collection.query import (
     NEGATIVE_WEIGHT,
     Example,
@@ -123,18 +124,19 @@ class Collection:
         progress: Progress = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
         limits: Limits = Limits(),
+        labels: Labeller | None = None,
     ) -> Added:
         """The outcome for every picture in `images`: one or a list of paths, bytes and PIL pictures.
 
         A path is a picture, a folder (searched all the way down), a zip, a tar or a compressed tar. A folder's name
-        becomes the label of the pictures in it. Files that cannot be read are listed, never fatal; a file that is
+        becomes the label of the pictures in it, unless `labels` says otherwise (`core.collection.labelling`). Files that cannot be read are listed, never fatal; a file that is
         there already is only counted. Other threads and processes may add and search at the same time.
         """
         if self.encoder is None:
             raise CollectionError(
                 f"Adding needs the collection's model, {described(self.origin)}: Collection(folder, model)."
             )
-        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits)
+        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits, labels)
 
     def search(
         self,

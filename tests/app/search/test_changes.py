@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from app.search.changes import Changes, title_for
+from app.search.changes import SLASH, Changes, title_for
 from app.server.access import Access
 from app.server.session import Tray
 from app.server.shelf import GALLERY
@@ -36,6 +36,7 @@ def given(tmp_path):
         "title": "",
         "tags": "",
         "size": 112,
+        "labels": "folders",
         "files": files,
     }
 
@@ -94,3 +95,40 @@ def test_a_collection_without_a_name_is_called_by_what_it_holds():
     assert title_for([Path("/spool/.png")]) == "Pictures"
     today = datetime.datetime.now().astimezone()
     assert title_for([Path("a.png")] * 290).startswith(f"290 pictures, {today.day} ")
+
+
+def test_files_of_a_folder_keep_its_labels_and_a_table_among_them_comes_first(engine, changes, given, tmp_path):
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    ways = ["birds/owl/1.png", "birds/owl/2.png", "birds/jay/1.png", "birds/readme.txt"]
+    files = [folder / way.replace("/", SLASH) for way in ways]
+    for number, file in enumerate(files):
+        file.write_bytes(photograph(number) if file.suffix == ".png" else b"words")
+    told = last(changes.uploaded(**given | {"files": [str(file) for file in files]}))
+    opened = engine.shelf.look(told["collection"]["value"])
+    assert told["progress"].splitlines()[0] == "3 pictures added.", "what is no picture in a folder is passed over"
+    assert opened.title == "birds"
+    assert [(one.name, one.label) for one in opened.records()] == [(way, way.split("/")[1]) for way in ways[:3]]
+
+    table = tmp_path / "any.csv"
+    table.write_text("label;file\nOwl;1.png\n")
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(photograph(10 + number))
+    sent = [table, tmp_path / "1.png", tmp_path / "2.png"]
+    named = given | {"title": "B", "labels": "nothing", "files": [str(file) for file in sent]}
+    opened = engine.shelf.look(last(changes.uploaded(**named))["collection"]["value"])
+    assert [(one.name, one.label) for one in opened.records()] == [("1.png", "Owl"), ("2.png", "")]
+    table.write_text("only one column\n")
+    with pytest.raises(RequestError, match="two columns"):
+        last(changes.uploaded(**given | {"title": "C", "files": [str(table)]}))
+    assert "C" not in [one.title for one in engine.shelf.listed()], "nothing is made of what cannot be read"
+
+
+def test_a_stop_is_answered_at_once_and_what_was_added_stays(engine, changes, given):
+    steps = changes.uploaded(**given | {"title": "Long"})
+    assert next(steps)["cancel"]["visible"]
+    assert changes.cancelled(given["tray"])["progress"].startswith("Stopping")
+    *between, final = steps
+    assert all(step["progress"].startswith("Stopping") and not step["cancel"]["visible"] for step in between)
+    assert "added" in final["progress"] and not final["cancel"]["visible"]
+    assert not changes.cancelled(given["tray"])["cancel"]["visible"], "nothing runs any more"

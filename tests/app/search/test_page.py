@@ -108,6 +108,7 @@ def test_the_question_says_what_is_asked_and_nothing_asked_shows_everything(twel
     expect(page.locator("li.dino-for")).to_have_count(0)
     expect(facts).to_contain_text("12 pictures, in the order they were added")
 
+    open_fold(page, "search-filter")
     set_number(page, "search-k", 6)
     expect(facts).to_contain_text("1 to 6 of 12 pictures")
     page.get_by_role("button", name="Next", exact=True).click()
@@ -159,6 +160,7 @@ def test_results_ask_in_their_turn_are_enlarged_marked_removed_and_brought_back(
 
 def test_more_than_the_tray_holds_can_become_a_collection(engine, page):
     page.get_by_role("tab", name="Explore").click()
+    expect(page.locator("#tray li")).to_have_count(5)
     page.evaluate(FILES, [30, "#stage"])
     offer = page.get_by_role("dialog", name="Many files")
     expect(offer).to_contain_text("The tray has room for 19 more")
