@@ -23,8 +23,9 @@ from core.collection.collection import Collection
 from core.collection.query import Mode
 
 Asked = tuple[QueryPart, ...]
-QUICK: dict[str, Any] = {"trigger_mode": "always_last"}
-"""Of hands that are quicker than the answer, what they did last counts; Gradio would drop it."""
+QUICK: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "search gestures", "concurrency_limit": 1}
+"""Of hands that are quicker than the answer nothing is dropped, and each builds on what was before. Gradio's
+"always_last" (6.31) would repeat what the event before it brought."""
 
 
 @dataclass(frozen=True)
