@@ -15,7 +15,7 @@ from app.explore import views
 from app.explore.events import TAB as EXPLORE
 from app.map.events import TAB as MAP
 from app.match.events import TAB as MATCH
-from app.page import bar, model_panel, modules, tray
+from app.page import bar, model_panel, modules, payloads, tray
 from app.page.address import PageAddress
 from app.page.shared import Shared, Tab, share
 from app.page.theme import theme, variables
@@ -30,6 +30,7 @@ from app.server.presence import Connections
 from app.server.receive import upload_route
 from app.server.serve import OwnHostOnly, free_port, is_loopback, plotly_route
 from app.server.spool import spool
+from app.server.trays import open_tray
 from app.tour.steps import tour_script
 from app.video.tab import TAB as VIDEO
 from core import RequestError

@@ -1,31 +1,15 @@
 // What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark. The page's own buttons call
-// `window.dinoscope.toggleShade()` and `stopping(id)`, and are found here by their ids: the files input `add-files`, the views `view`, `help`.
+// What belongs to the whole page: files pasted or dropped anywhere, keys, light and dark. The page's own buttons call
+// `window.dinoscope.toggleShade()` and `stopping(id)`, and are found here by their ids: the views `view`, `help`.
 
+import { bring, dropped } from "./dropping.js";
 import { isFreeKey, make, share } from "./elements.js";
 
 const SHADE = "dinoscope-shade";
 
-// Gradio puts the input of an upload button just before it.
-function fileInput() {
-  const button = document.getElementById("add-files");
-  const beside = button?.previousElementSibling;
-  return beside?.matches("input[type=file]") ? beside : button?.querySelector("input[type=file]");
-}
-
-// Hand files to the upload button, which checks and sends them as if they had been chosen there.
-function add(files) {
-  const input = fileInput();
-  if (!input || !files.length) return false;
-  const carried = new DataTransfer();
-  for (const file of files) carried.items.add(file);
-  input.files = carried.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-  return true;
-}
-
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
-  if (add(files)) event.preventDefault();
+  if (files.length && bring(files)) event.preventDefault();
 });
 
 // Whether an element is there and its tab is the one looked at.
@@ -37,11 +21,13 @@ let veil = null;
 let leaving = 0;
 function showVeil(shown) {
   clearTimeout(leaving);
+  document.body.classList.toggle("dino-dragged", shown);
   if (!shown) {
     veil?.remove();
     veil = null;
   } else if (!veil) {
-    veil = make("div", "dino-veil", {}, "Drop pictures to add them to the tray");
+    const field = isSeen(document.getElementById("search-fill")) ? ", on the field to add them to a collection" : "";
+    veil = make("div", "dino-veil", {}, `Drop pictures to add them to the tray${field}`);
     document.body.append(veil);
   }
 }
@@ -64,7 +50,7 @@ document.addEventListener(
     showVeil(false);
     event.preventDefault();
     event.stopPropagation();
-    add([...event.dataTransfer.files]);
+    dropped(event);
   },
   true,
 );

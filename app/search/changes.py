@@ -1,7 +1,8 @@
-"""Changes of a collection from the Search tab: made, added to, tagged, renamed, moved, deleted."""
+"""Changes of a collection from the Search tab: made, added to, tagged, removed from and back, renamed, deleted."""
 
+import datetime
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,33 @@ import gradio as gr
 from app.page import sentences
 from app.page.files import fresh_folder
 from app.page.shared import Shared
-from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer, stops
+from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer, any_of, stops
 from app.search import handlers
 from app.search.tab import Search, States
 from app.server.jobs import Job
 from app.server.session import Tray
+from app.server.shelf import GALLERY
 from app.server.spool import spool
 from app.server.turns import Stopped
 from core import DinoError, RequestError
-from core.collection.collection import Added
-from core.collection.incoming import Limits
+from core.collection.collection import Added, Record
+from core.collection.incoming import Incoming, Limits, plain_name
+from core.collection.labelling import TABLES, Way, labeller, read_table
+from core.pictures.lists import SUFFIXES
 from core.wording import counted
 
+Undo = tuple[tuple[str, tuple[Record, ...]], ...]
+SLASH = "\N{DIVISION SLASH}"
+"""In the place of / in the names of files that dropping.js takes out of a folder: names of files sent hold none."""
+STOPPING = "Stopping … What was added stays."
+REMEMBERED = 50
+"""Removals that can be undone."""
 LISTED = 20
 """Refused files that are spelt out; the others are counted."""
 
 
 def wire(shared: Shared, tab: Search, states: States, refresh: Callable) -> None:
-    """Every widget of the fold Collections; `refresh(event.then)` searches anew."""
+    """Every widget that changes a collection; `refresh(event.then)` searches anew."""
     changes = Changes(shared, tab, states, refresh)
     changes.wire_adding()
     changes.wire_marked()
@@ -41,37 +51,41 @@ class Changes:
         self.shared, self.tab, self.refresh = shared, tab, refresh
         self.engine, self.shelf = shared.engine, shared.engine.shelf
         self.access = shared.access
-        self.manage = tab.manage
+        self.fill, self.dock, self.manage = tab.fill, tab.dock, tab.manage
         self.jobs: dict[str, Job] = {}
         self.inputs = {
             **shared.inputs("tray", "model"),
             "collection": tab.settings["collection"],
-            "marked": states.marked,
-            "tags": self.manage.tags,
         }
+        self.marked = self.inputs | {"marked": states.marked, "tags": self.dock.tags, "undo": states.undo}
         self.outputs = {
-            "progress": self.manage.progress,
-            "cancel": self.manage.cancel,
+            "progress": self.dock.progress,
+            "cancel": self.dock.cancel,
+            "back": self.dock.undo,
+            "undo": states.undo,
             "collection": tab.settings["collection"],
-            "title": self.manage.title,
+            "title": self.fill.title,
             "really": self.manage.really,
         }
 
     def wire_adding(self) -> None:
-        manage = self.manage
-        made = self.inputs | {"title": manage.title, "size": manage.size}
-        self._change(manage.create.click, self.created, made)
-        for button in (manage.files, manage.folder):
-            self._long(button.upload, self.uploaded, self.inputs | {"files": button})
-        self._long(manage.add_path.click, self.added_path, self.inputs | {"path": manage.path})
-        cancel = {"cancel": manage.cancel}
-        stops(manage.cancel, self.cancelled, {"tray": self.shared.tray}, cancel, "search-progress")
+        fill = self.fill
+        added = self.inputs | {"title": fill.title, "size": fill.size, "tags": fill.tags, "labels": fill.labels}
+        self._change(any_of([fill.create.click, fill.title.submit]), self.created, added)
+        for button in (fill.files, fill.folder):
+            self._long(button.upload, self.uploaded, added | {"files": button})
+        self._long(fill.make.upload, self.made, added | {"files": fill.make})
+        self._long(any_of([fill.add_path.click, fill.path.submit]), self.added_path, added | {"path": fill.path})
+        stops(self.dock.cancel, self.cancelled, {"tray": self.shared.tray}, self.outputs, "search-progress")
 
     def wire_marked(self) -> None:
-        manage = self.manage
-        self._change(manage.tag.click, lambda **given: self.tagged(False, **given), self.inputs)
-        self._change(manage.untag.click, lambda **given: self.tagged(True, **given), self.inputs)
-        self._change(manage.remove.click, self.removed, self.inputs)
+        dock = self.dock
+        self._change(dock.tag.click, lambda **given: self.tagged(False, **given), self.marked)
+        self._change(dock.untag.click, lambda **given: self.tagged(True, **given), self.marked)
+        self._change(dock.remove.click, self.removed, self.marked)
+        self._change(dock.undo.click, self.undone, self.marked)
+        read = {"progress": "", "back": gr.update(visible=False)}
+        answer(dock.close.click, lambda marked: read, {"marked": self.marked["marked"]}, self.outputs)
 
     def wire_whole(self) -> None:
         manage = self.manage
@@ -80,54 +94,69 @@ class Changes:
         shown = {"really": gr.update(visible=True)}
         answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
         self._change(manage.really.click, self.deleted, self.inputs)
-        file = {"file": self.tab.file, "progress": manage.progress, "cancel": manage.cancel}
+        file = {"file": self.tab.file, "progress": self.dock.progress, "cancel": self.dock.cancel}
         idle = {"cancel": gr.update(visible=False), "progress": ""}
         ready = answer(manage.export.click, self.exported, self.inputs, file, idle=idle, **LONG)
         ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
     def created(self, model: str, title: str, size: float, **others) -> dict:
-        key = self.shelf.create(title, self.engine.models.get(model), int(size))
+        key = self._fresh(title, model, size)
         return self._now(key) | {
             "title": "",
             "progress": f"*{sentences.plain(title.strip())}* is there; add pictures to it.",
         }
 
-    def uploaded(self, tray: Tray, model: str, collection: str, marked, tags: str, files: list[str]) -> Iterator[dict]:
-        """Files, a folder's files or archives; their temporary copies are deleted."""
-        try:
-            yield from self._adding(tray, model, collection, tags, files or [])
-        finally:
-            for file in files or []:
-                Path(file).unlink(missing_ok=True)
+    def uploaded(self, collection: str, title: str, files: list[str], **others) -> Iterator[dict]:
+        """Files, a folder's files or archives, into the chosen collection, or a new one where none of one's own is."""
+        fresh = title.strip() or not collection or collection == GALLERY
+        yield from self._sent("" if fresh else collection, title, files, **others)
 
-    def added_path(
-        self, tray: Tray, model: str, collection: str, marked, tags: str, path: str, request: gr.Request
-    ) -> Iterator[dict]:
+    def made(self, collection: str, title: str, files: list[str], **others) -> Iterator[dict]:
+        """The same into a new one."""
+        yield from self._sent("", title, files, **others)
+
+    def added_path(self, collection: str, title: str, path: str, request: gr.Request, **others) -> Iterator[dict]:
         self.access.check_own_folder(dict(request.headers))
         place = Path((path or "").strip()).expanduser()
         if not (path or "").strip() or not place.exists():
             raise RequestError(f"{path!r} is not on this machine; give the path of a folder, a zip or a tar.")
-        yield from self._adding(tray, model, collection, tags, [str(place)])
+        fresh = title.strip() or not collection or collection == GALLERY
+        yield from self._adding("" if fresh else collection, title or place.stem, [place], **others)
 
     def cancelled(self, tray: Tray) -> dict:
-        if tray.visitor in self.jobs:
-            self.jobs[tray.visitor].cancel()
-        return {"cancel": gr.update(visible=False)}
+        job = self.jobs.get(tray.visitor)
+        if job is None:
+            return {"cancel": gr.update(visible=False)}
+        job.cancel()
+        return {"progress": STOPPING, "cancel": gr.update(visible=False)}
 
     def tagged(self, off: bool, collection: str, marked: tuple[int, ...], tags: str, **others) -> dict:
         words = handlers.split_tags(tags)
         if not marked or not words:
             raise RequestError("Mark results by the boxes under them, and type at least one tag.")
         self.shelf.look(collection).tag(marked, words, off=off)
-        return {
-            "progress": f"{counted(len(marked), 'picture')}: {'without' if off else 'with'} {sentences.plain(', '.join(words))}."
-        }
+        how = "without" if off else "with"
+        return {"progress": f"{counted(len(marked), 'picture')}: {how} {sentences.plain(', '.join(words))}."}
 
-    def removed(self, collection: str, marked: tuple[int, ...], **others) -> dict:
+    def removed(self, collection: str, marked: tuple[int, ...], undo: Undo, **others) -> dict:
         if not marked:
             raise RequestError("Nothing is marked: mark results by the boxes under them.")
-        count = self.shelf.look(collection).remove(marked)
-        return {"progress": f"{counted(count, 'picture')} removed from the collection."}
+        opened = self.shelf.look(collection)
+        records = tuple(opened.store.records.get(marked).values())
+        count = opened.remove(marked)
+        undo = (*undo, (collection, records))[-REMEMBERED:]
+        told = f"{counted(count, 'picture')} removed from the collection."
+        return {"progress": told, "undo": undo, "back": gr.update(visible=True)}
+
+    def undone(self, undo: Undo, **others) -> dict:
+        """The last removal taken back; the one before is next."""
+        if not undo:
+            raise RequestError("Nothing was removed on this page, so that nothing can be brought back.")
+        (key, records), rest = undo[-1], undo[:-1]
+        count = self.shelf.look(key).restore(records)
+        lost = f" {counted(len(records) - count, 'other')} cannot: add the files again." if count < len(records) else ""
+        told = f"{counted(count, 'picture')} brought back.{lost}"
+        return {"progress": told, "undo": rest, "back": gr.update(visible=bool(rest))}
 
     def renamed(self, collection: str, title: str, **others) -> dict:
         self.shelf.look(collection).rename(title or "")
@@ -155,7 +184,7 @@ class Changes:
             return opened.export(path, told)
 
         job = Job("Exporting", write)
-        yield from self._followed(tray, job)
+        yield from self._followed(tray, job, "Stopping …")
         try:
             file = str(job.result())
         except Stopped:
@@ -164,38 +193,63 @@ class Changes:
         said = sentences.plain(" ".join(opened.problems))
         yield {"file": file, "progress": said, "cancel": gr.update(visible=False)}
 
-    def _followed(self, tray: Tray, job: Job) -> Iterator[dict]:
+    def _followed(self, tray: Tray, job: Job, stopping: str) -> Iterator[dict]:
         """How far a job is until it has ended, and the button that cancels it."""
         self.jobs[tray.visitor] = job
         for sentence in job.sentences():
-            yield {"progress": sentence, "cancel": gr.update(visible=not job.stop.is_set())}
+            stopped = job.stop.is_set()
+            told = stopping if stopped else sentences.plain(sentence)
+            yield {"progress": told, "cancel": gr.update(visible=not stopped)}
         self.jobs.pop(tray.visitor, None)
 
     def deleted(self, collection: str, **others) -> dict:
         self.shelf.remove(collection)
         return {"progress": "Deleted.", "really": gr.update(visible=False)}
 
-    def _adding(self, tray: Tray, model: str, collection: str, tags: str, sources: list[str]) -> Iterator[dict]:
-        if not collection:
-            raise RequestError("There is no collection to add to: create one first.")
-        self.shelf.look(collection)
-        opened = self.shelf.open(collection, self.engine.models.get(model))
+    def _sent(self, collection: str, title: str, files: list[str] | None, **others) -> Iterator[dict]:
+        """Files that were sent; their temporary copies are deleted."""
+        paths = [Path(file) for file in files or []]
+        try:
+            yield from self._adding(collection, title.strip() or title_for(paths), paths, **others)
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def _adding(
+        self,
+        collection: str,
+        title: str,
+        files: Sequence[Path],
+        tray: Tray,
+        model: str,
+        tags: str,
+        size: float,
+        labels: Way,
+    ) -> Iterator[dict]:
+        """Pictures into a collection, into a new one of that title where none is named."""
+        sources, tables = sources_of(files)
+        table = {name: label for path in tables for name, label in read_table(path).items()}
+        label = labeller(labels, table)
+        key = collection or self._fresh(title, model, size)
+        self.shelf.look(key)
+        opened = self.shelf.open(key, self.engine.models.get(model))
         words, limits = handlers.split_tags(tags), Limits(pixels=self.engine.library.largest)
         job = Job(
-            "Adding pictures",
+            f"Adding pictures to {opened.title}",
             lambda progress, stopped: opened.add(
-                sources, tags=words, progress=progress, cancelled=stopped, limits=limits
+                sources, tags=words, progress=progress, cancelled=stopped, limits=limits, labels=label
             ),
         )
-        yield from self._followed(tray, job)
+        yield from self._followed(tray, job, STOPPING)
+        done = self._now(key) | {"title": "", "cancel": gr.update(visible=False)}
         try:
-            yield {"progress": summary(job.result()), "cancel": gr.update(visible=False)}
+            yield done | {"progress": summary(job.result())}
         except DinoError as error:
-            yield {
-                "progress": f"**That did not work.** {sentences.plain(str(error))}",
-                "cancel": gr.update(visible=False),
-            }
+            yield done | {"progress": f"**That did not work.** {sentences.plain(str(error))}"}
         self.shelf.index_soon(opened)
+
+    def _fresh(self, title: str, model: str, size: float) -> str:
+        return self.shelf.create(title, self.engine.models.get(model), int(size))
 
     def _now(self, key: str) -> dict:
         """The list of collections, that one chosen."""
@@ -220,6 +274,34 @@ class Changes:
             yield from handler(**given, **({"request": request} if asks else {}))
 
         self.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
+
+
+def sources_of(files: Sequence[Path]) -> tuple[list[Path | Incoming], list[Path]]:
+    """What a collection is to take in, and tables of labels among it.
+
+    A file that the browser took out of a folder has the way to it in its name; what is no picture there is passed over.
+    """
+    sources: list[Path | Incoming] = []
+    tables = [path for path in files if path.suffix.lower() in TABLES]
+    for path in files:
+        if path.is_dir():
+            tables += [table for suffix in TABLES if (table := path / f"labels{suffix}").is_file()]
+        inside = SLASH in path.name
+        if path in tables or (inside and path.suffix.lower() not in SUFFIXES):
+            continue
+        sources.append(Incoming(plain_name(path.name.replace(SLASH, "/")), path) if inside else path)
+    return sources, tables
+
+
+def title_for(paths: Sequence[Path]) -> str:
+    """The title of a collection that was given none: the name of its one file, or how many they were and when."""
+    folders = {path.name.partition(SLASH)[0] for path in paths}
+    if len(folders) == 1 and any(SLASH in path.name for path in paths):
+        return folders.pop()
+    if len(paths) == 1:
+        return paths[0].name.partition(".")[0] or "Pictures"
+    today = datetime.datetime.now().astimezone()
+    return f"{counted(len(paths), 'picture')}, {today.day} {today:%B %Y}"
 
 
 def summary(added: Added) -> str:

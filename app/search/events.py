@@ -1,19 +1,20 @@
 """The wiring of the Search tab: every change of the question asks anew; results can be taken away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gradio as gr
 
-from app.page import payloads, sentences
-from app.page.files import fresh_folder
+from app.page import sentences
 from app.page.shared import Shared, Tab
-from app.page.told import Told
-from app.page.wiring import DOWNLOAD, HEAVY, LONG, answer, any_of, busy
-from app.search import changes, curation, endpoints, files, handlers
+from app.page.wiring import HEAVY, LONG, answer, any_of, busy
+from app.search import changes, curation, endpoints, handlers
 from app.search import payloads as search_payloads
 from app.search import tab as search
-from app.search.handlers import QueryPart, Results, SearchSettings
+from app.search.gestures import Gestures
+from app.search.handlers import Kind, Listing, Results, SearchSettings
+from app.search.question import QueryPart, fitting_mode, in_order, still_there
 from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
 from app.server.engine import Engine
@@ -22,19 +23,22 @@ from app.server.latest import Latest
 from app.server.models import Loaded
 from app.server.session import Tray
 from app.server.shelf import GALLERY
-from app.server.spool import spool
-from app.server.uploads import add_bytes
 from core import DinoError, RequestError
 from core.collection.collection import Collection
-from core.collection.query import Mode
+from core.collection.facets import KINDS
 
 IDLE = {"results": gr.HTML(busy=False), "stop": gr.update(visible=False)}
+EACH: dict[str, Any] = {"trigger_mode": "multiple"}
+"""Of questions that come while one is answered none is dropped, as Gradio would: the newest is the one that is shown."""
+Asked = tuple[QueryPart, ...]
 
 
 def add(shared: Shared) -> "SearchEvents":
     """The tab laid out and wired."""
-    events = SearchEvents(shared, search.lay_out(shared.access), States(gr.State(()), gr.State(())))
+    states = States(gr.State(None), gr.State(()), gr.State(Listing()), gr.State(()))
+    events = SearchEvents(shared, search.lay_out(shared.access), states)
     events.wire()
+    Gestures(shared, events.tab, states, events.inputs, events.refresh, events.now).wire()
     changes.wire(shared, events.tab, events.states, events.refresh)
     curation.wire(events.tab.curation, shared.access)
     return events
@@ -58,68 +62,79 @@ class SearchEvents:
 
     @property
     def inputs(self) -> dict[str, gr.components.Component]:
-        return {**self.shared.inputs("tray", "model"), "asked": self.states.asked, **self.tab.settings}
+        known = {"asked": self.states.asked, "listing": self.states.listing}
+        return {**self.shared.inputs("tray", "model"), **known, **self.tab.settings}
 
     def wire(self) -> None:
-        tab, states = self.tab, self.states
-        self.shared.keep_in_address("collection", tab.settings["collection"], str, self._opened)
-        triggers = [tab.settings["collection"].input, tab.settings["mode"].input, tab.settings["k"].release]
+        self.shared.keep_in_address("collection", self.tab.settings["collection"], str, self._opened)
+        settings = self.tab.settings
+        triggers = [settings["collection"].input, settings["order"].input, settings["k"].release]
         self.refresh(self.shared.due["Search"].change)
-        self.refresh(any_of([*triggers, tab.settings["tags"].change]), trigger_mode="always_last")
-        asked = answer(
-            tab.query.submit,
-            _asked,
-            {"mode": tab.settings["mode"]},
-            {"asked": states.asked, "mode": tab.settings["mode"]},
-            latest=self.latest,  # or results on their way would bring back the question they were asked with
-        )
-        self.refresh(asked.then)
-        answer(tab.results.select, _marked, {"before": states.marked}, {"marked": states.marked})
-        self._wire_tray()
-        grouping = self.inputs | {"threshold": tab.threshold}
-        answer(
-            tab.duplicates.click,
-            self.grouped,
-            grouping,
-            self._shown,
-            latest=self.latest,
-            idle={"results": IDLE["results"]},
-            **LONG,
-        )
-        for kind, button in tab.downloads.items():
-            ready = answer(button.click, self._maker(kind), self.inputs, {"file": tab.file}, **HEAVY)
-            ready.success(None, tab.file, None, js=DOWNLOAD, api_visibility="private")
+        changed = [settings[kind].change for kind in KINDS]
+        self.refresh(any_of([*triggers, *changed]), trigger_mode="always_last")
+        self._wire_listing("duplicates", self.tab.duplicates, self.tab.threshold)
+        self._wire_listing("diverse", self.tab.diverse, self.tab.count)
 
-    @property
-    def _shown(self) -> dict[str, gr.components.Component]:
-        return {
-            "results": self.tab.results,
-            "facts": self.tab.facts,
-            "marked": self.states.marked,
-            "status": self.shared.bar.status,
-        }
+    def _wire_listing(self, kind: Kind, button: gr.Button, value: gr.Slider) -> None:
+        def chosen(**values) -> dict:
+            return self.chosen_listing(kind, **values)
+
+        listed = answer(button.click, chosen, self.inputs | {"value": value}, {"listing": self.states.listing})
+        self.refresh(listed.success, **LONG)
 
     def refresh(self, trigger: Callable, **options):
         """Search anew after an event: `refresh(event.then)`."""
-        outputs = self._shown | {
-            "query": self.tab.query,
-            "asked": self.states.asked,
-            "collection": self.tab.settings["collection"],
-            "tags": self.tab.settings["tags"],
+        tab, states = self.tab, self.states
+        kinds = {kind: tab.settings[kind] for kind in (*KINDS, "collection", "mode", "order")}
+        outputs = kinds | {
+            "results": tab.results,
+            "facts": tab.facts,
+            "marked": states.marked,
+            "marked_row": tab.dock.row,
+            "status": self.shared.bar.status,
+            "query": tab.query,
+            "question": tab.question,
+            "asked": states.asked,
+            "listing": states.listing,
             "stop": self.shared.bar.stop,
         }
-        return answer(trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | options))
+        return answer(
+            trigger, self.paint, self.inputs, outputs, latest=self.latest, idle=IDLE, **(HEAVY | EACH | options)
+        )
 
-    def paint(self, tray: Tray, model: str, asked: tuple[QueryPart, ...], **values) -> Iterator[dict]:
+    def chosen_listing(
+        self, kind: Kind, value: float, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values
+    ) -> dict:
+        """Groups or a subset to be shown in place of the answer."""
+        settings = self._chosen(handlers.settings_of(values))
+        asked = self.asked_now(asked, tray, model, settings)
+        return {"listing": Listing(kind, float(value), 0, belongs_to(asked, settings))}
+
+    def asked_now(self, asked: Asked | None, tray: Tray, model: str, settings: SearchSettings) -> Asked:
+        """The question as far as it can still be asked."""
+        ids = [one.record for one in asked or () if one.record is not None and one.collection == settings.collection]
+        records: Sequence[int] = ()
+        if ids:
+            opened = self.engine.shelf.open(settings.collection, self.engine.models.get(model))
+            records = list(opened.store.records.get(ids))
+        return in_order(still_there(asked, tray, settings.collection, records))
+
+    def paint(self, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values) -> Iterator[dict]:
         """The next results; before them, what is waited for."""
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "results": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
         settings = self._chosen(handlers.settings_of(values))
-        asked = handlers.still_there(asked, tray)
+        parts = self._safely(lambda: self.asked_now(asked, tray, model, settings), ())
+        collection = self._safely(lambda: self.engine.shelf.open(settings.collection, loaded), None)
+        mode = fitting_mode(parts, settings.mode)
+        settings = replace(settings, mode=mode)
         yield {
-            "query": gr.HTML(query=search_payloads.query_prop(self.engine, tray, asked)),
-            "asked": asked,
+            "query": gr.HTML(query=search_payloads.query_prop(self.engine, tray, parts)),
+            "question": gr.HTML(question=search_payloads.question_prop(self.engine, collection, tray, parts)),
+            "asked": None if asked is None and not parts else parts,
+            "mode": gr.update(value=mode) if mode != values["mode"] else gr.skip(),
+            "order": gr.update(visible=all(one.against for one in parts)),
             "collection": gr.update(choices=self._choices(), value=settings.collection or None),
         }
         idle = IDLE | {"status": sentences.status(loaded, loaded.default_size)}
@@ -129,41 +144,47 @@ class SearchEvents:
         try:
             yield from self._waits(tray, loaded, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
-            here = collection.tags()
-            kept = tuple(tag for tag in settings.tags if tag in here)  # the others were another collection's
-            found = self.found(collection, tray, loaded, asked, replace(settings, tags=kept))
+            kept, facets = facet_choices(collection, settings)
+            listing = listing if listing.of == belongs_to(parts, kept) else Listing(of=belongs_to(parts, kept))
+            found = handlers.listed(self.engine, collection, tray, parts, kept, listing)
             idle["status"] = sentences.status(loaded, collection.about.size)
-            yield idle | self.shown(collection, found) | {"tags": _tag_choices(here, kept, settings.tags)}
+            told = found.facts if listing.kind != "answer" else ""
+            shown = self.shown(collection, found, lit=mode == "region", told=told)
+            yield idle | shown | facets | {"listing": replace(listing, page=found.page)}
         except DinoError as error:
             yield idle | {
                 "results": gr.HTML(results={}, busy=False),
                 "facts": sentences.plain(self.engine.shelf.without_paths(error)),
             }
 
-    def found(
-        self, collection: Collection, tray: Tray, model: Loaded, asked: tuple[QueryPart, ...], settings: SearchSettings
-    ) -> Results:
-        if not any(not one.against for one in asked) or not len(collection):
-            return handlers.browse(collection, settings)
-        return handlers.search(self.engine, collection, tray, model, asked, handlers.with_mode(settings, asked))
-
-    def shown(self, collection: Collection, found: Results) -> dict:
+    def shown(self, collection: Collection, found: Results, *, lit: bool = False, told: str = "") -> dict:
         """Updates that show results, and say what is wrong with the collection's files."""
-        results = gr.HTML(results=search_payloads.results_prop(collection, found), busy=False)
+        prop = search_payloads.results_prop(collection, found, lit=lit, told=told)
         facts = " ".join([found.facts, *collection.problems])  # after thumbnails were read, which may be damaged too
         self.engine.shelf.index_if_damaged(collection)
-        return {"results": results, "facts": sentences.plain(facts), "marked": ()}
+        return {
+            "results": gr.HTML(results=prop, busy=False),
+            "facts": sentences.plain(facts),
+            "marked": (),
+            "marked_row": gr.update(visible=False),
+        }
 
-    def grouped(self, tray: Tray, model: str, threshold: float, **values) -> Iterator[dict]:
-        """Groups of nearly equal pictures in place of the results."""
-        settings = self._chosen(handlers.settings_of({k: v for k, v in values.items() if k != "asked"}))
-        loaded = self.engine.models.get(model)
-        yield {"status": busy("Comparing every picture with every other …"), "results": gr.HTML(busy=True)}
-        collection = self.engine.shelf.open(settings.collection, loaded)
-        found = handlers.near_duplicates(collection, float(threshold))
-        results = gr.HTML(results=search_payloads.results_prop(collection, found, spoken=found.facts), busy=False)
-        status = sentences.status(loaded, loaded.default_size)
-        yield self.shown(collection, found) | {"results": results, "status": status}
+    def now(
+        self, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values
+    ) -> tuple[Collection, Results]:
+        """What is shown at this moment, to be taken away."""
+        settings = self._chosen(handlers.settings_of(values))
+        collection = self.engine.shelf.open(settings.collection, self.engine.models.get(model))
+        parts = self.asked_now(asked, tray, model, settings)
+        listing = listing if listing.of == belongs_to(parts, settings) else Listing()
+        return collection, handlers.listed(self.engine, collection, tray, parts, settings, listing)
+
+    def _safely(self, read: Callable, otherwise: object):
+        """What is read; `otherwise` where it cannot be, which is said once the results are looked for."""
+        try:
+            return read()
+        except DinoError:
+            return otherwise
 
     def _chosen(self, settings: SearchSettings) -> SearchSettings:
         """With the first collection, where none is chosen or the chosen one is gone."""
@@ -172,15 +193,15 @@ class SearchEvents:
             return settings
         return replace(settings, collection=keys[0] if keys else "")
 
-    def _choices(self) -> list[tuple[str, str]]:
-        return [(one.label, one.key) for one in self.engine.shelf.listed()]
-
     def _opened(self, key: str) -> dict:
         """The collection that an address names; RequestError where it is not there."""
         choices = self._choices()
         if key not in [known for _, known in choices]:
             raise RequestError(f"there is no collection {key[:60]!r} on this server any more.")
         return gr.update(choices=choices, value=key)
+
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(one.label, one.key) for one in self.engine.shelf.listed()]
 
     def _waits(self, tray: Tray, model: Loaded, settings: SearchSettings) -> Iterator[dict]:
         """Encode the gallery where this model has not seen it yet."""
@@ -196,50 +217,33 @@ class SearchEvents:
             yield {"status": busy(sentence), "facts": sentence, "stop": gr.update(visible=True)}
         job.result()
 
-    def _wire_tray(self) -> None:
-        shared = self.shared
-        inputs = {**shared.inputs("tray", "model"), "collection": self.tab.settings["collection"]}
 
-        def taken(tray: Tray, model: str, collection: str, event: Told) -> dict:
-            opened = self.engine.shelf.open(collection, self.engine.models.get(model))
-            data, name = handlers.thumbnail(self.engine.shelf, opened, collection, event.whole("id"))
-            tray = add_bytes(self.engine.library, tray, data, name)
-            return {"tray": tray, "items": payloads.tray_update(self.engine, tray)}
-
-        outputs = {"tray": shared.tray, "items": shared.pictures.tray}
-        shared.renew(answer(self.tab.results.submit, taken, inputs, outputs).then)
-
-    def _maker(self, kind: str) -> Callable:
-        def made(tray: Tray, model: str, asked: tuple[QueryPart, ...], **values) -> dict:
-            loaded = self.engine.models.get(model)
-            settings = handlers.settings_of(values)
-            collection = self.engine.shelf.open(settings.collection, loaded)
-            hits = self.found(collection, tray, loaded, handlers.still_there(asked, tray), settings).hits
-            if not hits:
-                raise RequestError("There are no results to take away: search with a picture first.")
-            path = fresh_folder(spool().folder) / f"dinoscope-search.{kind}"
-            if kind == "csv":
-                path.write_bytes(files.table(hits))
-            else:
-                files.contact_sheet(collection, hits).save(path)
-            return {"file": str(path)}
-
-        return made
+def belongs_to(asked: Sequence[QueryPart], settings: SearchSettings) -> tuple:
+    """What a listing belongs to: with another question or other settings, its page means nothing."""
+    return tuple(asked), settings
 
 
-def _asked(mode: Mode, event: Told) -> dict:
-    asked = handlers.asked_from(event.list("asked") if "asked" in event else [])
-    return {"asked": asked, "mode": handlers.fitting_mode(asked, mode)}
+def facet_choices(collection: Collection, settings: SearchSettings) -> tuple[SearchSettings, dict]:
+    """The settings with those filters that this collection knows, and updates that offer what it has, with counts.
 
-
-def _marked(before: tuple[int, ...], event: Told) -> dict:
-    return {"marked": event.wholes("ids", ())[: handlers.LARGEST_K]}
-
-
-def _tag_choices(here: dict[str, int], kept: tuple[str, ...], chosen: tuple[str, ...]) -> dict:
-    """The tags to choose from; those chosen are set anew only where one of them is gone."""
-    choices = [(f"{tag} · {count:,}", tag) for tag, count in here.items()]
-    return gr.update(choices=choices) if kept == chosen else gr.update(choices=choices, value=list(kept))
+    Those chosen are set anew only where one of them is gone: they were another collection's.
+    """
+    records = collection.store.records
+    everything = records.facets()
+    kept: dict[str, Any] = {
+        kind: tuple(one for one in getattr(settings, kind) if one in everything[kind]) for kind in KINDS
+    }
+    settings_now = replace(settings, **kept)
+    counts = records.facets(settings_now.only)
+    updates = {}
+    for kind in KINDS:
+        here = dict.fromkeys(kept[kind], 0) | counts[kind]
+        choices = [(f"{value} · {count:,}", value) for value, count in here.items()]
+        same = kept[kind] == getattr(settings, kind)
+        visible = len(everything[kind]) > (kind in ("labels", "folders", "days"))
+        value: dict[str, Any] = {} if same else {"value": list(kept[kind])}
+        updates[kind] = gr.update(choices=choices, visible=visible, **value)
+    return settings_now, updates
 
 
 TAB = Tab("Search", add, endpoints.lay_out)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from app.page.lettering import lettered
 from core.analysis.render import onto_picture
-from core.collection.collection import Collection, Hit
+from core.collection.collection import Collection, Hit, Record
 from core.tables import csv_bytes
 
 COLUMNS = (
@@ -34,19 +34,21 @@ VEIL = 0.74
 """Of the least alike place of a picture, as on the page."""
 
 
-def table(hits: Sequence[Hit]) -> bytes:
-    """A CSV of the results in their order, the box in pixels."""
+def table(hits: Sequence[Hit | Record]) -> bytes:
+    """A CSV of the results in their order, the box in pixels; score and box are empty where nothing was asked."""
 
-    def row(rank: int, hit: Hit) -> list:
-        record = hit.record
+    def row(rank: int, hit: Hit | Record) -> list:
+        record = hit.record if isinstance(hit, Hit) else hit
         texts = [record.name, record.label, ", ".join(record.tags)]
-        box = [round(edge, 1) for edge in hit.place.box]
-        return [rank, record.id, *texts, round(hit.score, 4), *box, record.width, record.height, record.digest]
+        answer: list = [""] * 5
+        if isinstance(hit, Hit):
+            answer = [round(hit.score, 4), *(round(edge, 1) for edge in hit.place.box)]
+        return [rank, record.id, *texts, *answer, record.width, record.height, record.digest]
 
     return csv_bytes(COLUMNS, itertools.starmap(row, enumerate(hits, start=1)))
 
 
-def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6) -> Image.Image:
+def contact_sheet(collection: Collection, hits: Sequence[Hit | Record], columns: int = 6) -> Image.Image:
     """The results side by side in their order, the matching place lit on each, with their whole names."""
     columns = max(1, min(columns, len(hits)))
     names = lettered([hit.name for hit in hits], LETTER)
@@ -63,15 +65,18 @@ def contact_sheet(collection: Collection, hits: Sequence[Hit], columns: int = 6)
         tile = lit(collection, hit)
         tile.thumbnail((TILE, TILE))
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
-        draw.text((left, top + TILE + 3), f"{place + 1}  cosine {hit.score:.3f}", fill="#1c2422", font=numbers.font)
+        score = f"  cosine {hit.score:.3f}" if isinstance(hit, Hit) else ""
+        draw.text((left, top + TILE + 3), f"{place + 1}{score}", fill="#1c2422", font=numbers.font)
         for number, line in enumerate(lines[place]):
             draw.text((left, top + TILE + 18 + LINE * number), line, fill="#5d6b67", font=name.font)
     return sheet
 
 
-def lit(collection: Collection, hit: Hit) -> Image.Image:
-    """A result's thumbnail, dark where it is unlike what was asked, the best cell framed."""
+def lit(collection: Collection, hit: Hit | Record) -> Image.Image:
+    """A result's thumbnail, dark where it is unlike what was asked, the best cell framed; as it is, where nothing was."""
     picture = Image.open(io.BytesIO(collection.thumbnail(hit.id))).convert("RGB")
+    if not isinstance(hit, Hit):
+        return picture
     heat = hit.place.heat
     share = (heat - heat.min()) / max(float(np.ptp(heat)), 1e-6)
     light = onto_picture(1 - VEIL * (1 - share[..., None]), hit.place.geometry, picture.height, picture.width)

@@ -3,19 +3,25 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 
+from app.search.question import UNLIKE_ALONE, QueryPart, fitting_mode
 from app.server.engine import Engine
-from app.server.models import Loaded
 from app.server.session import Tray
 from app.server.shelf import Shelf
 from core import RequestError
 from core.collection.collection import Collection, Example, Hit, Record
+from core.collection.diverse import farthest_points
+from core.collection.facets import KINDS, Filter
 from core.collection.query import MODES, Mode
 from core.wording import counted
 
 LARGEST_K = 200
+Order = Literal["added", "newest"]
+Kind = Literal["answer", "duplicates", "diverse"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 MODE_WORDS = {
     "cls": "whole pictures, by their cls token",
     "mean": "whole pictures, by their mean patch",
@@ -24,25 +30,35 @@ MODE_WORDS = {
 
 
 @dataclass(frozen=True)
-class QueryPart:
-    """One picture of the tray that is asked with; box and point in shares of its sides, height and width apart."""
-
-    picture: str
-    against: bool = False
-    box: tuple[float, float, float, float] | None = None
-    """Left, top, right, bottom."""
-    point: tuple[float, float] | None = None
-    """(x, y)."""
-
-
-@dataclass(frozen=True)
 class SearchSettings:
     """Every control of the tab by name."""
 
     collection: str = ""
     mode: Mode = "cls"
-    tags: tuple[str, ...] = ()
+    order: Order = "added"
+    """Of all pictures, where nothing is asked."""
     k: int = 24
+    """Results on a page."""
+    tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+
+    @property
+    def only(self) -> Filter:
+        return Filter(**{kind: getattr(self, kind) for kind in KINDS})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which pictures are listed: the answer to the question page by page, or groups that were asked for."""
+
+    kind: Kind = "answer"
+    value: float = 0.0
+    """The least cosine of duplicates, the number of diverse pictures."""
+    page: int = 0
+    of: tuple = ()
+    """The question and settings that it belongs to; with others, the first page of their answer is listed."""
 
 
 @dataclass(frozen=True)
@@ -51,78 +67,105 @@ class Group:
 
     title: str
     hits: tuple[Hit | Record, ...]
+    spare: bool = False
+    """Whether one of them could stand for all."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Results in groups, and a sentence about them."""
+    """Results in groups, and a sentence about them; of a longer list, the page that they are."""
 
     groups: tuple[Group, ...]
     facts: str
+    page: int = 0
+    pages: int = 1
+    first: int = 1
+    """The rank of the first of them."""
 
     @property
-    def hits(self) -> list[Hit]:
-        return [hit for group in self.groups for hit in group.hits if isinstance(hit, Hit)]
+    def hits(self) -> list[Hit | Record]:
+        return [hit for group in self.groups for hit in group.hits]
 
 
 def settings_of(values: dict) -> SearchSettings:
     """The settings from the values of widgets, by name."""
-    if values["mode"] not in MODES:
-        raise RequestError(f"mode is {values['mode']!r}; choose from {', '.join(MODES)}.")
+    for name, choices in (("mode", MODES), ("order", ORDERS)):
+        if values[name] not in choices:
+            raise RequestError(f"{name} is {values[name]!r}; choose from {', '.join(choices)}.")
     k = int(values["k"])
     if not 1 <= k <= LARGEST_K:
         raise RequestError(f"{k} results are asked for; choose 1 to {LARGEST_K}.")
-    return SearchSettings(values["collection"] or "", values["mode"], tuple(values["tags"] or ()), k)
+    chosen = {kind: tuple(values.get(kind) or ()) for kind in KINDS}
+    return SearchSettings(values["collection"] or "", values["mode"], values["order"], k, **chosen)
 
 
-def asked_from(data: Sequence[dict]) -> tuple[QueryPart, ...]:
-    """The question as the browser sends it; RequestError for numbers that are none."""
-    try:
-        return tuple(
-            QueryPart(
-                str(one["picture"]), bool(one.get("against")), _shares(one.get("box"), 4), _shares(one.get("point"), 2)
-            )
-            for one in data[:24]
-        )
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        raise RequestError("What is asked with could not be read; draw it again.") from error
-
-
-def still_there(asked: Sequence[QueryPart], tray: Tray) -> tuple[QueryPart, ...]:
-    """The parts of the question whose pictures are still selected; the first picture whole, where nothing is left."""
-    ids = [picture.id for picture in tray.chosen]
-    return tuple(one for one in asked if one.picture in ids) or tuple(map(QueryPart, ids[:1]))
+def listed(
+    engine: Engine,
+    collection: Collection,
+    tray: Tray,
+    asked: Sequence[QueryPart],
+    settings: SearchSettings,
+    listing: Listing,
+) -> Results:
+    """The pictures that are to be shown."""
+    if listing.kind == "duplicates":
+        return near_duplicates(engine, collection, settings, listing.value)
+    if listing.kind == "diverse":
+        return diverse(collection, settings, int(listing.value))
+    if all(one.against for one in asked):
+        found = browse(collection, settings, listing.page)
+        return replace(found, facts=f"{UNLIKE_ALONE} {found.facts}") if asked else found
+    return search(engine, collection, tray, asked, settings, listing.page)
 
 
 def search(
     engine: Engine,
     collection: Collection,
     tray: Tray,
-    model: Loaded,
     asked: Sequence[QueryPart],
     settings: SearchSettings,
+    page: int = 0,
 ) -> Results:
-    """The answer to what is asked; RequestError where nothing is."""
-    if not asked:
-        raise RequestError("Nothing is asked with: select a picture in the tray.")
+    """One page of the answer to what is asked; RequestError where nothing is."""
     if all(one.against for one in asked):
-        raise RequestError("Results can only be unlike one picture if they shall be like another: press + on one.")
-    key = ("query", asked, settings.mode, collection.origin, tuple((one.id, one.digest) for one in tray.chosen))
-    query = engine.painted.recall(key, lambda: _query(engine, collection, tray, asked, settings.mode))
-    hits = collection.search(query, settings.k, tags=settings.tags)
-    return Results((Group("", tuple(hits)),), _facts(collection, settings, len(hits)))
+        raise RequestError(UNLIKE_ALONE)
+    page, pages, total = _paged(collection, settings, page)
+    mode = fitting_mode(asked, settings.mode)
+    key = ("query", tuple(asked), mode, collection.origin, tuple((one.id, one.digest) for one in tray.chosen))
+    query = engine.painted.recall(key, lambda: _query(engine, collection, tray, asked, mode))
+    hits = collection.search(query, settings.k, only=settings.only, offset=page * settings.k)
+    method = collection.method(mode).sentence.capitalize()
+    facts = f"{_range(page, settings.k, len(hits), total)}{_of(settings, collection, total)}, best first. "
+    facts += f"Compared: {MODE_WORDS[mode]}. {method}."
+    return Results((Group("", tuple(hits)),), facts, page, pages, page * settings.k + 1)
 
 
-def near_duplicates(collection: Collection, threshold: float, most: int = LARGEST_K) -> Results:
-    """Groups of nearly equal pictures, as many as fit into `most` pictures."""
-    groups = collection.near_duplicates(threshold)
+def browse(collection: Collection, settings: SearchSettings, page: int = 0) -> Results:
+    """One page of all pictures that the filters leave, where nothing is asked."""
+    page, pages, total = _paged(collection, settings, page)
+    newest = settings.order == "newest"
+    records = collection.records(page * settings.k, settings.k, settings.only, newest)
+    order = "newest first" if newest else "in the order they were added"
+    facts = f"{_range(page, settings.k, len(records), total)}{_of(settings, collection, total)}, {order}."
+    return Results((Group("", tuple(records)),), facts, page, pages, page * settings.k + 1)
+
+
+def near_duplicates(
+    engine: Engine, collection: Collection, settings: SearchSettings, threshold: float, most: int = LARGEST_K
+) -> Results:
+    """Groups of nearly equal pictures among those that the filters leave, as many as fit into `most` pictures."""
+    key = ("duplicates", str(collection.folder), collection.store.records.about().changes, threshold)
+    groups = engine.painted.recall(key, lambda: collection.near_duplicates(threshold))
+    if settings.only:
+        left = set(collection.store.records.matching(settings.only))
+        groups = [kept for group in groups if len(kept := [one for one in group if one in left]) > 1]
     shown: list[Group] = []
     count = 0
     for group in groups:
         if count + len(group) > most and shown:
             break
         records = collection.store.records.get(group[:most])
-        shown.append(Group(f"{len(group)} nearly the same", tuple(records.values())))
+        shown.append(Group(f"{len(group)} nearly the same", tuple(records.values()), spare=True))
         count += len(group)
     extra = sum(len(group) - 1 for group in groups)
     facts = (
@@ -134,14 +177,21 @@ def near_duplicates(collection: Collection, threshold: float, most: int = LARGES
     return Results(tuple(shown), facts + more)
 
 
-def browse(collection: Collection, settings: SearchSettings) -> Results:
-    """All of the collection, in the order it came, where nothing is asked."""
-    tag = settings.tags[0] if settings.tags else ""
-    records = collection.records(limit=settings.k, tag=tag)
-    return Results(
-        (Group("", tuple(records)),),
-        f"{counted(len(collection), 'picture')}. Select one in the tray to search with it.",
+def diverse(collection: Collection, settings: SearchSettings, count: int) -> Results:
+    """Pictures that show as much as so few can of what the filters leave."""
+    if not 2 <= count <= LARGEST_K:
+        raise RequestError(f"{count} diverse pictures are asked for; choose 2 to {LARGEST_K}.")
+    ids, vectors = collection.vectors("cls")
+    if settings.only:
+        left = np.isin(ids, collection.store.records.matching(settings.only))
+        ids, vectors = ids[left], vectors[left]
+    chosen, radius = farthest_points(vectors, count)
+    records = tuple(collection.store.records.get(ids[chosen].tolist()).values())
+    facts = (
+        f"{counted(len(records), 'picture')} of {len(ids):,} that differ most: every other one has a cosine of "
+        f"{1 - radius:.2f} or more with one of them."
     )
+    return Results((Group(f"{len(records)} that differ most", records),), facts)
 
 
 def split_tags(words: str) -> tuple[str, ...]:
@@ -163,6 +213,9 @@ def thumbnail(shelf: Shelf, collection: Collection, key: str, identity: int) -> 
 def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[QueryPart], mode: Mode):
     examples: dict[bool, list[Example]] = {False: [], True: []}
     for one in asked:
+        if one.record is not None:
+            examples[one.against].append(Example(collection.kept(one.record)))
+            continue
         (item,) = engine.items(tray, [tray.find(one.picture)])
         width, height = item.picture.width, item.picture.height
         box = one.box and tuple(np.multiply(one.box, (width, height, width, height)).tolist())
@@ -171,27 +224,26 @@ def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[Q
     return collection.query(examples[False], mode, against=examples[True])
 
 
-def fitting_mode(asked: Sequence[QueryPart], mode: Mode) -> Mode:
-    """The mode that can answer: a clicked part is compared with patches."""
-    return "region" if mode == "cls" and any(one.point for one in asked) else mode
+def _paged(collection: Collection, settings: SearchSettings, page: int) -> tuple[int, int, int]:
+    """(page, pages, pictures that the filters leave): the nearest page that there is."""
+    total = collection.store.records.count(settings.only)
+    pages = max(1, -(-total // settings.k))
+    return min(max(page, 0), pages - 1), pages, total
 
 
-def with_mode(settings: SearchSettings, asked: Sequence[QueryPart]) -> SearchSettings:
-    return replace(settings, mode=fitting_mode(asked, settings.mode))
+def _range(page: int, k: int, count: int, total: int) -> str:
+    if count == total:
+        return counted(total, "picture")
+    first, last = f"{page * k + 1:,}", f"{page * k + count:,}"
+    shown = "none" if not count else first if count == 1 else f"{first} to {last}"
+    return f"{shown} of {counted(total, 'picture')}"
 
 
-def _facts(collection: Collection, settings: SearchSettings, count: int) -> str:
-    tags = f" with {' and '.join(settings.tags)}" if settings.tags else ""
-    return (
-        f"{count} of {counted(len(collection), 'picture')}{tags}. Compared: {MODE_WORDS[settings.mode]}. "
-        f"{collection.method(settings.mode).sentence.capitalize()}."
-    )
-
-
-def _shares(values: Sequence[float] | None, count: int) -> tuple | None:
-    if values is None:
-        return None
-    shares = tuple(min(max(float(value), 0.0), 1.0) for value in values)
-    if len(shares) != count or any(share != share for share in shares):
-        raise ValueError("not that many numbers")
-    return shares
+def _of(settings: SearchSettings, collection: Collection, total: int) -> str:
+    """What filters leave it at, in words."""
+    only = settings.only
+    said = [f"tagged {' and '.join(only.tags)}"] if only.tags else []
+    said += [f"labelled {' or '.join(only.labels)}"] if only.labels else []
+    said += [f"of the folder {' or '.join(only.folders)}"] if only.folders else []
+    said += [f"added on {' or '.join(only.days)}"] if only.days else []
+    return f" {', '.join(said)} ({len(collection):,} in all)" if said else ""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.page.payloads import thumbnail_address
-from app.search.handlers import QueryPart, Results
+from app.search.handlers import Results
+from app.search.question import QueryPart, spoken
 from app.server.engine import Engine
 from app.server.session import Tray
 from core.collection.collection import Collection, Hit, Record
@@ -14,7 +15,7 @@ from core.errors import CollectionError
 
 
 def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
-    """{"pictures": [{id, name, uri}], "asked": [{picture, against, box, point}]}: what can be asked with, and what is."""
+    """{"pictures": [{id, name, uri}], "asked": [...]}: what can be asked with, and the question, a `QueryPart` each."""
     pictures = [
         {
             "id": picture.id,
@@ -26,13 +27,38 @@ def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
     return {"pictures": pictures, "asked": [vars(one) for one in asked]}
 
 
-def results_prop(collection: Collection, found: Results, *, spoken: str = "") -> dict:
-    """{"groups": [{title, items: [...]}], "told"} for the grid; names and tags may hold anything, HTML too.
+def question_prop(engine: Engine, collection: Collection | None, tray: Tray, asked: Sequence[QueryPart]) -> dict:
+    """{"parts": [{before, name, after, uri, against, box, point}]}: the question as it is read, part by part."""
+    parts = []
+    for one, (before, after) in zip(asked, spoken(asked), strict=True):
+        name, uri = _named(engine, collection, tray, one)
+        mark = {"against": one.against, "box": one.box, "point": one.point}
+        parts.append({"before": before, "name": name, "after": after, "uri": uri} | mark)
+    return {"parts": parts}
 
-    `spoken` is read out, and the results brought into sight: for those that were asked for from elsewhere on the page.
+
+def results_prop(collection: Collection, found: Results, *, lit: bool = False, told: str = "") -> dict:
+    """{"groups": [{title, spare, items: [...]}], "page", "pages", "first", "lit", "told"} for the grid; names may hold HTML.
+
+    `lit`: whether places are lit until the visitor says otherwise. `told` is read out, and the results brought into
+    sight: for those that were asked for from elsewhere on the page.
     """
-    groups = [{"title": group.title, "items": [_item(collection, hit) for hit in group.hits]} for group in found.groups]
-    return {"groups": groups, "told": spoken}
+    groups = [
+        {"title": group.title, "spare": group.spare, "items": [_item(collection, hit) for hit in group.hits]}
+        for group in found.groups
+    ]
+    place = {"page": found.page, "pages": found.pages, "first": found.first}
+    return {"groups": groups, **place, "lit": lit, "told": told}
+
+
+def _named(engine: Engine, collection: Collection | None, tray: Tray, part: QueryPart) -> tuple[str, str]:
+    """The name and the small picture of what is asked with."""
+    if part.record is None:
+        picture = tray.find(part.picture)
+        return picture.name, thumbnail_address(engine, tray, picture)
+    if collection is None:
+        return "a picture of the collection", ""
+    return collection.store.records.get([part.record])[part.record].name, _address(collection, part.record)
 
 
 def _item(collection: Collection, hit: Hit | Record) -> dict:

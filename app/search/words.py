@@ -5,8 +5,9 @@ SEE = (
     "each where they are alike."
 )
 TRY = (
-    "**What to try.** Click an eye or draw a box around a wheel: pictures with such a part come first. Press + on two "
-    "pictures to search for what they share, − for what results should be unlike."
+    "**What to try.** Click an eye or draw a box around a wheel: pictures with such a part come first. *and* adds a "
+    "second picture, to search for what both share; *not* says what results should be unlike. *More like this* asks "
+    "with a result, a click on it enlarges it."
 )
 LESSON = """
 A picture's *cls* token is one list of numbers for the whole of it. Two pictures whose lists point the same way show
@@ -17,8 +18,8 @@ every part of every picture and keeps the best: a small thing in a corner is fou
 ranking changes from one to the other.
 
 Several pictures are averaged; those against are subtracted with half their weight (Rocchio's formula of 1971, which
-search engines used long before networks). The light shows, for whole pictures too, where the patches are like the
-average of those asked with.
+search engines used long before networks). The light shows where the patches are like the average of those asked with;
+whole pictures are compared without it, so that it is off for them until you switch it on.
 
 Cells are kept as small numbers, so that a hundred thousand pictures fit on a disk; exact search is used until it would
 take long, and then an index, whose measured recall the line above the results tells.
@@ -26,12 +27,13 @@ take long, and then an index, whose measured recall the line above the results t
 *Source: Oquab et al. 2023, “DINOv2: Learning Robust Visual Features without Supervision”, sections 7.3 and 7.5;
 Rocchio 1971; Malkov & Yashunin 2016 (HNSW); Jégou et al. 2011 (product quantisation).*
 """
-NO_COLLECTION = "There is no collection yet. Open *Collections* below, give one a name, and add pictures to it."
+NO_COLLECTION = "There is no collection yet: drop pictures on the field above, and they become one."
 SHARED = "Collections stay on this server and are shared by everyone who can open this page."
 KEPT = (
     "A collection keeps features and small copies of 256 pixels, not the files themselves. Zip and tar archives are "
     "read without being unpacked."
 )
+ASK_ALL = "Make a collection of dropped files"
 CURATION = (
     "What `python -m train.curate`, run in a clone of Dinoscope's repository, made of a pool of pictures: how many each step left, and which were dropped, each "
     "beside the picture because of which it was. The folder is the one that `--out` named; nothing in it is changed."

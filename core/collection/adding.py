@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from core.collection.encode import Encoder, Entry, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
+from core.collection.labelling import Labeller
 from core.errors import AnalysisError, CollectionError, ImageError
 from core.features import FeatureMap, batch_patches, require_finite
 from core.model.interrupt import between_blocks
@@ -56,6 +57,7 @@ def add(
     progress: Progress,
     cancelled: Callable[[], bool],
     limits: Limits,
+    labels: Labeller | None = None,
 ) -> Added:
     """Add every picture of the sources. What was kept when it is cancelled, killed or fails, stays.
 
@@ -66,7 +68,7 @@ def add(
     per_batch = max(1, batch_patches(encoder.model) // (encoder.size // encoder.model.config.patch) ** 2)
 
     def prepare(incoming: Incoming) -> Prepared | None:
-        return _prepared(store, encoder, incoming, limits)
+        return _prepared(store, encoder, incoming, limits, labels)
 
     def check() -> None:
         if cancelled():
@@ -106,7 +108,9 @@ def add(
     return added
 
 
-def _prepared(store: Store, encoder: Encoder, incoming: Incoming, limits: Limits) -> Prepared | None:
+def _prepared(
+    store: Store, encoder: Encoder, incoming: Incoming, limits: Limits, labels: Labeller | None
+) -> Prepared | None:
     """The picture decoded and brought to size; None where the same file is there already."""
     data, digest = incoming.read()
     if store.known([digest]):
@@ -116,7 +120,7 @@ def _prepared(store: Store, encoder: Encoder, incoming: Incoming, limits: Limits
     pixels, geometry = encoder.prepare(picture)
     return Prepared(
         name=incoming.name,
-        label=incoming.label,
+        label=labels(incoming.name) if labels else incoming.label,
         tags=incoming.tags,
         digest=digest,
         height=picture.height,

@@ -14,21 +14,26 @@ reads one row of the database; the first search or thumbnail maps files, and rea
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from core.analysis.maps import described
 from core.collection.adding import Added, Progress, add
 from core.collection.duplicates import near_duplicates
 from core.collection.encode import Encoder
+from core.collection.facets import EVERYTHING, Filter
 from core.collection.importing import bring_in
 from core.collection.incoming import Limits
 from core.collection.index import IndexFacts
+from core.collection.labelling import Labeller
 from core.collection.query import (
     NEGATIVE_WEIGHT,
     Example,
+    Kept,
     Mode,
     Query,
     QueryContext,
@@ -120,18 +125,19 @@ class Collection:
         progress: Progress = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
         limits: Limits = Limits(),
+        labels: Labeller | None = None,
     ) -> Added:
         """The outcome for every picture in `images`: one or a list of paths, bytes and PIL pictures.
 
         A path is a picture, a folder (searched all the way down), a zip, a tar or a compressed tar. A folder's name
-        becomes the label of the pictures in it. Files that cannot be read are listed, never fatal; a file that is
+        becomes the label of the pictures in it, unless `labels` says otherwise (`core.collection.labelling`). Files that cannot be read are listed, never fatal; a file that is
         there already is only counted. Other threads and processes may add and search at the same time.
         """
         if self.encoder is None:
             raise CollectionError(
                 f"Adding needs the collection's model, {described(self.origin)}: Collection(folder, model)."
             )
-        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits)
+        return add(self.store, self.encoder, as_sources(images), tags, progress, cancelled, limits, labels)
 
     def search(
         self,
@@ -144,20 +150,24 @@ class Collection:
         against: Sequence[Any] = (),
         weight: float = NEGATIVE_WEIGHT,
         tags: Iterable[str] = (),
+        only: Filter = EVERYTHING,
+        offset: int = 0,
     ) -> list[Hit]:
         """The `k` pictures that answer best, each with where it matches.
 
         `what`: a picture (path, bytes, PIL, feature map), an `Example`, a list of these, a vector [D], or a `Query`.
         `box` and `point` (pixels) ask with a part of a single picture. `against`: what results should be unlike, as
         much as `weight` says. `mode`: "cls" compares whole pictures, "mean" their mean patch, "region" every part of
-        them ("cls" by default, "region" with a box or point). `tags`: only pictures that have all of them.
+        them ("cls" by default, "region" with a box or point). `tags`: only pictures that have all of them; `only`: those
+        that a filter leaves. `offset`: results that are passed over, as on a second page.
         """
-        check_count(k)
+        check_count(k, offset)
         query = self.query(what, mode, box, point, against, weight)
         snapshot = self.store.snapshot()
-        tags = list(tags)
-        rows = snapshot.rows_of(self.store.records.tagged(tags)) if tags else np.flatnonzero(snapshot.alive)
-        found, scores = self.searcher.rank(snapshot, query.mode, query.vector, k, rows)
+        only = replace(only, tags=(*only.tags, *tags))
+        rows = snapshot.rows_of(self.store.records.matching(only)) if only else np.flatnonzero(snapshot.alive)
+        ranked = self.searcher.rank(snapshot, query.mode, query.vector, offset + k, rows)
+        found, scores = (part[offset:] for part in ranked)
         self._tell()
         records = self.store.records.get(snapshot.ids[found].tolist())
         return [
@@ -195,6 +205,14 @@ class Collection:
         """Forget pictures; how many of the ids were there."""
         return self.store.remove(as_ids(ids))
 
+    def restore(self, records: Sequence[Record]) -> int:
+        """Undo a removal, given the records of before; how many came back.
+
+        Those do not whose room was given back meanwhile (`tidy`, or a later change after many removals), nor those
+        whose file was added again.
+        """
+        return self.store.restore(records)
+
     def rename(self, title: str) -> None:
         """Give the collection another title; its folder stays where it is."""
         if not title.strip():
@@ -209,9 +227,20 @@ class Collection:
         """Every tag with the number of its pictures."""
         return self.store.records.tags()
 
-    def records(self, offset: int = 0, limit: int = -1, tag: str = "") -> list[Record]:
-        """The records of the pictures, in the order they were added."""
-        return self.store.records.page(offset, limit, tag)
+    def records(
+        self, offset: int = 0, limit: int = -1, only: Filter = EVERYTHING, newest: bool = False
+    ) -> list[Record]:
+        """The records of the pictures that the filter leaves, in the order they were added, or `newest` first."""
+        return self.store.records.page(offset, limit, only, newest)
+
+    def kept(self, identity: int) -> Kept:
+        """A picture of the collection to search with, in an `Example`. Errors as of `thumbnail`."""
+        snapshot = self.store.snapshot()
+        rows = snapshot.rows_of([identity])
+        if not len(snapshot.whole(rows, "cls", "mean")):
+            raise self._unreadable(identity)
+        row = int(rows[0])
+        return Kept(*(torch.from_numpy(np.array(getattr(snapshot, kind)[row])).float() for kind in ("cls", "mean")))
 
     def thumbnail(self, identity: int) -> bytes:
         """A small WebP of one picture. RequestError where it is not here, CollectionError where it is damaged."""

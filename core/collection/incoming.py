@@ -17,11 +17,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image
 
+from core.collection.labelling import folder_of
 from core.collection.zipnames import member_names
 from core.errors import CollectionError
 from core.pictures.image import LARGEST_PIXELS
@@ -66,7 +67,7 @@ class Incoming:
     @property
     def label(self) -> str:
         """The folder it lay in, below what was given; empty where it lay at the top."""
-        return PurePosixPath(self.name).parent.name
+        return folder_of(self.name)
 
     def read(self) -> tuple[bytes | Image.Image, str]:
         """Its bytes or pixels, and the SHA-256 by which the same file is known again."""

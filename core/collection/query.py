@@ -28,10 +28,18 @@ which have much in common."""
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """A picture of the collection itself, by the vectors that are kept of it, each [D]; asked with as a whole."""
+
+    cls: Tensor
+    mean: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Example:
     """A picture to search with, or a part of it: `box` (left, top, right, bottom) or `point` (x, y), in its pixels."""
 
-    picture: Picture | FeatureMap
+    picture: Picture | FeatureMap | Kept
     box: tuple[float, float, float, float] | None = None
     point: tuple[float, float] | None = None
 
@@ -92,10 +100,12 @@ class QueryContext:
         return vector
 
 
-def check_count(k: int) -> None:
+def check_count(k: int, offset: int = 0) -> None:
     """RequestError unless one result or more is wanted."""
     if k < 1:
         raise RequestError(f"k is {k}; ask for 1 result or more.")
+    if offset < 0:
+        raise RequestError(f"offset is {offset}; pass over 0 results or more.")
 
 
 def as_sources(images: Any) -> Sequence[Any]:
@@ -165,6 +175,10 @@ def check_origin(mine: Origin, other: Origin, doing: str) -> None:
 def _vectors(encoder: Encoder | None, mode: Mode, example: Example) -> tuple[Tensor, Tensor]:
     """(vector, place) of one example."""
     picture = example.picture
+    if isinstance(picture, Kept):
+        if example.box is not None or example.point is not None:
+            raise RequestError("Of a picture of the collection no part can be asked with; give the picture itself.")
+        return picture.cls if mode == "cls" else picture.mean, picture.mean
     if mode == "cls" and example.point is not None:
         raise RequestError("A clicked part is compared with patches, not with whole pictures: choose region or mean.")
     if mode == "cls" and example.box is not None and isinstance(picture, FeatureMap):

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from core.collection.facets import EVERYTHING, Filter, Kind, counts
 from core.errors import CollectionError
 
 _CANNOT_WRITE = ("unable to open", "readonly", "disk I/O error", "is full")
@@ -180,30 +181,36 @@ class Records:
                     found[identity] = _record(connection, row)
             return found
 
-    def page(self, offset: int, limit: int, tag: str = "") -> list[Record]:
-        """Records in the order they were added, `limit` of them (all for -1), of one tag or of all."""
-        where = "WHERE id IN (SELECT image FROM tags WHERE tag = ?)" if tag else ""
+    def page(self, offset: int, limit: int, only: Filter = EVERYTHING, newest: bool = False) -> list[Record]:
+        """Records in the order they were added or, `newest` first, against it: `limit` of them, all for -1."""
+        where, values = only.condition()
+        order = "DESC" if newest else "ASC"
         with self.reading() as connection:
-            query = f"SELECT {_COLUMNS} FROM images {where} ORDER BY id LIMIT ? OFFSET ?"
-            rows = connection.execute(query, [*([tag] if tag else []), limit, offset]).fetchall()
+            query = f"SELECT {_COLUMNS} FROM images WHERE {where} ORDER BY id {order} LIMIT ? OFFSET ?"
+            rows = connection.execute(query, [*values, limit, offset]).fetchall()
             return [_record(connection, row) for row in rows]
 
-    def count(self) -> int:
-        """Pictures that are there."""
+    def count(self, only: Filter = EVERYTHING) -> int:
+        """Pictures that are there and that the filter leaves."""
+        where, values = only.condition()
         with self.reading() as connection:
-            return connection.execute("SELECT count(*) FROM images").fetchone()[0]
+            return connection.execute(f"SELECT count(*) FROM images WHERE {where}", values).fetchone()[0]
+
+    def facets(self, only: Filter = EVERYTHING) -> dict[Kind, dict[str, int]]:
+        """By kind, each value that a filter can name, with its pictures among those of `only` (`facets.counts`)."""
+        with self.reading() as connection:
+            return counts(connection, only)
 
     def tags(self) -> dict[str, int]:
         """Every tag with how many pictures have it, most used first."""
         with self.reading() as connection:
             return dict(connection.execute("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY 2 DESC, 1"))
 
-    def tagged(self, tags: Iterable[str]) -> list[int]:
-        """Ids that have all of the tags."""
-        query = "SELECT image FROM tags WHERE tag = ?"
+    def matching(self, only: Filter) -> list[int]:
+        """The ids of the pictures that the filter leaves, ascending."""
+        where, values = only.condition()
         with self.reading() as connection:
-            sets = [{row[0] for row in connection.execute(query, [tag])} for tag in tags]
-        return sorted(set.intersection(*sets)) if sets else []
+            return [row[0] for row in connection.execute(f"SELECT id FROM images WHERE {where} ORDER BY id", values)]
 
 
 _COLUMNS = "id, name, label, added, height, width, digest"
@@ -229,6 +236,16 @@ def delete(connection: sqlite3.Connection, identity: int) -> bool:
     if there:
         connection.execute("INSERT INTO removed VALUES (?)", [identity])
     return there
+
+
+def put_back(connection: sqlite3.Connection, record: Record) -> bool:
+    """Undo `delete`; False where its vectors are gone, or the same file came again meanwhile."""
+    if _first(connection, "SELECT 1 FROM images WHERE digest = ?", record.digest):
+        return False
+    if connection.execute("DELETE FROM removed WHERE id = ?", [record.id]).rowcount == 0:
+        return False
+    insert(connection, record)
+    return True
 
 
 def take_out(connection: sqlite3.Connection, digest: str) -> Record | None:

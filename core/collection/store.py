@@ -5,7 +5,6 @@ count. Whoever is killed in between leaves bytes that nobody reads and the next 
 """
 
 import contextlib
-import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from core.collection.records import (
     delete,
     insert,
     now,
+    put_back,
     take_out,
     update_about,
 )
@@ -46,6 +46,7 @@ from core.collection.vectors import (
     open_snapshot,
     quantised,
     read_basis,
+    sync_folder,
     with_gap,
 )
 from core.errors import CollectionError
@@ -148,6 +149,7 @@ class Store:
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Add pictures; the ids of those whose file was not there already, or damaged, when they take its place."""
         with self._writing():
+            self._make_room()
             about = self.records.about()
             known = self.known([entry.digest for entry in entries])
             fresh = list({entry.digest: entry for entry in entries if entry.digest not in known}.values())
@@ -170,15 +172,20 @@ class Store:
         return ids
 
     def remove(self, ids: Sequence[int]) -> int:
-        """Forget pictures; how many of the ids were there."""
+        """Forget pictures; how many of the ids were there. Their vectors stay until the files are written anew."""
         with self._writing():
+            self._make_room()
             with self.records.changing() as connection:
                 gone = [i for i in ids if delete(connection, int(i))]
                 update_about(connection)
-            alive = self.snapshot().alive
-            if (~alive).sum() > max(CHUNK, REMOVED_SHARE * len(alive)):
-                self._write_anew_unless_damaged()
         return len(gone)
+
+    def restore(self, records: Sequence[Record]) -> int:
+        """Undo the removal of pictures; how many of them came back, and not those whose vectors are gone by now."""
+        with self._writing(), self.records.changing() as connection:
+            back = [record for record in records if put_back(connection, record)]
+            update_about(connection)
+        return len(back)
 
     def tidy(self) -> None:
         """Write the files anew, without what was removed. CollectionError where anything that stays is damaged."""
@@ -236,6 +243,12 @@ class Store:
         }
         return _append(folder, about, arrays, basis)
 
+    def _make_room(self) -> None:
+        """Before a change: write the files anew where much was removed earlier, which can be undone until then."""
+        alive = self.snapshot().alive
+        if (~alive).sum() > max(CHUNK, REMOVED_SHARE * len(alive)):
+            self._write_anew_unless_damaged()
+
     def _write_anew_unless_damaged(self) -> bool:
         """Whether it was; damaged bytes are not copied to where they would have a right checksum."""
         if self.verify():
@@ -274,7 +287,7 @@ def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | No
     rows = np.flatnonzero(old.alive)
     for start in range(0, len(rows), CHUNK):
         about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis), basis)
-    _sync_folder(folder)
+    sync_folder(folder)
     return about
 
 
@@ -290,7 +303,7 @@ def _append(folder: Path, about: About, given: dict[str, np.ndarray], basis: tor
     sums = sums_of(arrays, None if basis is None else basis.numpy())
     append(folder, SUMS_FILE, *with_gap(folder, about.rows, sums))
     if new or about.rows == 0:
-        _sync_folder(folder)
+        sync_folder(folder)
     return replace(
         about,
         rows=about.rows + len(arrays["places"]),
@@ -329,13 +342,3 @@ def _record(identity: int, entry: Entry, before: Record | None) -> Record:
         width=entry.width,
         digest=entry.digest,
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make new names in a folder last through a power cut; where folders cannot be flushed (Windows), they do anyway."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

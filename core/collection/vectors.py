@@ -260,3 +260,13 @@ def _impossible(places: np.ndarray, about: About) -> np.ndarray:
 def _named(path: Path) -> str:
     """A file of a generation as messages call it: from the collection's folder on."""
     return "/".join(path.absolute().parts[-4:])
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder last through a power cut; where folders cannot be flushed (Windows), they do anyway."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -14,13 +14,15 @@ from app.map.points import of_collection
 from app.search import files, handlers, payloads
 from app.search.changes import summary
 from app.search.endpoints import SearchApi
-from app.search.events import SearchEvents
-from app.search.handlers import QueryPart, SearchSettings
+from app.search.events import SearchEvents, facet_choices
+from app.search.handlers import Listing, SearchSettings
+from app.search.question import QueryPart
 from app.server.session import Tray
 from app.server.shelf import GALLERY, Shelf
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.collection.collection import Added
+from core.collection.facets import Filter
 from core.errors import CollectionError
 from core.pictures.gallery import Rendered
 from tests.app.small import photograph
@@ -51,7 +53,7 @@ def tray(engine):
 
 def find(engine, key, model, tray, asked, **settings):
     collection = engine.shelf.open(key, model)
-    return collection, handlers.search(engine, collection, tray, model, asked, SearchSettings(key, **settings))
+    return collection, handlers.search(engine, collection, tray, asked, SearchSettings(key, **settings))
 
 
 @pytest.mark.parametrize("mode", ["cls", "mean"])
@@ -59,7 +61,7 @@ def test_a_picture_of_the_tray_finds_itself(engine, key, model, tray, mode):
     _, found = find(engine, key, model, tray, (QueryPart("p1"),), mode=mode)
     assert found.hits[0].record.width == 176
     assert found.hits[0].score == pytest.approx(1, abs=2e-3)
-    assert "4 of 4 pictures" in found.facts
+    assert found.facts.startswith("4 pictures, best first.")
     assert "Exact" in found.facts
 
 
@@ -67,7 +69,6 @@ def test_parts_are_asked_in_shares_of_the_picture(engine, key, model, tray):
     collection, found = find(engine, key, model, tray, (QueryPart("p0", point=(0.5, 0.5)),), mode="region")
     expected = collection.search(photograph(1, 168), 4, point=(84, 60))
     assert [(hit.id, hit.place.box) for hit in found.hits] == [(hit.id, hit.place.box) for hit in expected]
-    assert handlers.fitting_mode((QueryPart("p0", point=(0.5, 0.5)),), "cls") == "region"
 
 
 def test_for_and_against(engine, key, model, tray):
@@ -77,21 +78,20 @@ def test_for_and_against(engine, key, model, tray):
     assert disliked.hits[0].record.width == 168
     scores = [next(hit.score for hit in one.hits if hit.record.width == 176) for one in (liked, disliked)]
     assert scores[1] < scores[0]
-    with pytest.raises(RequestError, match=r"press \+"):
+    with pytest.raises(RequestError, match="only where they are like another"):
         find(engine, key, model, tray, (QueryPart("p0", against=True),))
 
 
-def test_what_the_browser_says_is_not_trusted(tray):
-    assert handlers.asked_from([{"picture": "p0", "box": [-1, 0, 2, 0.5]}]) == (QueryPart("p0", box=(0, 0, 1, 0.5)),)
-    for rubbish in ([{}], ["x"], [{"picture": "p0", "box": [1]}], [{"picture": "p0", "point": ["a", 1]}]):
-        with pytest.raises(RequestError, match="draw it again"):
-            handlers.asked_from(rubbish)
-    assert handlers.still_there((QueryPart("p7"),), tray) == (QueryPart("p0"),)
-    assert handlers.still_there((QueryPart("p1", against=True),), tray) == (QueryPart("p1", against=True),)
-    with pytest.raises(RequestError, match="choose from"):
-        handlers.settings_of({"collection": "", "mode": "x", "tags": [], "k": 3})
-    with pytest.raises(RequestError, match="choose 1 to"):
-        handlers.settings_of({"collection": "", "mode": "cls", "tags": [], "k": 10**6})
+def test_widgets_are_not_trusted():
+    values = {"collection": "", "mode": "cls", "order": "added", "k": 3}
+    assert handlers.settings_of(values | {"tags": ["a"], "days": None}).only == Filter(tags=("a",))
+    for wrong, words in (
+        ({"mode": "x"}, "choose from"),
+        ({"order": "x"}, "choose from"),
+        ({"k": 10**6}, "choose 1 to"),
+    ):
+        with pytest.raises(RequestError, match=words):
+            handlers.settings_of(values | wrong)
 
 
 @pytest.mark.parametrize("key", ["../../etc", "gallery", "", "a-00000000", ".hidden", "x/../y"])
@@ -170,14 +170,61 @@ def test_what_is_sent_holds_every_place(engine, key, model, tray):
     assert first["uri"].startswith("data:image/webp;base64,UklGR")
     assert (first["rows"], first["columns"]) == found.hits[0].place.heat.shape
     assert 0 <= min(first["box"]) <= max(first["box"]) <= 1
-    browsing = payloads.results_prop(collection, handlers.browse(collection, SearchSettings(key)))
+    everything = handlers.browse(collection, SearchSettings(key))
+    rows = list(csv.DictReader(io.StringIO(files.table(everything.hits).decode("utf-8-sig"))))
+    assert len(rows) == 4 and rows[0]["score"] == "" and files.contact_sheet(collection, everything.hits).width > 200
+    browsing = payloads.results_prop(collection, everything)
     assert "heat" not in browsing["groups"][0]["items"][0]
+
+
+def test_every_page_of_a_listing_is_reached_and_filters_hold_on_each(engine, key, model, tray):
+    collection = engine.shelf.open(key, model)
+    ids = [record.id for record in collection.records()]
+    collection.tag(ids[1:], ["a"])
+    collection.tag(ids[2:], ["b"])
+
+    def listed(asked, page=0, **settings):
+        return handlers.listed(engine, collection, tray, asked, SearchSettings(key, **settings), Listing(page=page))
+
+    for asked in ((), (QueryPart("p0"),), (QueryPart(record=ids[0], collection=key),)):
+        pages = [listed(asked, page, k=3) for page in (0, 1, 7)]
+        assert sorted(one.id for page in pages[:2] for one in page.hits) == ids
+        assert pages[1].hits == pages[2].hits or asked, "beyond the last page is the last"
+        assert (pages[1].page, pages[2].page, pages[1].pages, pages[1].first) == (1, 1, 2, 4)
+        assert pages[1].facts.startswith("4 of 4 pictures")
+        both = listed(asked, tags=("a", "b"))
+        assert {one.id for one in both.hits} == set(ids[2:]), "all of the tags, not the first"
+        assert both.facts.startswith("2 pictures tagged a and b (4 in all)")
+    assert [one.id for one in listed((), order="newest").hits] == ids[::-1]
+    assert listed((QueryPart(record=ids[0], collection=key),)).hits[0].id == ids[0]
+    alone = listed((QueryPart("p0", against=True),))
+    assert "ask with one that they shall be like" in alone.facts and len(alone.hits) == 4
+    assert listed((), tags=("=tag",), days=("1999-01-01",)).facts.startswith("0 pictures tagged =tag, added on 1999")
+
+
+def test_filters_offer_what_is_there_with_counts_and_forget_what_is_not(engine, key, model):
+    collection = engine.shelf.open(key, model)
+    collection.tag([collection.records()[0].id], ["a"])
+    kept, updates = facet_choices(collection, SearchSettings(key, tags=("a", "gone")))
+    assert kept.tags == ("a",) and updates["tags"]["value"] == ["a"]
+    assert updates["tags"]["choices"] == [("a · 1", "a"), ("=tag · 1", "=tag")]
+    assert "value" not in updates["days"] and not updates["labels"]["visible"]
+
+
+def test_a_diverse_subset_has_one_of_everything(engine, key, model, tray):
+    collection = engine.shelf.open(key, model)
+    found = handlers.listed(engine, collection, tray, (), SearchSettings(key), Listing("diverse", 2))
+    assert len(found.hits) == 2 and "2 pictures of 4 that differ most" in found.facts
+    with pytest.raises(RequestError, match="choose 2 to"):
+        handlers.diverse(collection, SearchSettings(key), 1)
 
 
 def test_groups_and_tags(engine, key, model):
     collection = engine.shelf.open(key, model)
-    same = handlers.near_duplicates(collection, 0.7)
-    assert same.facts.split()[0] == str(len(same.groups))
+    same = handlers.near_duplicates(engine, collection, SearchSettings(key), 0.7)
+    assert same.facts.split()[0] == str(len(same.groups)) and all(group.spare for group in same.groups)
+    collection.tag([same.hits[0].id], ["left"])
+    assert handlers.near_duplicates(engine, collection, SearchSettings(key, tags=("left",)), 0.7).groups == ()
     assert handlers.split_tags(" a ,b,, a,=1+1 ") == ("a", "b", "=1+1")
 
 

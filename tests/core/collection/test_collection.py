@@ -13,6 +13,7 @@ import core
 from core.analysis.similarity import query_vector, similarity_map
 from core.collection import collection as retrieval
 from core.collection.collection import Collection, Example
+from core.collection.facets import Filter
 from core.errors import CollectionError, ImageError, RequestError
 from tests.app.small import photograph, small_model
 
@@ -190,3 +191,65 @@ def test_names_and_numbers_out_of_range_are_told(collection):
         collection.search(photograph(1), mode="patch")
     assert retrieval.Collection(collection.folder).method().sentence.startswith("exact")
     assert collection.build_indexes() == []
+
+
+def test_a_removal_is_undone_until_its_room_is_given_back(collection, photos):
+    records = collection.records()
+    collection.tag([records[1].id], ["kept"])
+    gone = collection.records()[:3]
+    before = [hit.id for hit in collection.search(photos / "cats" / "1.png", 10)]
+    assert collection.remove([one.id for one in gone]) == 3 and len(collection) == 7
+    assert collection.restore(gone) == 3
+    assert collection.records() == sorted([*gone, *records[3:]], key=lambda one: one.id)
+    assert [hit.id for hit in collection.search(photos / "cats" / "1.png", 10)] == before
+    assert collection.restore(gone) == 0, "they are there"
+
+    collection.remove([one.id for one in gone])
+    collection.add(photos / "cats" / "0.png")
+    assert collection.restore(gone) == 2 and len(collection) == 10, "the file that came again is there once"
+    collection.remove([gone[2].id])
+    collection.tidy()
+    assert collection.restore(gone[2:]) == 0 and len(collection) == 9
+
+
+def test_pages_follow_one_another_and_a_filter_holds_on_all_of_them(collection, photos):
+    everything = [hit.id for hit in collection.search(photos / "cats" / "1.png", 10)]
+    pages = [[hit.id for hit in collection.search(photos / "cats" / "1.png", 4, offset=n)] for n in (0, 4, 8, 12)]
+    assert [len(page) for page in pages] == [4, 4, 2, 0] and [one for page in pages for one in page] == everything
+    dogs = Filter(labels=("dogs",))
+    assert {hit.record.label for hit in collection.search(photos / "cats" / "1.png", 10, only=dogs)} == {"dogs"}
+    newest = [record.id for record in collection.records(1, 3, dogs, newest=True)]
+    assert newest == [record.id for record in collection.records(only=dogs)][::-1][1:4]
+    with pytest.raises(RequestError, match="pass over 0"):
+        collection.search(photos / "cats" / "1.png", 4, offset=-1)
+
+
+def test_every_choice_of_a_filter_is_counted(collection):
+    first, second, *_ = collection.records()
+    collection.tag([first.id, second.id], ["a"])
+    collection.tag([second.id], ["b"])
+    both = Filter(tags=("a", "b"))
+    assert [record.id for record in collection.records(only=both)] == [second.id]
+    assert collection.store.records.count(both) == 1 and collection.store.records.count() == 10
+    found = collection.store.records.facets(Filter(tags=("a",)))
+    assert found["tags"] == {"a": 2, "first": 2, "b": 1} and sum(found["labels"].values()) <= 2
+    folders = collection.store.records.facets(Filter(labels=("cats",)))
+    assert folders["labels"]["dogs"] == 5, "another label can be added to a chosen one"
+    assert set(folders["folders"]) == {
+        record.name.rpartition("/")[0] for record in collection.records() if record.label == "cats"
+    }
+    (day,) = folders["days"]
+    assert collection.store.records.count(Filter(days=(day,))) == 10
+
+
+def test_a_picture_of_the_collection_asks_without_the_model(collection, photos):
+    identity = collection.records()[4].id
+    blind = Collection(collection.folder)
+    for mode in ("cls", "mean"):
+        hits = blind.search(Example(blind.kept(identity)), 3, mode=mode)
+        assert hits[0].id == identity and hits[0].score == pytest.approx(1, abs=2e-3)
+    assert len(blind.search([Example(blind.kept(identity))], 3, mode="region")) == 3
+    with pytest.raises(RequestError, match="no part"):
+        blind.search(Example(blind.kept(identity), point=(3, 3)), 3)
+    with pytest.raises(RequestError, match="There is no picture 999"):
+        blind.kept(999)

@@ -6,6 +6,7 @@ import torch
 
 from core.collection import index as index_module
 from core.collection.exact import best, nearest
+from core.collection.facets import Filter
 from core.collection.index import choose, facts_of
 from core.collection.query import rocchio
 from core.collection.search import Searcher
@@ -71,7 +72,7 @@ def test_an_index_finds_what_exact_search_finds_also_when_it_is_behind(tmp_path,
     made.remove(list(range(1, 440, 3)))
     snapshot = made.snapshot()
     alive = np.flatnonzero(snapshot.alive)
-    even = snapshot.rows_of(made.records.tagged(["even"]))
+    even = snapshot.rows_of(made.records.matching(Filter(tags=("even",))))
     exact = Searcher(made.root)
     overlaps = []
     for number in (3, 7, 410, 433):
