@@ -231,11 +231,12 @@ def test_names_are_text_and_pictures_have_alternatives(page):
     assert page.locator(".dino-photograph").nth(1).get_attribute("alt") == NAMES[1]
 
 
-def test_a_finger_follows_and_the_others_lie_below(phone):
+def test_a_finger_follows_and_the_others_lie_beside_the_reference(phone):
     frame(phone, 0).tap(position=patch(phone, 0, 4, 6))
     expect(phone.locator(".dino-all + g text")).to_have_count(2)
     boxes = [frame(phone, picture).bounding_box() for picture in range(3)]
-    assert min(boxes[1]["y"], boxes[2]["y"]) > boxes[0]["y"] + boxes[0]["height"]
+    assert min(boxes[1]["x"], boxes[2]["x"]) > boxes[0]["x"] + boxes[0]["width"]
+    assert boxes[2]["y"] > boxes[1]["y"] + boxes[1]["height"]
 
 
 def test_smoothed_cosines_equal_the_definition(browser):
