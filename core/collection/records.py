@@ -10,16 +10,19 @@ was left by one that did not.
 """
 
 import contextlib
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 from core.collection.facets import EVERYTHING, Filter, Kind, counts
 from core.errors import CollectionError
 
+R = TypeVar("R", "About", "Record")
 _CANNOT_WRITE = ("unable to open", "readonly", "disk I/O error", "is full")
 """Parts of what SQLite says where it cannot make a file."""
 _WITHOUT_LOCKS = "win32-none" if os.name == "nt" else "unix-none"
@@ -213,6 +216,8 @@ class Records:
             return [row[0] for row in connection.execute(f"SELECT id FROM images WHERE {where} ORDER BY id", values)]
 
 
+_LEAST = {"layer": -math.inf, "size": 1, "width": 1, "height": 1, "patch": 1, "next_id": 1, "generation": 1}
+"""The least numbers of a row; of all others 0."""
 _COLUMNS = "id, name, label, added, height, width, digest"
 
 
@@ -221,7 +226,7 @@ def about_of(connection: sqlite3.Connection) -> About:
     row = _first(connection, f"SELECT {', '.join(names)} FROM about")
     if row is None:
         raise sqlite3.DatabaseError("malformed: its description is missing")
-    return About(**dict(zip(names, row, strict=True)))
+    return _checked(About(**dict(zip(names, row, strict=True))))
 
 
 def insert(connection: sqlite3.Connection, record: Record) -> None:
@@ -270,7 +275,16 @@ def now() -> float:
 
 def _record(connection: sqlite3.Connection, row: tuple) -> Record:
     tags = connection.execute("SELECT tag FROM tags WHERE image = ? ORDER BY tag", [row[0]])
-    return Record(**dict(zip(_COLUMNS.split(", "), row, strict=True)), tags=tuple(tag for (tag,) in tags))
+    return _checked(Record(**dict(zip(_COLUMNS.split(", "), row, strict=True)), tags=tuple(tag for (tag,) in tags)))
+
+
+def _checked(row: R) -> R:
+    """The row. A DatabaseError where a number of it is none, or cannot be: SQLite keeps anything in any column."""
+    for field in fields(row):  # type: ignore[arg-type]  # of a dataclass
+        value, kinds = getattr(row, field.name), {int: int, float: (int, float)}.get(field.type)
+        if kinds and not (isinstance(value, kinds) and _LEAST.get(field.name, 0) <= value < math.inf):
+            raise sqlite3.DatabaseError(f"malformed: {field.name} is {str(value)[:40]!r}")
+    return row
 
 
 def _first(connection: sqlite3.Connection, query: str, *values: object) -> tuple | None:

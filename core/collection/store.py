@@ -119,9 +119,20 @@ class Store:
                     if known is not None:
                         check_lengths(self.root, known)
                         return known
-                    self._snapshot = open_snapshot(self.root, about, np.array(gone, np.int64), self._snapshot)
+                    self._snapshot = self._opened(about, gone)
                     return self._snapshot
         raise CollectionError(f"Vector files are missing in {self.name}; {REMEDY}.")
+
+    def _opened(self, about: About, removed: Sequence[int]) -> Snapshot:
+        """FileNotFoundError where files are gone, CollectionError where they cannot be read."""
+        try:
+            return open_snapshot(self.root, about, np.array(removed, np.int64), self._snapshot)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            file = f" {Path(error.filename).name}" if error.filename else ""
+            reason = error.strerror or error
+            raise CollectionError(f"The vectors of {self.name} cannot be read ({reason}{file}); {REMEDY}.") from error
 
     def known(self, digests: Sequence[str]) -> set[str]:
         """Those of the files that are there already, all they left whole: what is damaged may be added again."""

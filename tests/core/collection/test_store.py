@@ -235,3 +235,33 @@ def test_a_collection_without_its_description_is_named(tmp_path):
         connection.execute("DELETE FROM about")
     with pytest.raises(CollectionError, match=r"is no collection, or is damaged .*description is missing"):
         made.snapshot()
+
+
+@pytest.mark.parametrize("value", ["NULL", "'x'", "-1", "1e999", "x'00ff'"])
+@pytest.mark.parametrize("column", ["rows", "cells", "thumbnail_bytes", "next_id", "width", "generation"])
+def test_a_description_that_holds_no_numbers_is_named(tmp_path, column, value):
+    made = store(tmp_path)
+    with made.records.changing() as connection:
+        connection.execute(f"UPDATE about SET {column} = {value}")
+    with pytest.raises(CollectionError, match=rf"is no collection, or is damaged .*malformed: {column} is "):
+        made.snapshot()
+
+
+@pytest.mark.parametrize("value", ["NULL", "'x'", "0", "x'00ff'"])
+def test_a_picture_of_no_size_is_named(tmp_path, value):
+    made = store(tmp_path)
+    made.append(entries(1))
+    with made.records.changing() as connection:
+        connection.execute(f"UPDATE images SET height = {value}")
+    with pytest.raises(CollectionError, match="malformed: height is "):
+        made.records.get([1])
+
+
+def test_vectors_that_cannot_be_read_are_told_without_a_path(tmp_path):
+    store(tmp_path / "c").append(entries(1))
+    file = tmp_path / "c" / "vectors" / "000001" / "cls.f16"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(CollectionError, match=r"vectors of c cannot be read \(Is a directory cls\.f16\)") as caught:
+        Store(tmp_path / "c").snapshot()
+    assert str(tmp_path) not in str(caught.value)
