@@ -278,11 +278,14 @@ def _record(connection: sqlite3.Connection, row: tuple) -> Record:
     return _checked(Record(**dict(zip(_COLUMNS.split(", "), row, strict=True)), tags=tuple(tag for (tag,) in tags)))
 
 
+_KINDS: dict[object, tuple[type, ...]] = {int: (int,), float: (int, float)}
+
+
 def _checked(row: R) -> R:
     """The row. A DatabaseError where a number of it is none, or cannot be: SQLite keeps anything in any column."""
     for field in fields(row):  # type: ignore[arg-type]  # of a dataclass
-        value, kinds = getattr(row, field.name), {int: int, float: (int, float)}.get(field.type)
-        if kinds and not (isinstance(value, kinds) and _LEAST.get(field.name, 0) <= value < math.inf):
+        value, kinds = getattr(row, field.name), _KINDS.get(field.type)
+        if kinds is not None and not (isinstance(value, kinds) and _LEAST.get(field.name, 0) <= value < math.inf):
             raise sqlite3.DatabaseError(f"malformed: {field.name} is {str(value)[:40]!r}")
     return row
 
