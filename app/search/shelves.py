@@ -108,7 +108,8 @@ def lay_out_dock() -> Dock:
         with gr.Row(visible=False, elem_id="search-marked") as row:
             count = gr.Markdown(elem_id="search-marked-count")
             tags = gr.Textbox(
-                show_label=False, container=False, max_lines=1, placeholder="tags, commas between", elem_id="search-mark-tags",
+                label="Tags of the marked pictures", show_label=False, container=False, max_lines=1,
+                placeholder="tags, commas between", elem_id="search-mark-tags",
                 scale=3, min_width=120,
             )  # fmt: skip
             tag = _button("Tag", "search-tag")

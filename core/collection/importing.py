@@ -26,9 +26,10 @@ from filelock import FileLock, Timeout
 
 from core.collection.checksums import sums_of
 from core.collection.encode import GRID_SIDE
+from core.collection.generation import CHUNK
 from core.collection.incoming import Limits, plain_name
 from core.collection.records import VERSION, About, Record, insert, update_about
-from core.collection.store import CHUNK, Store
+from core.collection.store import Store
 from core.collection.transport import NUMBERS, TEXTS
 from core.collection.vectors import PLACE_COLUMNS, SUMS_FILE, File, append, files, folder_of
 from core.errors import CollectionError

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.collection.facets import EVERYTHING, Filter, Kind, counts
 from core.errors import CollectionError
@@ -216,7 +216,15 @@ class Records:
             return [row[0] for row in connection.execute(f"SELECT id FROM images WHERE {where} ORDER BY id", values)]
 
 
-_LEAST = {"layer": -math.inf, "size": 1, "width": 1, "height": 1, "patch": 1, "next_id": 1, "generation": 1}
+_LEAST: dict[str, float] = {
+    "layer": -math.inf,
+    "size": 1,
+    "width": 1,
+    "height": 1,
+    "patch": 1,
+    "next_id": 1,
+    "generation": 1,
+}
 """The least numbers of a row; of all others 0."""
 _COLUMNS = "id, name, label, added, height, width, digest"
 
@@ -283,9 +291,11 @@ _KINDS: dict[object, tuple[type, ...]] = {int: (int,), float: (int, float)}
 
 def _checked(row: R) -> R:
     """The row. A DatabaseError where a number of it is none, or cannot be: SQLite keeps anything in any column."""
-    for field in fields(row):  # type: ignore[arg-type]  # of a dataclass
-        value, kinds = getattr(row, field.name), _KINDS.get(field.type)
-        if kinds is not None and not (isinstance(value, kinds) and _LEAST.get(field.name, 0) <= value < math.inf):
+    for field in fields(row):
+        value: Any = getattr(row, field.name)
+        kinds = _KINDS.get(field.type)
+        of_kind = kinds is None or isinstance(value, kinds)
+        if not of_kind or (kinds and not _LEAST.get(field.name, 0) <= value < math.inf):
             raise sqlite3.DatabaseError(f"malformed: {field.name} is {str(value)[:40]!r}")
     return row
 

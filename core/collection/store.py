@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from core.collection.checksums import sums_of
 from core.collection.encode import Entry
+from core.collection.generation import CHUNK, append_rows, write_anew
 from core.collection.records import (
     WAIT_S,
     About,
@@ -34,27 +34,19 @@ from core.collection.reduction import KEPT, fitted
 from core.collection.vectors import (
     PLACE_COLUMNS,
     REMEDY,
-    STEP,
-    SUMS_FILE,
     VECTORS,
-    File,
     Snapshot,
-    append,
     check_lengths,
-    files,
     folder_of,
     open_snapshot,
     quantised,
     read_basis,
-    sync_folder,
-    with_gap,
 )
 from core.errors import CollectionError
 
 DATABASE = "collection.sqlite"
 FIT_AT = 256
 """Pictures from which on cells are reduced to fewer dimensions: enough to know along which they vary."""
-CHUNK = 4096
 REMOVED_SHARE = 1 / 3
 """Of removed pictures, at which the files are written anew without them."""
 
@@ -252,7 +244,7 @@ class Store:
             "places": places,
             "thumbnails": np.frombuffer(b"".join(entry.thumbnail for entry in entries), np.uint8),
         }
-        return _append(folder, about, arrays, basis)
+        return append_rows(folder, about, arrays, basis)
 
     def _make_room(self) -> None:
         """Before a change: write the files anew where much was removed earlier, which can be undone until then."""
@@ -277,7 +269,7 @@ class Store:
         folder = folder_of(self.root, about.generation)
         shutil.rmtree(folder, ignore_errors=True)  # of one who was killed here
         try:
-            about = _written(folder, old, about, basis)
+            about = write_anew(folder, old, about, basis)
             with self.records.changing() as connection:
                 connection.execute("DELETE FROM removed")
                 counts = {name: getattr(about, name) for name in ("generation", "rows", "cells", "thumbnail_bytes")}
@@ -288,58 +280,6 @@ class Store:
         for other in folder.parent.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)  # where readers hold it open, Windows keeps it until later
-
-
-def _written(folder: Path, old: Snapshot, about: About, basis: torch.Tensor | None) -> About:
-    """Write the remaining rows into a folder of their own; the state with its counts."""
-    folder.mkdir(parents=True)
-    if basis is not None:
-        append(folder, File("basis.f32", np.float32, basis.shape[1]), 0, basis.numpy())
-    rows = np.flatnonzero(old.alive)
-    for start in range(0, len(rows), CHUNK):
-        about = _append(folder, about, _taken(old, rows[start : start + CHUNK], about, basis), basis)
-    sync_folder(folder)
-    return about
-
-
-def _append(folder: Path, about: About, given: dict[str, np.ndarray], basis: torch.Tensor | None) -> About:
-    """Write rows to every file of a generation, and their checksums; what its counts will be."""
-    new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    starts = {"cells": about.cells, "thumbnails": about.thumbnail_bytes}
-    layout = files(about.width, given["cells"].shape[1])
-    arrays = {what: np.ascontiguousarray(values, layout[what].dtype) for what, values in given.items()}
-    for what, values in arrays.items():
-        append(folder, layout[what], starts.get(what, about.rows), values)
-    sums = sums_of(arrays, None if basis is None else basis.numpy())
-    append(folder, SUMS_FILE, *with_gap(folder, about.rows, sums))
-    if new or about.rows == 0:
-        sync_folder(folder)
-    return replace(
-        about,
-        rows=about.rows + len(arrays["places"]),
-        cells=about.cells + len(arrays["cells"]),
-        thumbnail_bytes=about.thumbnail_bytes + len(arrays["thumbnails"]),
-    )
-
-
-def _taken(old: Snapshot, rows: np.ndarray, about: About, basis: torch.Tensor | None) -> dict[str, np.ndarray]:
-    """The old rows as they are appended to the next generation."""
-    places = np.array(old.places[rows])
-    lengths = places[:, 1] * places[:, 2]
-    cells = np.concatenate([old.cells[first : first + n] for first, n in zip(places[:, 0], lengths, strict=True)])
-    if basis is not None and old.basis is None:
-        cells = quantised(torch.from_numpy(cells).float() / STEP @ basis)
-    thumbnails = b"".join(old.thumbnail(row) for row in rows)
-    places[:, 0] = about.cells + np.cumsum(lengths) - lengths
-    places[:, 3] = about.thumbnail_bytes + np.cumsum(places[:, 4]) - places[:, 4]
-    return {
-        "cls": old.cls[rows],
-        "mean": old.mean[rows],
-        "cells": cells,
-        "places": places,
-        "thumbnails": np.frombuffer(thumbnails, np.uint8),
-    }
 
 
 def _record(identity: int, entry: Entry, before: Record | None) -> Record:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.collection.store import CHUNK, Store
+from core.collection.generation import CHUNK
+from core.collection.store import Store
 from core.collection.vectors import PLACE_COLUMNS, Snapshot
 from core.errors import CollectionError
 from core.files import replacing

@@ -204,7 +204,7 @@ def test_the_resolution_follows_the_model_unless_it_was_set_by_hand(engine, name
 def test_a_resolution_set_by_hand_is_fitted_to_another_patch(engine):
     model = VisionTransformer(ViTConfig(width=24, depth=1, heads=2, patch=16, image_size=224))
     found = resolution(Loaded("other", model), 252, 518)
-    assert found == Resolution(224, 1184, 16, 256)
+    assert found == Resolution(64, 1184, 16, 256)
     assert resolution(Loaded("other", model), 518, 518).value == model.default_size == 384
 
 

@@ -48,7 +48,9 @@ def test_a_name_that_is_none_is_told():
 
 def test_preloaded_is_what_a_module_needs_each_once():
     found = re.findall(r'href="([^"]+)"', modules.preloads("page/tray.js", "page/page.js"))
-    assert found == [modules.address(name) for name in ("page/tray.js", "page/page.js", "page/elements.js")]
+    assert found == [
+        modules.address(name) for name in ("page/tray.js", "page/page.js", "page/dropping.js", "page/elements.js")
+    ]
 
 
 def test_an_inlined_module_knows_its_imports_by_name():

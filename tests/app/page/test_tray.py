@@ -26,4 +26,4 @@ def test_a_single_file_is_told_of_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(gr, "Warning", lambda text, **_: warned.append(text))
     (tmp_path / "notes.png").write_bytes(b"no picture")
     bring(Library(), Tray("ada"), [str(tmp_path / "notes.png")])
-    assert len(warned) == 1 and warned[0].startswith("&#x27;notes.png")
+    assert len(warned) == 1 and warned[0].startswith("'notes.png'")
