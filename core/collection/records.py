@@ -263,9 +263,10 @@ def _record(connection: sqlite3.Connection, row: tuple) -> Record:
 
 def _checked(row: R) -> R:
     """The row. A DatabaseError where a number of it is none, or cannot be: SQLite keeps anything in any column."""
-    for field in fields(row):  # type: ignore[arg-type]  # of a dataclass
-        value, kinds = getattr(row, field.name), {int: int, float: (int, float)}.get(field.type)
-        if kinds and not (isinstance(value, kinds) and _LEAST.get(field.name, 0) <= value < math.inf):
+    for field in fields(row):
+        value = getattr(row, field.name)
+        number = isinstance(value, int) or (field.type is float and isinstance(value, float))
+        if field.type in (int, float) and not (number and _LEAST.get(field.name, 0) <= value < math.inf):
             raise sqlite3.DatabaseError(f"malformed: {field.name} is {str(value)[:40]!r}")
     return row
 
