@@ -96,5 +96,5 @@ def numbers_sent(values: np.ndarray) -> dict:
         kind = "u1"
     else:
         kind = "f2" if np.abs(values).max() <= np.finfo(np.float16).max else "f4"
-    data = base64_of(np.ascontiguousarray(values).astype(f"<{kind}").tobytes())
+    data = base64_of(np.ascontiguousarray(values).astype(np.dtype(kind).newbyteorder("<")).tobytes())
     return {"rows": values.shape[0], "columns": values.shape[1], "kind": kind, "data": data}

@@ -61,4 +61,4 @@ def check(made: Store) -> None:
         np.testing.assert_allclose(snapshot.cls[row], entry.cls, atol=1e-3)
         np.testing.assert_allclose(snapshot.mean[row], entry.mean, atol=1e-3)
         cosines = snapshot.grid(row) @ snapshot.project(entry.cells[1, 2])
-        torch.testing.assert_close(cosines, entry.cells @ entry.cells[1, 2], atol=0.06, rtol=0)
+        torch.testing.assert_close(cosines, entry.cells @ entry.cells[1, 2], atol=0.08, rtol=0)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.collection import generation, vectors
 from core.collection import records as records_module
 from core.collection import store as store_module
-from core.collection import vectors
 from core.collection.records import About
 from core.collection.store import Store
 from core.errors import CollectionError
@@ -154,7 +154,7 @@ def test_an_error_at_any_write_is_told_and_nothing_of_it_stays(tmp_path, monkeyp
             raise OSError(28, "No space left on device")
         return vectors.append(*arguments)
 
-    monkeypatch.setattr(store_module, "append", failing)
+    monkeypatch.setattr(generation, "append", failing)
     if moment < 6:
         with pytest.raises(CollectionError, match=r"No space left on device.*everything before is whole"):
             made.append(entries(3, 10))

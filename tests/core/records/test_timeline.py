@@ -101,7 +101,7 @@ def test_what_is_no_timeline_is_refused_by_name(timeline, tmp_path):
 
 
 def test_models_that_cannot_be_looked_at_are_refused():
-    with pytest.raises(ModelError, match="1 channels"):
+    with pytest.raises(ModelError, match="1 channel;"):
         look(model(0, dataclasses.replace(CONFIG, channels=1)), IMAGES, SIZE, 14, 24, 0)
     broken = model(0)
     torch.nn.init.constant_(broken.norm.weight, torch.nan)
