@@ -10,7 +10,7 @@ def test_channels_are_those_of_the_mean():
     assert AugmentConfig().channels == 3
     one = AugmentConfig(mean=(0.5,), std=(0.25,))
     one.require_channels(1)
-    with pytest.raises(RequestError, match=r"takes 3 channels.* have 1 values"):
+    with pytest.raises(RequestError, match=r"takes 3 channels.* have 1 value"):
         one.require_channels(3)
 
 
