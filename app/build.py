@@ -25,6 +25,7 @@ from app.search.events import TAB as SEARCH
 from app.server.access import NAMED, Access
 from app.server.agents import mend
 from app.server.engine import Engine
+from app.server.fetching import bound
 from app.server.gate import Gate, password_check
 from app.server.presence import Connections
 from app.server.receive import upload_route
@@ -78,6 +79,7 @@ def launch(
 
     gate = Middleware(Gate, loopback=is_loopback(host), trusted=trusted, logged_in=logged_in if auth else None)
     middleware = [gate, Middleware(Connections), Middleware(OwnHostOnly)]
+    bound(lambda: blocks.max_file_size)
     routes = [upload_route(spool(), lambda: blocks.max_file_size), plotly_route(), modules.route()]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     blocks.launch(
