@@ -5,7 +5,7 @@ SEE = (
     "one label, and how much of each ability has emerged."
 )
 TRY = (
-    "**What to try.** Drag the handle on the curves, or press Play. Point at an eye at any step; swipe to compare with the "
+    "**What to try.** Drag the handle on the curves, or press Play. Point at fur at any step; swipe to compare with the "
     "network before its first step."
 )
 LESSON = """

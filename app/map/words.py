@@ -4,7 +4,7 @@ LEAD = (
     "**What you see.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "
     "which belong together.\n\n"
     "**What to try.** Wheel or pinch until points become pictures. Draw round a group. Map the patches of your pictures and "
-    "see where the eyes are."
+    "see what lies together."
 )
 
 EMPTY = "Nothing to map yet: add pictures to the tray at the left, or choose another source."

@@ -5,7 +5,7 @@ SEE = (
     "each where they are alike."
 )
 TRY = (
-    "**What to try.** Click an eye or draw a box around a wheel: pictures with such a part come first. *and* adds a "
+    "**What to try.** Click a part or draw a box around it: pictures with something like it come first. *and* adds a "
     "second picture, to search for what both share; *not* says what results should be unlike. *More like this* asks "
     "with a result, a click on it enlarges it."
 )
