@@ -97,11 +97,13 @@ def answer(
             return gr.skip()
 
     def steps(current: Callable[[], bool], values: dict, request: gr.Request, event: gr.EventData | None) -> Iterator:
+        silent = True
         try:
             with full_disk_told():
                 for result in handler(**arguments(values, request, event)) if current() else ():
                     if not current():
                         break
+                    silent = False
                     yield placed(result)
         except Stopped:
             if current():
@@ -114,8 +116,11 @@ def answer(
             if current():
                 yield placed(at_rest(FAILED))
             raise
+        else:
+            if silent and current():
+                yield gr.skip()  # a generator that yields nothing empties what it could have filled
         if not current():
-            yield gr.skip()  # a generator that yields nothing empties what it could have filled
+            yield gr.skip()
 
     in_steps = inspect.isgeneratorfunction(handler)
     said = (lambda: placed({"status": busy(WAITING)})) if "status" in outputs else None

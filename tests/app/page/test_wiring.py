@@ -101,3 +101,7 @@ def test_whatever_ends_an_answer_leaves_nothing_waiting(monkeypatch, raised, sta
     assert next(running) == {"page": "at rest", "stop": "hidden", "status": status}
     with pytest.raises(type(raised)) if isinstance(raised, ZeroDivisionError) else contextlib.nullcontext():
         assert list(running) == []
+
+
+def test_an_answer_that_says_nothing_leaves_everything_as_it_was():
+    assert list(listener(steps())({}, ADA)) == [gr.skip()]
