@@ -157,7 +157,8 @@ class PageAddress:
         # one after the other: the view is asked for with the controls of the model that is in use
         fitted = shared.fitted | shared.inputs("model", "size", "own_size") | addressed
         inputs, latest = shared.inputs("model") | {"wanted": wanted}, shared.engine.latest[TASK]
-        shared.adopt(answer(start.then, self.placed, inputs, fitted, unless=latest, **HEAVY).then)
+        drawn = shared.adopt(answer(start.then, self.placed, inputs, fitted, unless=latest, **HEAVY).then)
+        shared.renew(drawn.then)  # for the tab that was opened while the first was being drawn
         watched: dict[str, Any] = shared.inputs("ready", "tray", "model", "block", "size") | addressed
         changes = any_of([component.change for component in watched.values()])
         answer(changes, self.followed, watched, {"address": address}, trigger_mode="always_last")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
@@ -39,8 +40,7 @@ def shown(page: Page, show: str) -> None:
 
 def found(page: Page) -> int:
     """Matches in all pictures, by the sentence below them."""
-    words = facts(page).inner_text().partition(":")[2].partition(".")[0]
-    return sum(int(part.split()[0]) for part in words.split(","))
+    return sum(map(int, re.findall(r"(\d+) in ", facts(page).inner_text())))
 
 
 def downloaded(page: Page, kind: str) -> bytes:
