@@ -44,7 +44,7 @@ class States:
 def add(shared: Shared) -> "ExploreEvents":
     """The tab laid out and wired."""
     first = opening(shared.engine)
-    states = States(gr.State(None), gr.State(None), gr.State(None), gr.State(first.sent))
+    states = States(shared.pin, gr.State(None), gr.State(None), gr.State(first.sent))
     events = ExploreEvents(shared, explore.lay_out(shared, first.props), states)
     events.wire()
     return events

@@ -18,7 +18,7 @@ from app.page.wiring import DOWNLOAD, HEAVY, answer, any_of, busy
 from app.server.encode import NOTHING_SELECTED
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import NOTHING_SENT, Sent, Tray
+from app.server.session import NOTHING_SENT, Pin, Sent, Tray
 from app.server.spool import spool
 
 MAKERS = {
@@ -72,7 +72,8 @@ class MatchEvents:
         triggers += [tab.settings[name].release for name in sliders]
         self.refresh(self.shared.due["Match"].change)
         outputs = {"tray": self.shared.tray, "items": self.shared.pictures.tray}
-        self.shared.renew(answer(self.shared.due["Match"].change, self.begin, tray, outputs).then)
+        known = tray | {"pin": self.shared.pin}
+        self.shared.renew(answer(self.shared.due["Match"].change, self.begin, known, outputs).then)
         self.refresh(any_of([tab.settings["show"].change, *triggers]), trigger_mode="always_last")
         tab.settings["show"].change(
             lambda show: gr.update(visible=show == "Parts"),
@@ -90,9 +91,9 @@ class MatchEvents:
         self._wire_examples()
         self._wire_downloads()
 
-    def begin(self, tray: Tray) -> dict | None:
-        """The first example, for who comes here with the pictures that the page opened with."""
-        example = handlers.opening(self.engine, tray)
+    def begin(self, tray: Tray, pin: Pin | None) -> dict | None:
+        """The first example, for who comes here with the pictures that the page opened with, and has asked nothing."""
+        example = handlers.opening(self.engine, tray, pin)
         return None if example is None else {"tray": example, "items": payloads.tray_update(self.engine, example)}
 
     def refresh(self, trigger: Callable, **options):
@@ -104,14 +105,21 @@ class MatchEvents:
             "stop": self.shared.bar.stop,
             "sent": self.states.sent,
         }
-        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent}
+        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent, "pin": self.shared.pin}
         return answer(trigger, self.paint, inputs, outputs, latest=latest, idle=IDLE, **(HEAVY | options))
 
     def paint(
-        self, tray: Tray, model: str, reference: str, region: Region | None, sent: Sent, **values
+        self,
+        tray: Tray,
+        model: str,
+        reference: str,
+        region: Region | None,
+        sent: Sent,
+        pin: Pin | None = None,
+        **values,
     ) -> Iterator[dict]:
         """The next screen; before it, what is waited for."""
-        if handlers.opening(self.engine, tray) is not None:
+        if handlers.opening(self.engine, tray, pin) is not None:
             yield {}  # `begin` is about to bring other pictures
             return
         if not self.engine.models.request(model).done():

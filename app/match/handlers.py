@@ -14,7 +14,7 @@ from torch import Tensor
 from app.server.encode import Encoded, encode_selection, features_key
 from app.server.engine import Engine
 from app.server.models import Loaded
-from app.server.session import NOTHING_SENT, FeatureSettings, Sent, Tray
+from app.server.session import NOTHING_SENT, FeatureSettings, Pin, Sent, Tray
 from app.server.trays import gallery, open_tray
 from app.server.uploads import add_bytes
 from core import RequestError
@@ -116,10 +116,10 @@ def examples() -> list[str]:
     return offered + [name for name, wanted in WORLD.items() if files.issuperset(wanted)]
 
 
-def opening(engine: Engine, tray: Tray) -> Tray | None:
-    """The tray with the first example, for a visitor who has changed nothing yet; None for anyone else."""
+def opening(engine: Engine, tray: Tray, pin: Pin | None = None) -> Tray | None:
+    """The tray with the first example, for a visitor who has changed and asked nothing yet; None for anyone else."""
     offered = examples()
-    if not offered or tray != open_tray(engine, tray.visitor):
+    if not offered or pin is not None or tray != open_tray(engine, tray.visitor):
         return None
     return open_example(engine, tray, offered[0])
 

@@ -91,6 +91,8 @@ class Shared:
     own_size: gr.State
     """The resolution that came with the model; where `size` is another, the visitor chose it."""
     block: gr.Slider
+    pin: gr.State
+    """The patch that is held in Explore, or None."""
     asking: gr.Dropdown
     """Whose attention Explore shows, and of which `head`; laid out there."""
     head: gr.Dropdown
@@ -193,6 +195,7 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
             1, 12, value=12, step=1, label="Block", info="After which block of the network to look", elem_id="block",
             buttons=[], render=False,
         ),
+        pin=gr.State(None),
         asking=FittedChoice(
             ["cls", "pinned patch"], value="cls", label="Query token", elem_id="asking", render=False
         ),

@@ -9,7 +9,7 @@ from app.match import handlers
 from app.match.events import MatchEvents
 from app.match.handlers import MatchSettings, Region
 from app.server.engine import Engine
-from app.server.session import NOTHING_SENT, Tray
+from app.server.session import NOTHING_SENT, Pin, Tray
 from app.server.trays import open_tray
 from app.server.uploads import add_bytes
 from core import RequestError
@@ -142,6 +142,7 @@ def test_who_has_changed_nothing_sees_the_first_example(engine):
     assert {picture.name for picture in opened.pictures} <= {picture.name for picture in first.pictures}
     for changed in (first, opened.select("p0", False), add_bytes(engine.library, opened, photograph(1), "mine.png")):
         assert handlers.opening(engine, changed) is None
+    assert handlers.opening(engine, opened, Pin("p0", 1, 1)) is None
 
 
 def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):
