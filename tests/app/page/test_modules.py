@@ -49,7 +49,7 @@ def test_a_name_that_is_none_is_told():
 def test_preloaded_is_what_a_module_needs_each_once():
     found = re.findall(r'href="([^"]+)"', modules.preloads("page/tray.js", "page/page.js"))
     assert found == [
-        modules.address(name) for name in ("page/tray.js", "page/page.js", "page/dropping.js", "page/elements.js")
+        modules.address(name) for name in ("page/tray.js", "page/page.js", "page/elements.js", "page/dropping.js")
     ]
 
 
