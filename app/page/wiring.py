@@ -30,7 +30,6 @@ HEAVY: dict[str, Any] = {"line": Line("views", total=16, each=2)}
 """Events that may wait for a model: they wait for one another, never before the light ones."""
 LONG: dict[str, Any] = {"line": Line("long", total=4, each=2)}
 """Jobs of many passes or minutes."""
-LIGHT: dict[str, Any] = {}
 DOWNLOAD = """(file) => {
     if (!file) return;
     const link = document.createElement("a");

@@ -11,7 +11,7 @@ import gradio as gr
 from app.page import sentences
 from app.page.files import fresh_folder
 from app.page.shared import Shared
-from app.page.wiring import DOWNLOAD, LIGHT, LONG, answer, any_of, stops
+from app.page.wiring import DOWNLOAD, LONG, answer, any_of, stops
 from app.search import handlers
 from app.search.tab import Search, States
 from app.server.jobs import Job
@@ -263,7 +263,7 @@ class Changes:
             self.access.check_writing(dict(request.headers))
             return handler(**given)
 
-        self.refresh(answer(trigger, guarded, inputs, self.outputs, **(LIGHT | options)).success)
+        self.refresh(answer(trigger, guarded, inputs, self.outputs, **options).success)
 
     def _long(self, trigger: Callable, handler: Callable[..., Iterator[dict]], inputs: dict[str, Any]) -> None:
         """The same for one that takes long and tells how far it is."""

@@ -4,79 +4,19 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.page import modules, stage
-from tests.app.browsing import PHONE, opened
-from tests.app.component_page import IDS, IMAGES, MAPS, NAMES, NUMBERS, build_page, foreground_view, launched
+from tests.app.browsing import opened
+from tests.app.component_page import IDS, MAPS, NAMES, build_page, foreground_view, launched
+from tests.app.pointing import cosines, expect_log, frame, log, place, ring, unit
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with launched(build_page()) as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser, address) -> Iterator[Page]:
-    """The page with its three pictures."""
-    with opened(browser, address) as page:
-        expect(page.locator(".dino-picture")).to_have_count(3)
-        yield page
-
-
-@pytest.fixture
-def phone(browser, address) -> Iterator[Page]:
-    with opened(browser, address, **PHONE) as page:
-        expect(page.locator(".dino-picture")).to_have_count(3)
-        yield page
-
-
-def frame(page: Page, picture: int):
-    return page.locator(".dino-picture").nth(picture).locator(".dino-frame").nth(1)
-
-
-def place(page: Page, picture: int, row: int, col: int) -> dict:
-    """Where a patch's middle is within its frame, by the geometry."""
-    box = frame(page, picture).bounding_box()
-    x, y = MAPS[picture].geometry.center(row, col)
-    return {"x": x / IMAGES[picture].width * box["width"], "y": y / IMAGES[picture].height * box["height"]}
-
-
-def ring(page: Page, picture: int) -> tuple[tuple[int, int], float]:
-    """The patch under the ring, and the cosine beside it."""
-    marked = frame(page, picture).locator(".dino-ring")
-    box, around = marked.bounding_box(), frame(page, picture).bounding_box()
-    x = (box["x"] + box["width"] / 2 - around["x"]) / around["width"] * IMAGES[picture].width
-    y = (box["y"] + box["height"] / 2 - around["y"]) / around["height"] * IMAGES[picture].height
-    return MAPS[picture].geometry.patch_at(x, y), float(marked.locator("span").inner_text().replace("−", "-"))
-
-
-def cosines(query: np.ndarray, picture: int) -> np.ndarray:
-    patches = MAPS[picture].patches.double().numpy()
-    return patches @ query / np.linalg.norm(patches, axis=-1) / np.linalg.norm(query)
-
-
-def unit(picture: int, row: int, col: int) -> np.ndarray:
-    vector = MAPS[picture].patches[row, col].double().numpy()
-    return vector / np.linalg.norm(vector)
-
-
-def log(page: Page):
-    return page.locator("#log textarea, #log input")
-
-
-def expect_log(page: Page, data: object) -> None:
-    expect(log(page)).to_have_value(json.dumps(data))
 
 
 def test_pointing_rings_the_best_match_in_every_picture(page):
@@ -114,114 +54,6 @@ def test_clicks_hold_add_and_subtract_and_escape_clears(page):
     page.keyboard.press("Escape")
     expect(page.locator(".dino-asked:visible")).to_have_count(0)
     expect_log(page, {})
-
-
-def expect_no_heat(page: Page) -> None:
-    expect(page.locator(".dino-heat:not([hidden])")).to_have_count(0)
-
-
-def words_at(picture: int, row: int, col: int) -> str:
-    norm, share = (f"{100 * float(np.float16(value)):.2f} %" for value in NUMBERS[IDS[picture]][row, col])
-    return f"{NAMES[picture]}, row {row + 1}, column {col + 1}: norm {norm}, share {share}."
-
-
-def test_a_pointer_that_reads_says_the_number_and_paints_nothing(page):
-    page.keyboard.press("r")
-    switch = page.get_by_role("button", name="Numbers")
-    expect(switch).to_have_attribute("aria-pressed", "true")
-    expect(page.locator(".dino-text")).to_contain_text("point at a patch")
-    frame(page, 1).hover(position=place(page, 1, 3, 2))
-    expect(page.locator(".dino-text")).to_have_text(words_at(1, 3, 2))
-    expect(frame(page, 1).locator(".dino-number")).to_have_count(1)
-    expect(page.locator(".dino-frame:visible .dino-ring")).to_have_count(0)
-    frame(page, 1).click(position=place(page, 1, 3, 2))
-    frame(page, 0).hover(position=place(page, 0, 0, 0))
-    expect(frame(page, 1).locator(".dino-number")).to_have_count(1)  # what was clicked is kept
-    expect(page.locator(".dino-text")).to_have_text(words_at(0, 0, 0))
-    page.locator("#notes").hover()
-    expect(page.locator(".dino-text")).to_have_text(words_at(1, 3, 2))
-    expect_no_heat(page)
-    expect(log(page)).to_have_value("")
-    page.keyboard.press("Escape")
-    expect(page.locator(".dino-number")).to_have_count(0)
-    switch.click()
-    frame(page, 1).hover(position=place(page, 1, 3, 2))
-    expect(page.locator(".dino-frame:visible .dino-ring")).to_have_count(3)
-
-
-def test_a_held_question_stays_while_the_pointer_reads_and_its_answer_is_read_too(page):
-    frame(page, 0).click(position=place(page, 0, 4, 4))
-    page.keyboard.press("R")
-    expect_no_heat(page)
-    frame(page, 1).hover(position=place(page, 1, 3, 2))
-    expect(page.locator(".dino-text")).to_have_text(words_at(1, 3, 2))
-    expect(frame(page, 0).locator(".dino-asked")).to_have_count(1)
-    page.get_by_role("button", name="Show the answer").click()
-    frame(page, 1).hover(position=place(page, 1, 3, 2))
-    expected = cosines(unit(0, 4, 4), 1)[3, 2]
-    expect(page.locator(".dino-text")).to_contain_text("row 4, column 3: cosine ")
-    told = page.locator(".dino-text").inner_text().rpartition("cosine ")[2].partition(" ")[0].replace("−", "-")
-    assert float(told) == pytest.approx(expected, abs=0.03)
-    page.locator("#notes input, #notes textarea").first.type("r")  # typed, not pressed for the page
-    expect(page.get_by_role("button", name="Numbers")).to_have_attribute("aria-pressed", "true")
-
-
-def test_the_keyboard_and_a_finger_read_and_it_is_spoken(page, phone):
-    page.keyboard.press("r")
-    frame(page, 0).focus()
-    for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
-        page.keyboard.press(key)
-    expect(page.locator(".dino-spoken")).to_have_text(words_at(0, 4, 6))
-    phone.get_by_role("button", name="Numbers").tap()
-    frame(phone, 0).tap(position=place(phone, 0, 4, 6))
-    expect(phone.locator(".dino-text")).to_have_text(words_at(0, 4, 6))
-    expect_no_heat(phone)
-
-
-def test_what_is_read_follows_the_threshold(page):
-    page.locator("#view label").nth(1).click()
-    expect(page.locator(".dino-text")).to_have_text("scores")
-    page.keyboard.press("r")
-    frame(page, 0).click(position=place(page, 0, 2, 6))
-    expect(page.locator(".dino-text")).to_contain_text(
-        "foreground score 0.67: object at a threshold of 0.50. 0 is ground."
-    )
-    page.locator(".dino-handle").focus()
-    for _ in range(2):
-        page.keyboard.press("PageUp")
-    expect(page.locator(".dino-text")).to_contain_text("0.67: ground at a threshold of 0.70.")
-
-
-def nearest_by_hand(picture: int, row: int, col: int, count: int) -> list[tuple[float, str]]:
-    """Greedily, straight from the definition: the best patch that touches neither the question nor a better one."""
-    query, taken, found = unit(picture, row, col), [(picture, row, col)], []
-    ranked = [(value, one, *place) for one in range(3) for place, value in np.ndenumerate(cosines(query, one))]
-    for value, one, r, c in sorted(ranked, reverse=True):
-        if len(found) < count and all(one != p or max(abs(r - y), abs(c - x)) > 1 for p, y, x in taken):
-            taken.append((one, r, c))
-            found.append((value, NAMES[one]))
-    return found
-
-
-def test_the_most_similar_patches_are_cut_out_and_lead_to_their_place(page):
-    strip = page.locator(".dino-nearest")
-    expect(strip).to_be_hidden()
-    frame(page, 0).click(position=place(page, 0, 4, 4))
-    crops = strip.locator("button")
-    expect(crops).to_have_count(8)
-    expected = nearest_by_hand(0, 4, 4, 8)
-    told = [float(text.replace("−", "-")) for text in strip.locator(".dino-crop-cosine").all_inner_texts()]
-    assert told == sorted(told, reverse=True)
-    assert told == pytest.approx([value for value, _ in expected], abs=0.03)
-    assert (
-        crops.first.locator("canvas").evaluate("node => node.getContext('2d').getImageData(10, 10, 1, 1).data[0]")
-        == 200
-    )
-    crops.first.click()
-    assert page.evaluate("document.activeElement.className").startswith("dino-frame")
-    expect(page.locator(".dino-frame:visible .dino-cursor")).to_have_count(1)
-    page.keyboard.press("Escape")
-    expect(strip).to_be_hidden()
 
 
 def test_a_double_click_enlarges_and_asks_nothing(page):
