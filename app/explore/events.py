@@ -233,7 +233,7 @@ class ExploreEvents:
         opened = answer(fold.expand, lambda: {"is_open": True}, {}, {"is_open": is_open})
         answer(opened.then, drawn, inputs, outputs, **framed)
         answer(fold.collapse, lambda: {"is_open": False}, {}, {"is_open": is_open})
-        answer(self.states.sent.change, drawn, inputs, outputs, trigger_mode="always_last", **framed)
+        answer(self.states.sent.change, drawn, inputs, outputs, trigger_mode="multiple", **framed)
         shown = answer(board.select, chosen, {}, {name: settings[name] for name in ("block", "head")})
         self.refresh(shown.then)
 

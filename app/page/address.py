@@ -152,13 +152,12 @@ class PageAddress:
         opening, wanted = gr.JSON(visible=False), gr.State(Wanted())
         addressed = {name: one.component for name, one in shared.addressed.items()}
         outputs = {"items": shared.pictures.tray, "wanted": wanted, "address": address}
-        outputs |= shared.inputs("tray", "model")
+        outputs |= shared.inputs("tray", "model", "visible")
         start = answer(blocks.load, self.opened, {"opening": opening}, outputs, js=OPENING)
         # one after the other: the view is asked for with the controls of the model that is in use
         fitted = shared.fitted | shared.inputs("model", "size", "own_size") | addressed
         inputs, latest = shared.inputs("model") | {"wanted": wanted}, shared.engine.latest[TASK]
-        drawn = shared.adopt(answer(start.then, self.placed, inputs, fitted, unless=latest, **HEAVY).then)
-        shared.renew(drawn.then)  # for the tab that was opened while the first was being drawn
+        shared.adopt(answer(start.then, self.placed, inputs, fitted, unless=latest, **HEAVY).then)
         watched: dict[str, Any] = shared.inputs("ready", "tray", "model", "block", "size") | addressed
         changes = any_of([component.change for component in watched.values()])
         answer(changes, self.followed, watched, {"address": address}, trigger_mode="always_last")
@@ -174,7 +173,9 @@ class PageAddress:
         pins, pinned = place_pins(tray, wanted)
         model, modelled = usual_unless_allowed(engine, self.shared.access, wanted, dict(request.headers))
         named = [f"there is no tab {tab[:40]!r}."] if tab and tab not in self.tabs else []
-        return {
+        names = dict(zip(self.tabs, self.shared.due, strict=True))
+        looked_at = {"visible": names[tab]} if tab in names else {}  # a click before the page listens is not heard
+        return looked_at | {
             "tray": tray,
             "items": payloads.tray_update(engine, tray),
             "model": model,

@@ -150,8 +150,10 @@ class Shared:
     def follow(self, name: str, tab: gr.Tab) -> None:
         """Draw a tab whenever it comes to be looked at, unless nothing changed. Gradio tells of the first one, too."""
 
-        def looked_at(ready: bool, **values) -> dict:
-            return {"visible": name} | ({name: _shown(**values)} if ready else {})
+        def looked_at(ready: bool, **values) -> dict | None:
+            if not ready:  # the first tab is told of whichever the address names, and is what is drawn otherwise
+                return None if name == next(iter(self.due)) else {"visible": name}
+            return {"visible": name, name: _shown(**values)}
 
         inputs = self.inputs("ready", "tray", "model", "size", "block")
         answer(tab.select, looked_at, inputs, {"visible": self.visible, name: self.due[name]})

@@ -10,6 +10,7 @@ from app.page.address import (
     LONGEST,
     MOST_PICTURES,
     MOST_PINS,
+    PageAddress,
     Wanted,
     place_block,
     place_pictures,
@@ -137,18 +138,31 @@ def test_a_block_or_resolution_is_one_that_the_model_has(engine):
 
 
 @pytest.fixture
-def page(engine, monkeypatch) -> Callable:
-    """Calls what a page's address asks for, with the sentences that the visitor is told."""
+def addressed(engine, monkeypatch) -> PageAddress:
+    """A page's address, its events not yet wired."""
     from app.build import TABS, _lay_out
-    from app.page.address import PageAddress
 
     made: list[PageAddress] = []
-    told: list[str] = []
     monkeypatch.setattr(PageAddress, "wire", lambda self, blocks: made.append(self))
-    monkeypatch.setattr(address, "warn", lambda text, title: told.append(text))
     with gr.Blocks() as blocks:
         _lay_out(engine, HOME, blocks, TABS)
-    return lambda model, parts, *problems: (list(made[0].placed(model, Wanted(parts, problems)))[-1], told)
+    return made[0]
+
+
+@pytest.fixture
+def page(addressed, monkeypatch) -> Callable:
+    """Calls what a page's address asks for, with the sentences that the visitor is told."""
+    told: list[str] = []
+    monkeypatch.setattr(address, "warn", lambda text, title: told.append(text))
+    return lambda model, parts, *problems: (list(addressed.placed(model, Wanted(parts, problems)))[-1], told)
+
+
+@pytest.mark.parametrize(("fragment", "visible"), [("#match", "Match"), ("#emergence?run=shipped", "Emergence")])
+def test_the_tab_of_an_address_is_drawn_before_any_is_clicked(addressed, fragment, visible):
+    asked = gr.Request(session_hash="ada", headers={})
+    assert addressed.opened({"fragment": fragment}, asked)["visible"] == visible
+    assert "visible" not in addressed.opened({"fragment": "#garden"}, asked)
+    assert "visible" not in addressed.opened({"fragment": ""}, asked)
 
 
 def test_all_that_is_wrong_is_told_at_once_and_the_usual_stays(page):

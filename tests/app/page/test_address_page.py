@@ -42,6 +42,10 @@ def add_mine(page: Page) -> None:
     names(page, ",own-")
 
 
+SETTLED_MS = 1000
+"""After which the server, too, knows what is held: a double click is no question."""
+
+
 def hold(page: Page, picture: int, x: int = 60) -> None:
     page.locator("#stage .dino-picture").nth(picture).locator(".dino-frame:visible").first.click(
         position={"x": x, "y": 40}
@@ -51,6 +55,7 @@ def hold(page: Page, picture: int, x: int = 60) -> None:
 
 def test_back_and_forward_go_through_the_tabs_and_nothing_is_lost(page):
     hold(page, 1)
+    page.wait_for_timeout(SETTLED_MS)
     before = page.evaluate("history.length")
     page.locator("#tab-match-button").click()
     is_looked_at(page, "match")

@@ -23,8 +23,8 @@ def test_resolution_says_what_it_costs_and_is_computed_on_release(page, served):
     engine = served[1]
     before = engine.forwards
     expect(page.locator("#cost")).to_contain_text("computed already")
-    set_number(page, "size", 210)
-    expect(page.locator("#status")).to_contain_text("210 px · cpu")
+    set_number(page, "size", 238)
+    expect(page.locator("#status")).to_contain_text("238 px · cpu")
     assert engine.forwards == before + 4
     set_number(page, "block", 2)
     for _ in range(50):

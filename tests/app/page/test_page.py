@@ -267,8 +267,8 @@ def test_a_visitor_who_closes_the_page_is_forgotten(browser, served, monkeypatch
 def test_a_long_forward_pass_of_one_visitor_stops_nobody_else_and_can_be_stopped(page, browser, served):
     address, engine = served
     with engine.models.get("small").lock:  # as if another picture were being computed
-        set_number(page, "size", 294)
-        expect(page.locator("#status")).to_contain_text("Looking at 4 pictures at 294 px")
+        set_number(page, "size", 322)  # which no other test has asked for
+        expect(page.locator("#status")).to_contain_text("Looking at 4 pictures at 322 px")
         other = browser.new_page()
         other.goto(address)
         expect(other.locator("#facts")).to_contain_text("Explained variance")
