@@ -12,8 +12,13 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def pytest_configure():
-    """Ctrl-C reaches the programs that tests start: a suite run in the background would hand down that it is ignored."""
+    """Ctrl-C reaches the programs that tests start: a suite run in the background would hand down that it is ignored.
+
+    Where several processes share the tests (`-n`), they share the cores, too.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
 
 
 def pytest_collection_modifyitems(items):

@@ -22,11 +22,15 @@ MOMENTS = {
 }
 
 
-def run(browser) -> dict[str, float]:
-    """Seconds from the start of `python -m app` to each moment."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+def run(browser) -> dict[str, float]:
+    """Seconds from the start of `python -m app` to each moment."""
+    port = free_port()
     page, started = browser.new_page(viewport={"width": 1280, "height": 800}), time.perf_counter()
     words = [sys.executable, "-m", "app", "--port", str(port)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
