@@ -157,7 +157,7 @@ class SearchEvents:
             return
         try:
             waited = yield from self._waits(tray, loaded, settings.collection)
-            if waited and asked is None:  # the first example is there by now
+            if waited:  # pictures of the collection that are asked with are there by now
                 parts, fitted = self._question(asked, tray, model, settings)
                 yield self._said(opened, tray, asked, parts) | _mode(fitted, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)

@@ -119,10 +119,10 @@ def events(engine, tmp_path) -> SearchEvents:
     return SearchEvents(SimpleNamespace(engine=engine), None, None)
 
 
-def painted(events: SearchEvents, tray: Tray, asked=None) -> dict:
+def painted(events: SearchEvents, tray: Tray, asked=None, model: str = "small") -> dict:
     """Everything that is shown at the end."""
     settings = {"collection": "", "mode": "cls", "order": "added", "k": 6}
-    steps: Iterator[dict] = events.paint(tray=tray, model="small", asked=asked, listing=Listing(), **settings)
+    steps: Iterator[dict] = events.paint(tray=tray, model=model, asked=asked, listing=Listing(), **settings)
     shown: dict = {}
     for step in steps:
         shown |= step
@@ -138,6 +138,8 @@ def test_who_comes_with_nothing_of_their_own_sees_the_first_example_also_when_it
         assert shown["results"].props["results"]["groups"][0]["items"][0]["name"] == "sunflower/sunflower_0060.webp"
         assert "CC BY 4.0" in shown["credit"] and "in training" in shown["credit"]
     assert painted(events, open_tray(events.engine, "ada"), asked=())["asked"] == (), "what was taken away stays away"
+    again = painted(events, open_tray(events.engine, "ada"), asked=(asked,), model="another")
+    assert again["asked"] == (asked,), "another model, which had to look first, is asked the same"
 
 
 def test_who_comes_with_an_own_picture_asks_with_it(events):
