@@ -23,7 +23,7 @@ CORE_ROOMS = (
 TRAIN_ROOMS = (
     "train.dist", "train.losses", "train.data", "train.method", "train.phase_config", "train.config", "train.recipes",
     "train.checkpoint_reader", "train.checkpoint", "train.world", "train.evaluate", "train.run", "train.pretrain", "train.distill",
-    "train.timeline", "train.figures", "train.ablate", "train.curate",
+    "train.timeline", "train.photographs", "train.figures", "train.ablate", "train.curate",
 )  # fmt: skip
 APP_TABS = ("app.match", "app.search", "app.map", "app.emergence", "app.compare", "app.video", "app.tour")
 """Rooms that know nothing of one another."""

@@ -27,7 +27,7 @@ from core.bounds import Bounds, declared
 from core.files import Output
 from core.records.runs import save_backbone
 from tests.test_architecture import FILES
-from train import distill, figures, pretrain, timeline
+from train import distill, figures, photographs, pretrain, timeline
 from train.ablate import __main__ as ablate
 from train.curate import __main__ as curate
 from train.evaluate import __main__ as evaluate
@@ -57,6 +57,7 @@ COMMANDS = {
     "timeline": Command(timeline.main, timeline.Command, "{run} --out {out}"),
     "figures": Command(figures.main, figures.Command, "{run} --out {out}"),
     "world": Command(world.main, world.Command, "--count 1 --out {out}"),
+    "photographs": Command(photographs.main, photographs.Command, "--data {data} --out {out}"),
     "gallery": Command(gallery.main, gallery.Command, "--out {out}"),
     **{f"curate {name}": Command(curate.main, step, "--out {out}", name) for name, step in curate.STEPS.items()},
     **{
@@ -200,7 +201,7 @@ def test_wrong_numbers(tried, name):
             field = flag.name.rsplit(".", 1)[-1].removeprefix("--")
             assert field in text.replace("_", "-") and " give " in text and len(text.splitlines()) <= 3, text
             seen += 1
-    assert seen or name in ("figures", "evaluate linear", "curate pack")
+    assert seen or name in ("figures", "photographs", "evaluate linear", "curate pack")
 
 
 WRONG_PLACES = {

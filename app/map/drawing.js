@@ -1,8 +1,6 @@
 // What is seen of the map: its points, and over them their pictures, rings round two of them, the line being drawn.
 // `map` is what map.js makes: its elements, `camera`, `painter`, `thumbnails` and `state`.
 
-import { MOST_SEEN } from "./thumbnails.js";
-
 const GLIDE_MS = 1100;
 
 // How far points are on their way to new places, 0 to 1.
@@ -47,7 +45,7 @@ export function drawMap(map, ratio = 0) {
 
 function drawPictures(map, context) {
   const { state, camera, thumbnails } = map;
-  const seen = state.index.visible(...camera.window(), MOST_SEEN) || [];
+  const seen = state.index.visible(...camera.window(), thumbnails.mostFor(camera)) || [];
   const shown = state.alone === null ? seen : seen.filter((id) => state.levels[id] === state.alone);
   const side = thumbnails.sideFor(seen.length, camera);
   thumbnails.want(shown);

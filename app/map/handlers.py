@@ -16,7 +16,6 @@ from app.server.jobs import Job
 from app.server.memory import Memory
 from app.server.models import Loaded
 from app.server.session import FeatureSettings, Tray
-from app.server.shelf import GALLERY
 from app.server.turns import Stopped
 from app.server.uploads import add_bytes
 from core import RequestError
@@ -55,10 +54,10 @@ class MapRoom:
         self._kept = Memory(ATLAS_MB)
 
     def sources(self) -> list[tuple[str, str]]:
-        """(title, key) of what can be mapped here: the gallery first where it ships, the own collections last."""
+        """(title, key) of what can be mapped here: what ships first, the own collections last."""
         listed = [(one.label, one.key) for one in self.engine.shelf.listed() if not one.problem]
-        shipped = [one for one in listed if one[1] == GALLERY]
-        return [*shipped, (TRAY, TRAY), (PATCHES, PATCHES), *(one for one in listed if one[1] != GALLERY)]
+        ships = len(self.engine.shelf.shipped)
+        return [*listed[:ships], (TRAY, TRAY), (PATCHES, PATCHES), *listed[ships:]]
 
     def open(
         self, source: str, tray: Tray, model: Loaded, layer: int, size: int, stop: threading.Event
@@ -72,9 +71,10 @@ class MapRoom:
         elif source == PATCHES:
             yield from encode(self.engine, tray, model, _settings(layer, size, model), stop)
             atlas = of_patches(self.engine, tray, model, layer, size)
-        elif source == GALLERY:
-            collection = yield from self._gallery(model, stop)
-            atlas = of_collection(collection, lambda name: self.engine.shelf.original(GALLERY, name))
+        elif source in self.engine.shelf.shipped:
+            collection = yield from self._shipped(source, model, stop)
+            shelf = self.engine.shelf
+            atlas = of_collection(collection, lambda name: shelf.original(source, name), shelf.credit(source))
         else:
             atlas = of_collection(self.engine.shelf.look(source))
         self._kept.put(("atlas", atlas.token), atlas)
@@ -141,11 +141,13 @@ class MapRoom:
         name, data = picture
         return add_bytes(self.engine.library, tray, data, name)
 
-    def _gallery(self, model: Loaded, stop: threading.Event) -> Generator[str, None, Collection]:
-        """Sentences while a model sees the gallery for the first time, and at the end its collection."""
+    def _shipped(self, key: str, model: Loaded, stop: threading.Event) -> Generator[str, None, Collection]:
+        """Sentences while a model sees pictures that ship for the first time, and at the end their collection."""
+        if self.engine.shelf.is_filled(key, model):
+            return self.engine.shelf.open(key, model)
         job = Job(
-            "Looking at the gallery for the first time",
-            lambda progress, _: self.engine.shelf.fill_gallery(model, progress, stop.is_set),
+            "The model looks at these pictures for the first time",
+            lambda progress, _: self.engine.shelf.fill(key, model, progress, stop.is_set),
         )
         yield from job.sentences()
         if stop.is_set():
@@ -155,16 +157,18 @@ class MapRoom:
 
 def caption(atlas: Atlas, components: Projection, arrived: bool, settings: UmapSettings, grown: bool = False) -> str:
     """A caption: the way to read the map."""
+    thanks = f" {atlas.credit}" if atlas.credit else ""
     if arrived:
         return (
             f"UMAP of {counted(len(atlas), 'point')}: near ones are alike to the model; far apart means little, and so does the "
             f"size of a group. {settings.neighbours} neighbours, distance {settings.distance:g}, seed {settings.seed}."
             + (" It grew from the map before, so that pictures stay about where they were." if grown else "")
+            + thanks
         )
     x, y = components.explained
     return (
         f"Principal components of {counted(len(atlas), 'point')}: {x:.0%} of their variance to the right, {y:.0%} upwards. "
-        "Near ones are alike to the model in these two respects."
+        f"Near ones are alike to the model in these two respects.{thanks}"
     )
 
 

@@ -48,6 +48,8 @@ class Atlas:
     """The media type and the file of a small picture of one point."""
     picture: Callable[[int], tuple[str, bytes] | str]
     """The picture that opens when a point is clicked: the name and file of a picture, or the id of one in the tray."""
+    credit: str = ""
+    """A sentence on whom to thank for the pictures."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,7 +62,9 @@ class Atlas:
         return digest.hexdigest()[:24]
 
 
-def of_collection(collection: Collection, original: Callable[[str], Path | None] = lambda name: None) -> Atlas:
+def of_collection(
+    collection: Collection, original: Callable[[str], Path | None] = lambda name: None, credit: str = ""
+) -> Atlas:
     """The pictures of a collection by their cls vectors; the label is the folder or class they came with.
 
     `original` gives the file of a picture by its name where there is more of it than the thumbnail. Raises RequestError
@@ -86,6 +90,7 @@ def of_collection(collection: Collection, original: Callable[[str], Path | None]
         dates=[record.added for record in records],
         thumbnail=lambda point: ("image/webp", _thumbnail(collection, records[point].id)),
         picture=picture,
+        credit=credit,
     )
 
 

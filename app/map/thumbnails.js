@@ -1,8 +1,9 @@
 // The small pictures of points: fetched as they come into sight, drawn over the points, kept while the map is.
 
-export const MOST_SEEN = 160; // points in sight that become pictures
+const MOST_SEEN = 320; // points in sight that become pictures
+const ROOM = 1050; // px² of the map for each, at least: so that the smallest leave half of it free
 const BATCH = 40;
-const SMALL = 26;
+const SMALL = 28;
 const LARGE = 96;
 
 // `fetchSome(ids)` -> Promise of {id: {name, label, date, uri}}; `arrived()` is called when there is more to draw.
@@ -42,6 +43,11 @@ export function createThumbnails(fetchSome, arrived) {
     next();
   }
 
+  // How many points in sight become pictures on a map of this size.
+  function mostFor(camera) {
+    return Math.min(MOST_SEEN, Math.floor((camera.width * camera.height) / ROOM));
+  }
+
   // Side of a picture in px when so many are in sight: they shall rather touch than cover one another.
   function sideFor(count, camera) {
     const room = Math.sqrt((camera.width * camera.height) / Math.max(count, 1)) * 0.5;
@@ -66,5 +72,5 @@ export function createThumbnails(fetchSome, arrived) {
     waiting = [];
   }
 
-  return { want, known, sideFor, drawOne, forget };
+  return { want, known, mostFor, sideFor, drawOne, forget };
 }

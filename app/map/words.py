@@ -3,7 +3,7 @@
 LEAD = (
     "**What you see.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "
     "which belong together.\n\n"
-    "**What to try.** Wheel or pinch until points become pictures. Draw round a group. Map the patches of your pictures and "
+    "**What to try.** Wheel or pinch to come nearer: points become pictures, pictures larger. Draw round a group. Map the patches of your pictures and "
     "see what lies together."
 )
 

@@ -50,7 +50,7 @@ def lay_out() -> Match:
             elem_id="match-show",
             elem_classes="pills",
         )
-        with gr.Row(elem_id="match-examples"):
+        with gr.Row(elem_id="match-examples", elem_classes="examples"):
             gr.Markdown("Examples:", elem_classes="hint")
             buttons = {
                 name: gr.Button(name, size="sm", min_width=60, elem_id=f"match-example-{number}")

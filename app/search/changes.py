@@ -16,7 +16,6 @@ from app.search import handlers
 from app.search.tab import Search, States
 from app.server.jobs import Job
 from app.server.session import Tray
-from app.server.shelf import GALLERY
 from app.server.spool import spool
 from app.server.turns import Stopped
 from core import DinoError, RequestError
@@ -108,7 +107,7 @@ class Changes:
 
     def uploaded(self, collection: str, title: str, files: list[str], **others) -> Iterator[dict]:
         """Files, a folder's files or archives, into the chosen collection, or a new one where none of one's own is."""
-        fresh = title.strip() or not collection or collection == GALLERY
+        fresh = title.strip() or not collection or collection in self.shelf.shipped
         yield from self._sent("" if fresh else collection, title, files, **others)
 
     def made(self, collection: str, title: str, files: list[str], **others) -> Iterator[dict]:
@@ -120,7 +119,7 @@ class Changes:
         place = Path((path or "").strip()).expanduser()
         if not (path or "").strip() or not place.exists():
             raise RequestError(f"{path!r} is not on this machine; give the path of a folder, a zip or a tar.")
-        fresh = title.strip() or not collection or collection == GALLERY
+        fresh = title.strip() or not collection or collection in self.shelf.shipped
         yield from self._adding("" if fresh else collection, title or place.stem, [place], **others)
 
     def cancelled(self, tray: Tray) -> dict:

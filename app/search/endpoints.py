@@ -14,7 +14,6 @@ from app.search.handlers import LARGEST_K, split_tags
 from app.server.access import Access
 from app.server.agents import list_of_files
 from app.server.engine import Engine
-from app.server.shelf import GALLERY
 from core import RequestError
 from core.collection.collection import Collection
 from core.collection.incoming import Limits
@@ -31,7 +30,7 @@ def lay_out(engine: Engine, access: Access) -> None:
         access.check_writing(dict(request.headers))
         return api.add_images(collection, images, tags, size)
 
-    collection = gr.Textbox(label="collection: its key or title, or gallery")
+    collection = gr.Textbox(label="collection: its key or title, photographs or gallery")
     images = list_of_files(SentFile(label="images, zip or tar archives", type="filepath", file_count="multiple"))
     mode = gr.Textbox("cls", label="mode: cls, mean or region")
     box = gr.Textbox("", label="box: left, top, right, bottom in pixels, or empty")
@@ -61,10 +60,10 @@ class SearchApi:
     ) -> tuple[Image.Image, dict]:
         """The pictures of a collection most like a picture or a part of it, each with the place where it matches.
 
-        collection: its key or title ("gallery" ships with the app). image: a picture file. mode: cls, mean or region.
+        collection: its key or title ("photographs" and "gallery" ship with the app). image: a file. mode: cls, mean, region.
         box: "left, top, right, bottom" or point: "x, y", pixels of the picture, or neither. k: 1 to 200. tags: only
-        pictures with all of these, commas between. Picture: contact sheet. Numbers: model, collection, method, problems (a
-        sentence for whatever is damaged and left out), results, best first: [{id, name, label, tags, score, box [left,
+        pictures with all of these, commas between. Picture: contact sheet. Numbers: model, collection, method, credit (where
+        pictures that ship are whose), problems (a sentence for whatever is damaged and left out), results, best first: [{id, name, label, tags, score, box [left,
         top, right, bottom] in pixels, width, height, sha256}].
         """
         opened = self._open(collection)
@@ -90,6 +89,8 @@ class SearchApi:
             for hit in hits
         ]
         about = {"model": opened.about.model, "collection": opened.title, "method": opened.method(mode).sentence}
+        if credit := self.engine.shelf.credit(self._key(collection)):
+            about["credit"] = credit
         self.engine.shelf.index_if_damaged(opened)
         return contact_sheet(opened, hits), {**about, "problems": opened.problems, "results": results}
 
@@ -122,9 +123,7 @@ class SearchApi:
         if not key:
             raise RequestError(f"There is no collection {str(name)[:60]!r}; there are: {self._titles() or 'none'}.")
         model = self.engine.models.get(self.engine.models.default)
-        if key == GALLERY:
-            return self.engine.shelf.fill_gallery(model, lambda done, total: None, lambda: False)
-        return self.engine.shelf.open(key, model)
+        return self.engine.shelf.fill(key, model, lambda done, total: None, lambda: False)
 
     def _key(self, name: str) -> str:
         """The key that a key or title means; empty where it means none, RequestError where several."""

@@ -1,6 +1,6 @@
 """The wiring of the Search tab: every change of the question asks anew; results can be taken away."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import gradio as gr
 from app.page import sentences
 from app.page.shared import Shared, Tab
 from app.page.wiring import HEAVY, LONG, answer, any_of, busy
-from app.search import changes, curation, endpoints, handlers
+from app.search import changes, curation, endpoints, examples, handlers
 from app.search import payloads as search_payloads
 from app.search import tab as search
 from app.search.gestures import Gestures
@@ -17,15 +17,16 @@ from app.search.handlers import Kind, Listing, Results, SearchSettings
 from app.search.question import QueryPart, fitting_mode, in_order, still_there
 from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
+from app.server.built_in import PHOTOGRAPHS
 from app.server.engine import Engine
 from app.server.jobs import Job
 from app.server.latest import Latest
 from app.server.models import Loaded
 from app.server.session import Tray
-from app.server.shelf import GALLERY
 from core import DinoError, RequestError
 from core.collection.collection import Collection
 from core.collection.facets import KINDS
+from core.collection.query import Mode
 
 IDLE = {"results": gr.HTML(busy=False), "stop": gr.update(visible=False)}
 EACH: dict[str, Any] = {"trigger_mode": "multiple"}
@@ -36,7 +37,8 @@ Asked = tuple[QueryPart, ...]
 def add(shared: Shared) -> "SearchEvents":
     """The tab laid out and wired."""
     states = States(gr.State(None), gr.State(()), gr.State(Listing()), gr.State(()))
-    events = SearchEvents(shared, search.lay_out(shared.access), states)
+    layout = search.lay_out(shared.access, examples.offered(shared.engine.shelf))
+    events = SearchEvents(shared, layout, states)
     events.wire()
     Gestures(shared, events.tab, states, events.inputs, events.refresh, events.now).wire()
     changes.wire(shared, events.tab, events.states, events.refresh)
@@ -74,6 +76,8 @@ class SearchEvents:
         self.refresh(any_of([*triggers, *changed]), trigger_mode="always_last")
         self._wire_listing("duplicates", self.tab.duplicates, self.tab.threshold)
         self._wire_listing("diverse", self.tab.diverse, self.tab.count)
+        for title, button in self.tab.examples.items():
+            self._wire_example(title, button)
 
     def _wire_listing(self, kind: Kind, button: gr.Button, value: gr.Slider) -> None:
         def chosen(**values) -> dict:
@@ -82,6 +86,17 @@ class SearchEvents:
         listed = answer(button.click, chosen, self.inputs | {"value": value}, {"listing": self.states.listing})
         self.refresh(listed.success, **LONG)
 
+    def _wire_example(self, title: str, button: gr.Button) -> None:
+        def asked(**values) -> Iterator[dict]:
+            yield from self.example(title, **values)
+
+        known = {**self.shared.inputs("tray", "model"), "before": self.states.asked, "mode": self.tab.settings["mode"]}
+        outputs = {"asked": self.states.asked, **{name: self.tab.settings[name] for name in ("mode", "collection")}}
+        outputs |= {"status": self.shared.bar.status, "facts": self.tab.facts, "stop": self.shared.bar.stop}
+        idle = {"stop": IDLE["stop"]}
+        opened = answer(button.click, asked, known, outputs, latest=self.latest, idle=idle, **(HEAVY | EACH))
+        self.refresh(opened.success)
+
     def refresh(self, trigger: Callable, **options):
         """Search anew after an event: `refresh(event.then)`."""
         tab, states = self.tab, self.states
@@ -89,6 +104,7 @@ class SearchEvents:
         outputs = kinds | {
             "results": tab.results,
             "facts": tab.facts,
+            "credit": tab.credit,
             "marked": states.marked,
             "marked_row": tab.dock.row,
             "status": self.shared.bar.status,
@@ -111,11 +127,17 @@ class SearchEvents:
         return {"listing": Listing(kind, float(value), 0, belongs_to(asked, settings))}
 
     def asked_now(self, asked: Asked | None, tray: Tray, model: str, settings: SearchSettings) -> Asked:
-        """The question as far as it can still be asked."""
+        """The question as far as it can still be asked; the first example, for who opens the page and asks nothing."""
+        shelf = self.engine.shelf
+        opens = asked is None and examples.is_opening(shelf, tray, settings.collection)
+        if opens and (titles := examples.offered(shelf)):
+            loaded = self.engine.models.get(model)
+            filled = shelf.is_filled(settings.collection, loaded)
+            return examples.question(shelf.open(settings.collection, loaded), titles[0]) if filled else ()
         ids = [one.record for one in asked or () if one.record is not None and one.collection == settings.collection]
         records: Sequence[int] = ()
         if ids:
-            opened = self.engine.shelf.open(settings.collection, self.engine.models.get(model))
+            opened = shelf.open(settings.collection, self.engine.models.get(model))
             records = list(opened.store.records.get(ids))
         return in_order(still_there(asked, tray, settings.collection, records))
 
@@ -125,37 +147,61 @@ class SearchEvents:
             yield {"status": busy("Loading the model …"), "results": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
         settings = self._chosen(handlers.settings_of(values))
-        parts = self._safely(lambda: self.asked_now(asked, tray, model, settings), ())
-        collection = self._safely(lambda: self.engine.shelf.open(settings.collection, loaded), None)
-        mode = fitting_mode(parts, settings.mode)
-        settings = replace(settings, mode=mode)
-        yield {
-            "query": gr.HTML(query=search_payloads.query_prop(self.engine, tray, parts)),
-            "question": gr.HTML(question=search_payloads.question_prop(self.engine, collection, tray, parts)),
-            "asked": None if asked is None and not parts else parts,
-            "mode": gr.update(value=mode) if mode != values["mode"] else gr.skip(),
-            "order": gr.update(visible=all(one.against for one in parts)),
-            "collection": gr.update(choices=self._choices(), value=settings.collection or None),
-        }
+        opened = self._safely(lambda: self.engine.shelf.open(settings.collection, loaded), None)
+        parts, fitted = self._question(asked, tray, model, settings)
+        choices = {"collection": gr.update(choices=self._choices(), value=settings.collection or None)}
+        yield self._said(opened, tray, asked, parts) | _mode(fitted, settings) | choices
         idle = IDLE | {"status": sentences.status(loaded, loaded.default_size)}
         if not settings.collection:
             yield idle | {"facts": NO_COLLECTION, "results": gr.HTML(results={}, busy=False)}
             return
         try:
-            yield from self._waits(tray, loaded, settings)
+            waited = yield from self._waits(tray, loaded, settings.collection)
+            if waited:  # pictures of the collection that are asked with are there by now
+                parts, fitted = self._question(asked, tray, model, settings)
+                yield self._said(opened, tray, asked, parts) | _mode(fitted, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
-            kept, facets = facet_choices(collection, settings)
+            kept, facets = facet_choices(collection, fitted)
             listing = listing if listing.of == belongs_to(parts, kept) else Listing(of=belongs_to(parts, kept))
             found = handlers.listed(self.engine, collection, tray, parts, kept, listing)
             idle["status"] = sentences.status(loaded, collection.about.size)
             told = found.facts if listing.kind != "answer" else ""
-            shown = self.shown(collection, found, lit=mode == "region", told=told)
+            shown = self.shown(collection, found, lit=fitted.mode == "region", told=told)
+            shown["credit"] = sentences.plain(self.engine.shelf.credit(settings.collection))
             yield idle | shown | facets | {"listing": replace(listing, page=found.page)}
         except DinoError as error:
             yield idle | {
                 "results": gr.HTML(results={}, busy=False),
                 "facts": sentences.plain(self.engine.shelf.without_paths(error)),
             }
+
+    def _question(
+        self, asked: Asked | None, tray: Tray, model: str, settings: SearchSettings
+    ) -> tuple[Asked, SearchSettings]:
+        """The question as far as it can be asked, and the settings that fit it."""
+        parts = self._safely(lambda: self.asked_now(asked, tray, model, settings), ())
+        return parts, replace(settings, mode=fitting_mode(parts, settings.mode))
+
+    def _said(self, collection: Collection | None, tray: Tray, asked: Asked | None, parts: Asked) -> dict:
+        """Updates that show the question."""
+        return {
+            "query": gr.HTML(query=search_payloads.query_prop(self.engine, collection, tray, parts)),
+            "question": gr.HTML(question=search_payloads.question_prop(self.engine, collection, tray, parts)),
+            "asked": None if asked is None and not parts else parts,
+            "order": gr.update(visible=all(one.against for one in parts)),
+        }
+
+    def example(self, title: str, tray: Tray, model: str, before: Asked | None, mode: Mode) -> Iterator[dict]:
+        """An example's question, to the photographs that ship."""
+        loaded = self.engine.models.get(model)
+        yield from self._waits(tray, loaded, PHOTOGRAPHS)
+        asked = examples.question(self.engine.shelf.open(PHOTOGRAPHS, loaded), title)
+        yield {
+            "asked": asked,
+            "mode": fitting_mode(asked, mode, before or ()),
+            "collection": gr.update(choices=self._choices(), value=PHOTOGRAPHS),
+            "stop": IDLE["stop"],
+        }
 
     def shown(self, collection: Collection, found: Results, *, lit: bool = False, told: str = "") -> dict:
         """Updates that show results, and say what is wrong with the collection's files."""
@@ -203,19 +249,25 @@ class SearchEvents:
     def _choices(self) -> list[tuple[str, str]]:
         return [(one.label, one.key) for one in self.engine.shelf.listed()]
 
-    def _waits(self, tray: Tray, model: Loaded, settings: SearchSettings) -> Iterator[dict]:
-        """Encode the gallery where this model has not seen it yet."""
+    def _waits(self, tray: Tray, model: Loaded, key: str) -> Generator[dict, None, bool]:
+        """Encode pictures that ship where this model has not seen them yet; whether it had not."""
         shelf = self.engine.shelf
-        if settings.collection != GALLERY or len(shelf.open(GALLERY, model)) == len(shelf.pictures):
-            return
+        if shelf.is_filled(key, model):
+            return False
         stop = self.engine.stop_signal(tray.visitor)
         job = Job(
-            "Looking at the gallery for the first time",
-            lambda progress, _: shelf.fill_gallery(model, progress, stop.is_set),
+            "The model looks at these pictures for the first time",
+            lambda progress, _: shelf.fill(key, model, progress, stop.is_set),
         )
         for sentence in job.sentences():
             yield {"status": busy(sentence), "facts": sentence, "stop": gr.update(visible=True)}
         job.result()
+        return True
+
+
+def _mode(now: SearchSettings, before: SearchSettings) -> dict:
+    """An update of the mode, where the question needs another."""
+    return {"mode": now.mode} if now.mode != before.mode else {}
 
 
 def belongs_to(asked: Sequence[QueryPart], settings: SearchSettings) -> tuple:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -212,15 +212,18 @@ def thumbnail(shelf: Shelf, collection: Collection, key: str, identity: int) -> 
 
 def _query(engine: Engine, collection: Collection, tray: Tray, asked: Sequence[QueryPart], mode: Mode):
     examples: dict[bool, list[Example]] = {False: [], True: []}
+    records = collection.store.records.get([one.record for one in asked if one.record is not None])
     for one in asked:
-        if one.record is not None:
-            examples[one.against].append(Example(collection.kept(one.record)))
-            continue
-        (item,) = engine.items(tray, [tray.find(one.picture)])
-        width, height = item.picture.width, item.picture.height
-        box = one.box and tuple(np.multiply(one.box, (width, height, width, height)).tolist())
-        point = one.point and tuple(np.multiply(one.point, (width, height)).tolist())
-        examples[one.against].append(Example(item.picture, box, point))
+        picture: Any
+        if one.record is None:
+            (item,) = engine.items(tray, [tray.find(one.picture)])
+            picture, sides = item.picture, (item.picture.width, item.picture.height)
+        else:
+            picture = collection.kept(one.record)
+            sides = records[one.record].width, records[one.record].height
+        box = one.box and tuple(np.multiply(one.box, sides * 2).tolist())
+        point = one.point and tuple(np.multiply(one.point, sides).tolist())
+        examples[one.against].append(Example(picture, box, point))
     return collection.query(examples[False], mode, against=examples[True])
 
 

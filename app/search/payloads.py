@@ -1,6 +1,7 @@
 """Props of the Search tab's components."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +15,18 @@ from core.encoding import base64_of, data_address
 from core.errors import CollectionError
 
 
-def query_prop(engine: Engine, tray: Tray, asked: Sequence[QueryPart]) -> dict:
-    """{"pictures": [{id, name, uri}], "asked": [...]}: what can be asked with, and the question, a `QueryPart` each."""
-    pictures = [
-        {
-            "id": picture.id,
-            "name": picture.name,
-            "uri": thumbnail_address(engine, tray, picture, 384),
-        }
-        for picture in tray.chosen
-    ]
+def query_prop(engine: Engine, collection: Collection | None, tray: Tray, asked: Sequence[QueryPart]) -> dict:
+    """{"pictures": [{id, name, uri, picture, record, collection}], "asked": [...]}: what can be asked with, and the
+    question, a `QueryPart` each. Pictures of the collection that are asked with come before those of the tray."""
+    pictures: list[dict[str, Any]] = []
+    for one in {(one.collection, one.record): one for one in asked if one.record is not None}.values():
+        name, uri = _named(engine, collection, tray, one)
+        shown = {"id": f"{one.collection}/{one.record}", "name": name, "uri": uri}
+        pictures.append({**shown, "picture": "", "record": one.record, "collection": one.collection})
+    for picture in tray.chosen:
+        uri = thumbnail_address(engine, tray, picture, 384)
+        shown = {"id": picture.id, "name": picture.name, "uri": uri}
+        pictures.append({**shown, "picture": picture.id, "record": None, "collection": ""})
     return {"pictures": pictures, "asked": [vars(one) for one in asked]}
 
 

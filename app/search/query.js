@@ -23,7 +23,13 @@ function buildEntry(id, told) {
   return entry;
 }
 
+// Of a question's part, the entry that it is of.
+function idOf(one) {
+  return one.record === null || one.record === undefined ? one.picture : `${one.collection}/${one.record}`;
+}
+
 function fillEntry(entry, picture) {
+  entry.of = { picture: picture.picture, record: picture.record, collection: picture.collection };
   if (entry.image.getAttribute("src") !== picture.uri) entry.image.src = picture.uri;
   entry.image.alt = picture.name;
   entry.frame.setAttribute(
@@ -113,26 +119,26 @@ export function mount({ element, props, trigger, watch }) {
   const entries = new Map(); // by id
   let asked = []; // {picture, against, box, point, record, collection}
 
-  const partOf = (id) => asked.find((one) => one.picture === id);
-  const others = (id) => asked.filter((one) => one.picture !== id);
+  const partOf = (id) => asked.find((one) => idOf(one) === id);
+  const others = (id) => asked.filter((one) => idOf(one) !== id);
 
   // Press what is asked already, and nothing is asked any more.
   function like(entry) {
     const now = partOf(entry.id);
     const alone = now && !now.against && !others(entry.id).length;
-    tell(alone ? [] : [{ ...WHOLE, picture: entry.id, against: false }]);
+    tell(alone ? [] : [{ ...WHOLE, ...entry.of, against: false }]);
   }
 
   function add(entry, against) {
     const now = partOf(entry.id);
     const off = now && Boolean(now.against) === against;
-    tell(off ? others(entry.id) : [...others(entry.id), { ...WHOLE, ...now, picture: entry.id, against }]);
+    tell(off ? others(entry.id) : [...others(entry.id), { ...WHOLE, ...now, ...entry.of, against }]);
   }
 
   // A part of a picture that is asked with already takes the place of what was asked of it; of another, of everything.
   function put(entry, part, adds) {
     const now = partOf(entry.id);
-    const next = { picture: entry.id, against: false, ...now, ...part };
+    const next = { ...entry.of, against: false, ...now, ...part };
     tell(now || adds ? [...others(entry.id), next] : [next]);
   }
 

@@ -1,5 +1,6 @@
 """The Search tab: a collection is made and filled at the top, asked at the left, its answers beside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from app.page.shared import Fitted, FittedChoice
 from app.search import curation, shelves
 from app.search.curation import CurationFold
 from app.search.shelves import Dock, Fill, Manage
-from app.search.words import LESSON, SEE, TRY
+from app.search.words import SEE, TRY, lesson
 from app.server.access import Access
 from core.collection.facets import KINDS, Kind
 
@@ -40,13 +41,15 @@ class States:
 
 @dataclass(frozen=True)
 class Search:
-    """`settings` holds the widgets that are a `SearchSettings` field, by its name."""
+    """`settings` holds the widgets that are a `SearchSettings` field, by its name; `examples` a button for each."""
 
+    examples: dict[str, gr.Button]
     settings: dict[str, Any]
     query: gr.HTML
     question: gr.HTML
     results: gr.HTML
     facts: gr.Markdown
+    credit: gr.Markdown
     threshold: gr.Slider
     duplicates: gr.Button
     count: gr.Slider
@@ -87,8 +90,8 @@ def results_component(elem_id: str = "search-results") -> gr.HTML:
     return modules.component("search/results.js", elem_id, results={}, busy=False)
 
 
-def lay_out(access: Access) -> Search:
-    """The tab's widgets."""
+def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
+    """The tab's widgets, with a button for each of the examples."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
     fill = shelves.lay_out_fill(access)
     settings: dict[str, Any] = {}
@@ -99,9 +102,16 @@ def lay_out(access: Access) -> Search:
             query = query_component()
             _facets(settings)
         with gr.Column(scale=5, min_width=320, elem_id="search-result-side"):
+            with gr.Row(elem_id="search-examples", elem_classes="examples", visible=bool(examples)):
+                gr.Markdown("Examples:", elem_classes="hint")
+                buttons = {
+                    title: gr.Button(title, size="sm", min_width=60, elem_id=f"search-example-{number}")
+                    for number, title in enumerate(examples)
+                }
             question = question_component()
             facts = gr.Markdown(elem_id="search-facts")
             results = results_component()
+            credit = gr.Markdown(elem_id="search-credit")
             with gr.Accordion("Download", open=False, elem_id="search-downloads"), gr.Row():
                 downloads = {
                     "csv": gr.Button("What is shown (CSV)", size="sm", elem_id="search-csv"),
@@ -121,11 +131,11 @@ def lay_out(access: Access) -> Search:
             manage = shelves.lay_out_manage()
             curated = curation.lay_out(access)
     with gr.Accordion("What am I seeing?", open=False, elem_id="search-lesson", elem_classes="lesson"):
-        gr.Markdown(LESSON)
+        gr.Markdown(lesson())
     dock = shelves.lay_out_dock()
     return Search(
-        settings, query, question, results, facts, threshold, duplicates, count, diverse, downloads, file, fill, dock,
-        manage, curated,
+        buttons, settings, query, question, results, facts, credit, threshold, duplicates, count, diverse, downloads, file,
+        fill, dock, manage, curated,
     )  # fmt: skip
 
 

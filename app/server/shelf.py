@@ -3,7 +3,8 @@
     COLLECTIONS/
       birds-3f2a9c1e/        one collection (`core.collection.collection`); its title may change, its folder does not
 
-The gallery that ships with the app is a further one, read-only. It is encoded once for each model, into the user's cache.
+Those that ship with the app come on top, read-only (`app.server.built_in`). Each is encoded once for each model, into
+the user's cache.
 """
 
 import logging
@@ -14,27 +15,23 @@ import shutil
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.server.built_in import KEYS, BuiltIn, built_in
 from app.server.models import Loaded
 from core import RequestError
 from core.collection.collection import Collection
 from core.collection.importing import sweep
-from core.collection.incoming import Incoming
 from core.collection.store import is_collection
 from core.errors import CollectionError
-from core.pictures.gallery import RENDERED, Rendered, rendered
 
 log = logging.getLogger(__name__)
 
-GALLERY = "gallery"
-"""Key of the collection that ships. A folder of that name among the own collections is passed over."""
 MOST_OPEN = 16
 """Collections that are held open; with more, the one used longest ago is opened anew when it is wanted."""
-GALLERY_TITLE = "Small world, built in"
 _REMOVED = "-removed"
 Progress = Callable[[int, int], None]
 
@@ -68,28 +65,29 @@ def cache_folder() -> Path:
 class Shelf:
     """Opens, makes and removes collections. Each is opened once for a model and shared by all threads."""
 
-    def __init__(self, root: Path | None = None, cache: Path | None = None, gallery: list[Rendered] | None = None):
+    def __init__(self, root: Path | None = None, cache: Path | None = None, shipped: Sequence[BuiltIn] | None = None):
+        """`shipped`: the collections that ship, by default all of them. A folder with the key of one is passed over."""
         self.root = root or data_folder()
         self.cache = cache or cache_folder()
-        self.pictures = rendered() if gallery is None else gallery
+        self.shipped = {one.key: one for one in (built_in() if shipped is None else shipped)}
         self._open: OrderedDict[tuple[str, str], Collection] = OrderedDict()
         self._lock = threading.Lock()
-        self._gallery_lock = threading.Lock()
+        self._filling = threading.Lock()
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
         sweep(self.root)
         for left in self.root.glob(f".*{_REMOVED}"):  # by one who was killed while it deleted
             shutil.rmtree(left, ignore_errors=True)
 
     def listed(self) -> list[Listed]:
-        """Every collection by title; the gallery first, where it ships."""
-        found = [Listed(GALLERY, GALLERY_TITLE, len(self.pictures), "")] if self.pictures else []
+        """Every collection by title; those that ship first, in their own order."""
+        found = [Listed(one.key, one.title, len(one.pictures), "") for one in self.shipped.values()]
         own = map(self._listed, self._folders())
         return found + sorted(own, key=lambda listed: (bool(listed.problem), listed.title.casefold()))
 
     def open(self, key: str, model: Loaded) -> Collection:
         """A collection, to be asked with that model. CollectionError where it was made with another."""
-        if key == GALLERY:
-            return self._gallery(model)
+        if key in self.shipped:
+            return self._built_in(key, model)
         self._folder(key)
         return self._opened(key, model)
 
@@ -98,17 +96,23 @@ class Shelf:
         self._folder(key)
         return self._opened(key, None)
 
-    def fill_gallery(self, model: Loaded, progress: Progress, cancelled: Callable[[], bool]) -> Collection:
-        """The gallery's collection for that model, encoded where it is not yet."""
-        with self._gallery_lock:
-            collection = self._gallery(model)
-            if len(collection) < len(self.pictures):
-                pictures = [
-                    Incoming(f"{one.category}/{one.path.name}", one.path, (one.domain, one.category))
-                    for one in self.pictures
-                ]
-                collection.add(pictures, progress=progress, cancelled=cancelled)
+    def is_filled(self, key: str, model: Loaded) -> bool:
+        """Whether all of a collection is there to be asked: of one that ships, whether that model has seen it."""
+        return key not in self.shipped or len(self.open(key, model)) >= len(self.shipped[key].pictures)
+
+    def fill(self, key: str, model: Loaded, progress: Progress, cancelled: Callable[[], bool]) -> Collection:
+        """A collection for that model; one that ships is encoded where it is not yet."""
+        if key not in self.shipped:
+            return self.open(key, model)
+        with self._filling:
+            collection = self._built_in(key, model)
+            if not self.is_filled(key, model):
+                collection.add(list(self.shipped[key].pictures), progress=progress, cancelled=cancelled)
         return collection
+
+    def credit(self, key: str) -> str:
+        """A sentence on whom to thank for the pictures of a collection; empty for own ones."""
+        return self.shipped[key].credit if key in self.shipped else ""
 
     def create(self, title: str, model: Loaded, size: int) -> str:
         """Make a collection for that model; its key."""
@@ -152,20 +156,16 @@ class Shelf:
             self.index_soon(collection)
 
     def original(self, key: str, name: str) -> Path | None:
-        """The file of a gallery picture; None for own collections, which keep thumbnails only."""
-        if key != GALLERY:
-            return None
-        return next((one.path for one in self.pictures if f"{one.category}/{one.path.name}" == name), None)
+        """The file of a picture that ships; None for own collections, which keep thumbnails only."""
+        return self.shipped[key].file(name) if key in self.shipped else None
 
-    def _gallery(self, model: Loaded) -> Collection:
-        if not self.pictures:
-            raise RequestError(f"The gallery does not ship with this copy ({RENDERED} is missing); make a collection.")
-        folder = self.cache / f"gallery-{model.identity[:12].replace(' ', '-')}"
+    def _built_in(self, key: str, model: Loaded) -> Collection:
+        folder = self.cache / f"{key}-{model.identity[:12].replace(' ', '-')}"
         with self._lock:
-            known = self._open.get((GALLERY, model.identity))
+            known = self._open.get((key, model.identity))
             if known is None:
-                known = Collection(folder, model.model, title=GALLERY_TITLE, lock=model.lock)
-            self._hold(GALLERY, model.identity, known)
+                known = Collection(folder, model.model, title=self.shipped[key].title, lock=model.lock)
+            self._hold(key, model.identity, known)
             return known
 
     def _opened(self, key: str, model: Loaded | None) -> Collection:
@@ -196,7 +196,7 @@ class Shelf:
         return [folder.name for folder in here if self._is_key(folder.name)]
 
     def _is_key(self, name: str) -> bool:
-        plain = bool(name) and Path(name).name == name and not name.startswith(".") and name != GALLERY
+        plain = bool(name) and Path(name).name == name and not name.startswith(".") and name not in KEYS
         return plain and is_collection(self.root / name)
 
     def _listed(self, key: str) -> Listed:
@@ -214,8 +214,10 @@ class Shelf:
 
     def _folder(self, key: str) -> Path:
         """The folder of a collection; RequestError for what is none, however it is spelt."""
-        if key == GALLERY:
-            raise RequestError("The gallery that comes with the app cannot be changed; make a collection of your own.")
+        if key in self.shipped:
+            raise RequestError(
+                f"{self.shipped[key].title} comes with the app and cannot be changed; make a collection of your own."
+            )
         if not self._is_key(str(key)):
             raise RequestError(f"There is no collection {str(key)[:60]!r}; choose one from the list.")
         return self.root / key

@@ -48,8 +48,9 @@ from core.collection.search import EXACT_VALUES, Hit, MatchedPart, Method, Searc
 from core.collection.store import Store
 from core.collection.transport import export
 from core.errors import CollectionError, DinoError, RequestError
-from core.features import Origin
+from core.features import FeatureMap, Origin
 from core.model.vit import VisionTransformer
+from core.pictures.geometry import Geometry
 from core.wording import counted
 
 __all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record"]
@@ -234,13 +235,18 @@ class Collection:
         return self.store.records.page(offset, limit, only, newest)
 
     def kept(self, identity: int) -> Kept:
-        """A picture of the collection to search with, in an `Example`. Errors as of `thumbnail`."""
+        """A picture of the collection to search with, or with a part of it, in an `Example`. Errors as of `thumbnail`."""
         snapshot = self.store.snapshot()
-        rows = snapshot.rows_of([identity])
-        if not len(snapshot.whole(rows, "cls", "mean")):
+        found = snapshot.rows_of([identity])
+        record = self.store.records.get([identity]).get(identity)
+        if record is None or not len(snapshot.whole(found, "cls", "mean", "cells")):
             raise self._unreadable(identity)
-        row = int(rows[0])
-        return Kept(*(torch.from_numpy(np.array(getattr(snapshot, kind)[row])).float() for kind in ("cls", "mean")))
+        row = int(found[0])
+        cls, mean = (torch.from_numpy(np.array(getattr(snapshot, kind)[row])).float() for kind in ("cls", "mean"))
+        cells = snapshot.unprojected(row)
+        rows, columns = cells.shape[:2]
+        geometry = Geometry(record.height, record.width, rows, columns, snapshot.about.patch)
+        return Kept(cls, mean, FeatureMap(cells, cls, geometry))
 
     def thumbnail(self, identity: int) -> bytes:
         """A small WebP of one picture. RequestError where it is not here, CollectionError where it is damaged."""

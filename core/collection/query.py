@@ -29,10 +29,11 @@ which have much in common."""
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """A picture of the collection itself, by the vectors that are kept of it, each [D]; asked with as a whole."""
+    """A picture of the collection itself, by the vectors that are kept of it: `cls` and `mean` [D], and its cells."""
 
     cls: Tensor
     mean: Tensor
+    cells: FeatureMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +177,14 @@ def _vectors(encoder: Encoder | None, mode: Mode, example: Example) -> tuple[Ten
     """(vector, place) of one example."""
     picture = example.picture
     if isinstance(picture, Kept):
-        if example.box is not None or example.point is not None:
-            raise RequestError("Of a picture of the collection no part can be asked with; give the picture itself.")
-        return picture.cls if mode == "cls" else picture.mean, picture.mean
+        if example.box is None and example.point is None:
+            return picture.cls if mode == "cls" else picture.mean, picture.mean
+        if mode == "cls":
+            raise RequestError(
+                "Of a picture of the collection only cells are kept, no pixels: to ask with a part of it, choose region or mean."
+            )
+        place = query_vector(picture.cells, box=example.box, point=example.point)
+        return place, place
     if mode == "cls" and example.point is not None:
         raise RequestError("A clicked part is compared with patches, not with whole pictures: choose region or mean.")
     if mode == "cls" and example.box is not None and isinstance(picture, FeatureMap):

@@ -110,6 +110,10 @@ class Snapshot:
         cells = torch.from_numpy(np.array(self.cells[first : first + height * width]))
         return (cells.float() / STEP).unflatten(0, (height, width))
 
+    def unprojected(self, row: int) -> Tensor:
+        """[h, w, D] float32: the cells of one picture in the model's own space, as far as K dimensions tell of it."""
+        return self.grid(row) if self.basis is None else self.grid(row) @ self.basis.T
+
     def project(self, vectors: Tensor) -> Tensor:
         """[..., D] → [..., K]: a vector's place in the space of the cells; inner products there are cosines."""
         return vectors.float() if self.basis is None else vectors.float() @ self.basis

@@ -1,4 +1,4 @@
-"""Pictures to look at before anything is downloaded: real photographs of installed packages, and rendered ones."""
+"""Pictures to look at before anything is downloaded: photographs of installed packages, and two collections that ship."""
 
 import importlib.util
 import json
@@ -27,7 +27,18 @@ class Rendered:
     domain: str
 
 
+@dataclass(frozen=True)
+class Photograph:
+    """A small photograph that ships with the app: where it lies, and what it shows, as its data set calls it."""
+
+    path: Path
+    kind: str
+    label: str
+
+
 RENDERED = Path(__file__).parents[2] / "assets" / "gallery"
+PHOTOGRAPHS = RENDERED.with_name("photographs")
+PHOTOGRAPHS_CREDIT = "Photographs: Caltech-101 by Li, Andreeto, Ranzato and Perona, CC BY 4.0, made smaller."
 _FOLDERS = {"gradio": "media_assets/images", "skimage": "data", "sklearn": "datasets/images"}
 _PHOTOGRAPHS = (
     # Faces of three cats first, turned different ways, so that parts can be followed from one animal to the next;
@@ -74,11 +85,18 @@ def samples() -> list[Sample]:
 
 def rendered() -> list[Rendered]:
     """The rendered pictures that ship; none where the folder is not there."""
-    table = RENDERED / "table.json"
-    if not table.is_file():
-        return []
-    rows = json.loads(table.read_text(encoding="utf-8"))
-    return [Rendered(RENDERED / row["file"], row["category"], row["domain"]) for row in rows]
+    return [Rendered(RENDERED / row["file"], row["category"], row["domain"]) for row in _table(RENDERED)]
+
+
+def photographs() -> list[Photograph]:
+    """The photographs that ship, class by class; none where the folder is not there."""
+    return [Photograph(PHOTOGRAPHS / row["file"], row["kind"], row["label"]) for row in _table(PHOTOGRAPHS)]
+
+
+def _table(folder: Path) -> list[dict[str, str]]:
+    """What is known of each picture in a folder that ships."""
+    table = folder / "table.json"
+    return json.loads(table.read_text(encoding="utf-8")) if table.is_file() else []
 
 
 def _folder(package: str) -> Path | None:

@@ -29,7 +29,7 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Engine]]:
     from app.server.access import Access
 
     home = tmp_path_factory.mktemp("home")
-    shelf = Shelf(home / "collections", home / "cache", gallery=[])
+    shelf = Shelf(home / "collections", home / "cache", shipped=())
     engine = Engine("small", models=Models("small", load=small_model), shelf=shelf)
     blocks = build(engine, Access(loopback=True, password=False, default="small"))
     address = launch(blocks, "127.0.0.1", unused_port(), max_upload_mb=0.5, wait=False)

@@ -11,14 +11,14 @@ from app.map.desk import UmapDesk
 from app.map.handlers import PATCHES, TRAY, MapRoom, MapState
 from app.map.payloads import about_points, colours_prop, places_prop
 from app.map.points import Atlas
+from app.server.built_in import GALLERY, PHOTOGRAPHS, built_in
 from app.server.engine import Engine
 from app.server.session import Tray
-from app.server.shelf import GALLERY, Shelf
+from app.server.shelf import Shelf
 from app.server.turns import Stopped
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.collection.collection import Collection
-from core.pictures.gallery import rendered
 from core.projection.components import project
 from core.projection.umap import Progress, UmapSettings
 from tests.app.map.made import made_atlas
@@ -92,16 +92,19 @@ def test_a_collection_is_mapped_without_what_was_removed(room, tray, cats):
     assert grown.pictures[-1].name == records[1].name and grown.pictures[-1].id in grown.selected
 
 
-def test_the_gallery_is_looked_at_once_for_a_model(engine, tray, tmp_path):
-    few = [one for one in rendered() if one.category in ("cat", "bus")][:6]
-    engine.shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=few)
+def test_what_ships_is_looked_at_once_for_a_model_and_says_whom_to_thank(engine, tray, tmp_path):
+    real, world = built_in()
+    few = [replace(one, pictures=one.pictures[:6]) for one in (real, world)]
+    engine.shelf = Shelf(tmp_path / "collections", tmp_path / "cache", few)
     room = MapRoom(engine, UmapDesk(tmp_path / "maps", Run))
-    assert room.sources()[0][1] == GALLERY
-    atlas, sentences = opened(room, GALLERY, tray)
-    assert len(atlas) == 6 and {*atlas.labels} <= {"cat", "bus"} and sentences
-    assert atlas.picture(0)[1] == engine.shelf.original(GALLERY, atlas.names[0]).read_bytes()
-    before = len(engine.shelf.open(GALLERY, engine.models.get("small")))
-    assert opened(room, GALLERY, tray)[0].token == atlas.token and before == 6
+    assert [key for _, key in room.sources()] == [PHOTOGRAPHS, GALLERY, TRAY, PATCHES]
+    atlas, sentences = opened(room, PHOTOGRAPHS, tray)
+    assert len(atlas) == 6 and {*atlas.labels} == {real.pictures[0].label} and sentences
+    assert atlas.picture(0)[1] == engine.shelf.original(PHOTOGRAPHS, atlas.names[0]).read_bytes()
+    assert opened(room, PHOTOGRAPHS, tray)[0].token == atlas.token
+    for arrived in (True, False):
+        assert "CC BY 4.0" in handlers.caption(atlas, room.components(atlas), arrived, UmapSettings())
+    assert opened(room, GALLERY, tray)[0].credit == ""
 
 
 def test_what_is_not_there_is_refused_and_stopping_stops(room, tray):

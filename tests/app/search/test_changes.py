@@ -9,8 +9,8 @@ import pytest
 
 from app.search.changes import SLASH, Changes, title_for
 from app.server.access import Access
+from app.server.built_in import KEYS
 from app.server.session import Tray
-from app.server.shelf import GALLERY
 from core import RequestError
 from tests.app.small import photograph
 
@@ -46,7 +46,7 @@ def last(steps) -> dict:
     return final
 
 
-@pytest.mark.parametrize("chosen", ["", GALLERY])
+@pytest.mark.parametrize("chosen", ["", *KEYS])
 def test_what_is_dropped_where_no_own_collection_is_chosen_becomes_one(engine, changes, given, chosen):
     told = last(changes.uploaded(**given | {"collection": chosen}))
     key = told["collection"]["value"]

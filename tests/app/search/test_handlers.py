@@ -11,20 +11,21 @@ import pytest
 from PIL import Image
 
 from app.map.points import of_collection
-from app.search import files, handlers, payloads
+from app.search import examples, files, handlers, payloads
 from app.search.changes import summary
 from app.search.endpoints import SearchApi
 from app.search.events import SearchEvents, facet_choices
 from app.search.handlers import Listing, SearchSettings
 from app.search.question import QueryPart
+from app.server.built_in import GALLERY, KEYS, PHOTOGRAPHS, BuiltIn
 from app.server.session import Tray
-from app.server.shelf import GALLERY, Shelf
+from app.server.shelf import Shelf
 from app.server.uploads import add_bytes
 from core import RequestError
-from core.collection.collection import Added
+from core.collection.collection import Added, Collection
 from core.collection.facets import Filter
+from core.collection.incoming import Incoming
 from core.errors import CollectionError
-from core.pictures.gallery import Rendered
 from tests.app.small import photograph
 
 HOSTILE = ["=cmd|' /C calc'!A0.png", "<img src=x onerror=alert(1)>.png", "猫.png", " =1+1.png"]
@@ -109,36 +110,58 @@ def test_collections_are_listed_renamed_moved_and_removed(engine, key, model, tm
     other = engine.shelf.bring_in(path)
     assert len(engine.shelf.open(other, model)) == 4
     engine.shelf.remove(key)
-    assert [one.key for one in engine.shelf.listed() if one.key != GALLERY] == [other]
+    assert [one.key for one in engine.shelf.listed() if one.key not in KEYS] == [other]
     with pytest.raises(RequestError, match="There is no collection"):
         engine.shelf.look(key)
     with pytest.raises(CollectionError, match="Choose that model"):
         engine.shelf.open(other, engine.models.get("another"))
 
 
-def test_the_gallery_is_encoded_once_for_each_model(tmp_path, model):
+def test_what_ships_is_encoded_once_for_each_model(tmp_path, model):
     pictures = []
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(photograph(number))
-        pictures.append(Rendered(tmp_path / f"{number}.png", "cat", "sketch"))
-    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=pictures)
+        pictures.append(Incoming(f"cat/{number}.png", tmp_path / f"{number}.png", ("sketch",)))
+    shipped = [BuiltIn(GALLERY, "World", pictures, "By nobody.")]
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", shipped)
+    assert not shelf.is_filled(GALLERY, model)
     told_of = []
-    filled = shelf.fill_gallery(model, lambda *counts: told_of.append(counts), lambda: False)
-    assert told_of[-1] == (3, 3)
-    assert filled.tags() == {"cat": 3, "sketch": 3}
-    assert shelf.original(GALLERY, "cat/1.png") == tmp_path / "1.png"
-    again = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=pictures)
-    again.fill_gallery(model, lambda *counts: pytest.fail("encoded twice"), lambda: False)
+    filled = shelf.fill(GALLERY, model, lambda *counts: told_of.append(counts), lambda: False)
+    assert told_of[-1] == (3, 3) and shelf.is_filled(GALLERY, model)
+    assert filled.tags() == {"sketch": 3} and {record.label for record in filled.records()} == {"cat"}
+    assert shelf.original(GALLERY, "cat/1.png") == tmp_path / "1.png" and shelf.original(GALLERY, "1.png") is None
+    assert (shelf.credit(GALLERY), shelf.credit("mine")) == ("By nobody.", "")
+    again = Shelf(tmp_path / "collections", tmp_path / "cache", shipped)
+    again.fill(GALLERY, model, lambda *counts: pytest.fail("encoded twice"), lambda: False)
     assert [one.key for one in again.listed()] == [GALLERY]
-    with pytest.raises(RequestError, match="cannot be changed"):
+    with pytest.raises(RequestError, match="World comes with the app and cannot be changed"):
         again.look(GALLERY)
 
 
-def test_without_a_gallery_the_list_is_empty_and_says_so(tmp_path, model):
-    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
-    assert shelf.listed() == []
-    with pytest.raises(RequestError, match="does not ship"):
-        shelf.open(GALLERY, model)
+def test_where_nothing_ships_the_list_is_empty_and_keys_of_what_could_are_refused(tmp_path, model):
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", shipped=())
+    assert shelf.listed() == [] and examples.offered(shelf) == []
+    Collection(shelf.root / PHOTOGRAPHS, model.model)
+    for key in KEYS:
+        with pytest.raises(RequestError, match="There is no collection"):
+            shelf.open(key, model)
+
+
+def test_a_part_of_a_picture_of_the_collection_is_asked_like_the_same_part_of_its_file(engine, key, model, tray):
+    collection = engine.shelf.open(key, model)
+    record = next(one for one in collection.records() if one.width == 168)  # the tray's first picture is the same
+    for part in ({"point": (0.7, 0.3)}, {"box": (0.2, 0.2, 0.7, 0.8)}):
+        asked, same = (QueryPart(record=record.id, collection=key, **part),), (QueryPart("p0", **part),)
+        (_, kept), (_, file) = (find(engine, key, model, tray, one, mode="region") for one in (asked, same))
+        assert [(hit.id, hit.place.box) for hit in kept.hits] == [(hit.id, hit.place.box) for hit in file.hits]
+        assert [hit.score for hit in kept.hits] == pytest.approx([hit.score for hit in file.hits], abs=0.01)
+    prop = payloads.query_prop(engine, collection, tray, asked)
+    assert [(one["picture"], one["record"]) for one in prop["pictures"]] == [
+        ("", record.id),
+        ("p0", None),
+        ("p1", None),
+    ]
+    assert prop["pictures"][0]["uri"].startswith("data:image/webp") and prop["asked"][0]["record"] == record.id
 
 
 def test_a_table_that_no_spreadsheet_computes(engine, key, model, tray):
@@ -267,14 +290,14 @@ def test_damage_is_said_above_the_results_and_all_else_is_shown(engine, key, mod
     assert [hit.id for hit in found.hits if hit.id == 1] == [] and len(found.hits) == 3
     assert "1 picture of the collection" in events.shown(collection, found)["facts"]
 
-    engine.shelf = Shelf(engine.shelf.root, engine.shelf.cache, gallery=[])
+    engine.shelf = Shelf(engine.shelf.root, engine.shelf.cache, shipped=())
     collection = engine.shelf.open(key, model)
     shown = events.shown(collection, handlers.browse(collection, SearchSettings(key)))
     assert "cannot be read any more" in shown["facts"]
     items = shown["results"].props["results"]["groups"][0]["items"]
     assert [bool(item["uri"]) for item in items] == [False, True, True, True]
 
-    atlas = of_collection(Shelf(engine.shelf.root, engine.shelf.cache, gallery=[]).open(key, model))
+    atlas = of_collection(Shelf(engine.shelf.root, engine.shelf.cache, shipped=()).open(key, model))
     assert len(atlas) == 3, "a map has whole vectors only"
 
 

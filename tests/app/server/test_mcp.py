@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("home")
-    shelf = Shelf(home / "collections", home / "cache", gallery=[])
+    shelf = Shelf(home / "collections", home / "cache", shipped=())
     engine = Engine("small", models=Models("small", load=small_model), shelf=shelf)
     blocks = build(engine, Access(loopback=True, password=False, default="small"))
     yield launch(blocks, "127.0.0.1", unused_port(), mcp=True, wait=False)

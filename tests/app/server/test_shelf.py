@@ -25,7 +25,7 @@ def model(engine):
 @pytest.fixture
 def shelf(tmp_path, model) -> Shelf:
     """With one good collection of a picture."""
-    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", shipped=())
     key = shelf.create("Good", model, 112)
     shelf.open(key, model).add([photograph(0)])
     return shelf
@@ -62,7 +62,7 @@ def orphaned(folder: Path) -> None:
 def test_one_bad_collection_is_listed_with_the_reason_and_the_others_work(shelf, model, harm, reason, already_open):
     key = shelf.create("Bad", model, 112)
     if not already_open:
-        shelf = Shelf(shelf.root, shelf.cache, gallery=[])
+        shelf = Shelf(shelf.root, shelf.cache, shipped=())
     harm(shelf.root / key)
     good, bad = shelf.listed()
     assert (good.title, good.pictures, good.problem) == ("Good", 1, "") and good.label == "Good · 1"
@@ -117,7 +117,7 @@ def test_what_was_killed_halfway_is_swept_away_at_the_next_start(shelf, model):
     going_on = shelf.root / ".importing-00000000"
     going_on.mkdir()
     with FileLock(going_on / "importing.lock"):
-        Shelf(shelf.root, shelf.cache, gallery=[])
+        Shelf(shelf.root, shelf.cache, shipped=())
         assert [one.name for one in shelf.root.iterdir() if one.name.startswith(".")] == [going_on.name]
         shelf.bring_in(path)
         assert going_on.is_dir()

@@ -249,7 +249,12 @@ def test_a_picture_of_the_collection_asks_without_the_model(collection, photos):
         hits = blind.search(Example(blind.kept(identity)), 3, mode=mode)
         assert hits[0].id == identity and hits[0].score == pytest.approx(1, abs=2e-3)
     assert len(blind.search([Example(blind.kept(identity))], 3, mode="region")) == 3
-    with pytest.raises(RequestError, match="no part"):
-        blind.search(Example(blind.kept(identity), point=(3, 3)), 3)
+    kept = blind.kept(identity)
+    cell = kept.cells.geometry.box(1, 2)
+    hits = blind.search(Example(kept, box=cell), 3, mode="region")
+    assert hits[0].id == identity and hits[0].place.box == cell and hits[0].score == pytest.approx(1, abs=0.01)
+    assert blind.search([Example(kept, point=(3, 3))], 3, mode="mean")
+    with pytest.raises(RequestError, match=r"no pixels: .* choose region or mean"):
+        blind.search([Example(kept, point=(3, 3))], 3, mode="cls")
     with pytest.raises(RequestError, match="There is no picture 999"):
         blind.kept(999)
