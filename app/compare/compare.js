@@ -13,6 +13,7 @@ import {
   buildEmpty,
   buildReading,
   endsInWords,
+  pressed,
   readAnswer,
   readSwitch,
   readView,
@@ -60,15 +61,27 @@ function numberOf({ numbers, view }, { info }, mark) {
 // What is read at a place, a column after the other.
 function readingInWords(columns, mark) {
   const parts = columns.map((column) => {
-    const { view, numbers, title, pictures } = column;
+    const { view, numbers, name, pictures } = column;
     const here = inColumn(mark, column);
     const { info } = pictures.find((one) => one.info.id === mark.picture);
     const values = numbersAt(numbers, info, here);
-    const told = values ? numbersInWords(view.reading, values, view.scores ? view : null) : "no number.";
-    return `${title}, row ${here.row + 1}, column ${here.col + 1}: ${told}`;
+    if (!values) return `${name}: no number.`;
+    const told = numbersInWords(view.reading, values, view.scores ? view : null);
+    return `${name}, row ${here.row + 1}, column ${here.col + 1}: ${told}`;
   });
   const { info } = columns[0].pictures.find((one) => one.info.id === mark.picture);
   return `${info.name}. ${parts.join(" ")}`;
+}
+
+// Whether the columns show how they differ from the first.
+function differs(columns) {
+  return columns[0]?.view.kind === "difference";
+}
+
+// How to read the view; where all columns have one scale, that too.
+function wordsOf(columns) {
+  const { caption } = columns[0].view;
+  return differs(columns) ? { caption, legend: columns.at(-1).view.legend } : { caption };
 }
 
 function placeColumns(board, columns) {
@@ -90,11 +103,12 @@ export function mount({ element, props, watch }) {
   const reading = buildReading();
   const board = make("div", "dino-columns");
   const read = readSwitch();
-  const children = [make("div", "dino-toolbar", {}, read), board, reading.line, buildEmpty()];
+  const toolbar = make("div", "dino-toolbar", {}, read);
+  const children = [toolbar, board, reading.line, buildEmpty()];
   const stage = make("section", "dino-stage dino-compare", { "aria-label": "Models side by side" }, ...children);
   element.replaceChildren(stage);
 
-  const state = { columns: [] }; // {pictures, features, numbers, view, scale}
+  const state = { columns: [] }; // {node, scale, pictures, features, numbers, view, name}
   let frame = 0;
   let syncs = 0;
   let speakTimer = 0;
@@ -114,6 +128,8 @@ export function mount({ element, props, watch }) {
     board.replaceChildren(...columns.map((column) => column.node));
     stage.classList.toggle("dino-none", told.pictures?.length === 0);
     stage.classList.toggle("dino-start", !told.pictures);
+    toolbar.hidden = differs(columns); // there is nothing else to ask of these
+    question.reads = toolbar.hidden || pressed(read);
     if (columns.length) question.renew(columns[0].pictures);
     arrange();
     draw();
@@ -122,17 +138,20 @@ export function mount({ element, props, watch }) {
   async function madeColumn(column, infos) {
     const title = make("h3", "dino-column-title", { title: column.about });
     title.textContent = column.title;
+    const line = make("p", "dino-column-line", {}, column.line);
+    const problem = make("p", "dino-column-told", { role: "status" }, column.told);
     const scale = make("p", "dino-column-scale");
+    const note = make("p", "dino-column-note", {}, column.note);
     const pictures = await Promise.all(infos.map((info) => madePicture({ ...info, ...column.geometries[info.id] }, column)));
-    const node = make("div", "dino-column", {}, title, ...pictures.map((picture) => picture.figure), scale);
+    const node = make("div", "dino-column", {}, title, line, problem, ...pictures.map((picture) => picture.figure), scale, note);
     const [features, numbers] = [decodeFeatures(column.features), decodeNumbers(column.view)];
-    return { node, scale, pictures, features, numbers, view: column.view, title: column.title };
+    return { node, scale, pictures, features, numbers, view: column.view, name: column.name };
   }
 
-  async function madePicture(info, { title, view }) {
+  async function madePicture(info, { name, view }) {
     const picture = buildPicture(info, await decodedImage(info.uri));
     await picture.frames[1].querySelector("img").decode();
-    picture.frame.setAttribute("aria-label", `${picture.frame.getAttribute("aria-label")} Seen by ${title}.`);
+    picture.frame.setAttribute("aria-label", `${picture.frame.getAttribute("aria-label")} Seen by ${name}.`);
     picture.enlarge.remove();
     picture.save.addEventListener("click", () => savePicture(picture, saved(view)));
     question.listen(picture);
@@ -161,14 +180,15 @@ export function mount({ element, props, watch }) {
     const first = state.columns[0];
     if (!first) return;
     if (asked.length) readAnswer(reading, "", NO_SCALE, asked, held.length > 0);
-    else readView(reading, { caption: first.view.caption }, reads ? wordsRead() : "");
+    else readView(reading, wordsOf(state.columns), reads ? wordsRead() : "");
     reading.actions.hidden = !held.length;
     reading.back.hidden = true;
   }
 
   function wordsRead() {
     const mark = question.hover || question.kept;
-    return mark ? readingInWords(state.columns, mark) : POINT_TO_READ;
+    if (mark) return readingInWords(state.columns, mark);
+    return differs(state.columns) ? "" : POINT_TO_READ;
   }
 
   function speak() {

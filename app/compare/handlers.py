@@ -1,27 +1,33 @@
 """Several models on the same pictures: a column for each, in the form the browser takes.
 
-The prop is {"pictures": as on the stage, "columns": [{"title", "about", "geometries": {id: {"rows", "columns",
-"covered"}}, "features", "view"}, ...]}; features and view as on the stage, each column's own.
+The prop is {"pictures": as on the stage, "columns": [{"title", "name", "line", "told", "about", "note",
+"geometries": {id: {"rows", "columns", "covered"}}, "features", "view"}, ...]}; features and view as on the stage, each
+column's own. `name` is the title in a sentence, `line` the column's block and resolution, `told` what was asked for and is
+not to be had, `note` where its colours come from.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from app.compare import difference
+from app.compare.colours import Look, looks
+from app.compare.columns import Column, titles
+from app.compare.difference import Differences, differences
 from app.explore import handlers
 from app.explore.handlers import Screen
 from app.explore.payloads import view_prop
-from app.explore.settings import Settings
-from app.explore.view import Reading
 from app.page import payloads, sentences, stage
 from app.page.measures import MEASURES
+from app.server.encode import Encoded, encode_selection
 from app.server.engine import Engine
 from app.server.models import Loaded
 from app.server.session import Tray
 from core import RequestError
-from core.analysis.steady import turned
+from core.pictures.geometry import Geometry
 from core.records.runs import SNAPSHOTS, scores_path, stored_step
 from core.records.scores import Score, Scores, read_scores
 from core.templates import html, render
@@ -34,65 +40,97 @@ NO_SCORES = (
     "None of these models has been measured on the emergence scale here: python -m train.evaluate emergence --model NAME, "
     "run in a clone of Dinoscope's repository, does it, and its file is found in the folder the app runs in."
 )
-TURNED = Reading(("red", "green", "blue"), note="Components turned to be most like the first column's colours.")
 
 
-def compare(engine: Engine, tray: Tray, models: Sequence[Loaded], settings: Settings) -> dict:
-    """The prop for the selected pictures. RequestError where none is selected."""
-    screens = [handlers.show(engine, tray, model, settings) for model in models]
-    first = screens[0].encoded
-    geometries = [feature_map.geometry for feature_map in first.maps]
+def compare(engine: Engine, tray: Tray, columns: Sequence[Column], *, one_basis: bool = False) -> dict:
+    """The prop for the selected pictures, in the columns' view. RequestError where none is selected."""
+    settings = columns[0].settings
+    screens = [handlers.show(engine, tray, column.model, column.settings) for column in columns]
+    shown = zip(columns, titles(columns), screens, looks(screens, settings, one_basis), strict=True)
     return {
-        "pictures": payloads.pictures_sent(engine, first.ids, first.names, first.items, geometries)["pictures"],
-        "columns": [
-            _column(engine, model, screen, layers, settings)
-            for model, screen, layers in zip(models, screens, alike(screens, settings), strict=True)
-        ],
+        "pictures": _pictures(engine, screens[0].encoded),
+        "columns": [_told(engine, column, name, screen.encoded, look.note)
+                    | {"features": _features(engine, screen), "view": _view(column, screen, look)}
+                    for column, name, screen, look in shown],
+    }  # fmt: skip
+
+
+def compare_differences(engine: Engine, tray: Tray, columns: Sequence[Column]) -> dict:
+    """The prop where each column shows how it disagrees with the first, which shows the photographs.
+
+    A column stands on the grid that it was compared on. RequestError where no picture is selected.
+    """
+    encoded = [encode_selection(engine, tray, column.model, column.settings) for column in columns]
+    found, high = differences(encoded)
+    plain = [np.zeros((*feature_map.grid, 4), np.uint8) for feature_map in encoded[0].maps]
+    geometries = [feature_map.geometry for feature_map in encoded[0].maps]
+    first = Differences(plain, [], geometries, difference.REFERENCE)
+    return {
+        "pictures": _pictures(engine, encoded[0]),
+        "columns": [_told(engine, column, name, each, one.note, one.geometries)
+                    | {"features": {}, "view": _difference_view(column, each, one, high)}
+                    for column, name, each, one in zip(columns, titles(columns), encoded, (first, *found), strict=True)],
+    }  # fmt: skip
+
+
+def _pictures(engine: Engine, encoded: Encoded, geometries: list[Geometry] | None = None) -> list[dict]:
+    """The pictures as on the stage, on the grids of the features unless others are given."""
+    grids = geometries or [feature_map.geometry for feature_map in encoded.maps]
+    return payloads.pictures_sent(engine, encoded.ids, encoded.names, encoded.items, grids)["pictures"]
+
+
+def _told(
+    engine: Engine,
+    column: Column,
+    name: str,
+    encoded: Encoded,
+    note: str,
+    geometries: list[Geometry] | None = None,
+) -> dict[str, Any]:
+    """A column's words, and the grids that it stands on."""
+    infos = _pictures(engine, encoded, geometries)
+    return {
+        "title": column.model.source.title,
+        "name": name,
+        "line": column.line.capitalize(),
+        "told": column.told,
+        "about": sentences.chip(column.model.source),
+        "note": note,
+        "geometries": {info["id"]: {part: info[part] for part in ("rows", "columns", "covered")} for info in infos},
     }
 
 
-def alike(screens: Sequence[Screen], settings: Settings) -> Iterator[list[np.ndarray]]:
-    """The layers of each screen; colours that may be turned are turned towards the first's, where the grids are equal."""
-    reference = screens[0].painted.layers
-    for screen in screens:
-        layers = screen.painted.layers
-        same = all(one.shape == other.shape for one, other in zip(layers, reference, strict=True))
-        if not settings.shown.turns or layers is reference or not same:
-            yield layers
-            continue
-        flat, towards = (np.concatenate([one.reshape(-1, 3) for one in each]) / 255 for each in (layers, reference))
-        pieces = np.split(
-            np.round(turned(flat, towards) * 255), np.cumsum([one.shape[0] * one.shape[1] for one in layers])[:-1]
-        )
-        yield [piece.reshape(one.shape).astype(np.uint8) for piece, one in zip(pieces, layers, strict=True)]
+def _features(engine: Engine, screen: Screen) -> dict:
+    encoded = screen.encoded
+    return engine.painted.recall(
+        ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
+    )
 
 
-def _column(engine: Engine, model: Loaded, screen: Screen, layers: list[np.ndarray], settings: Settings) -> dict:
-    encoded, painted = screen.encoded, screen.painted
-    values, reading = painted.values, painted.reading
-    if layers is not painted.layers:  # no component is a colour by itself any more
-        values, reading = [(layer / 255).astype(np.float32) for layer in layers], TURNED
-    infos = payloads.pictures_sent(
-        engine, encoded.ids, encoded.names, encoded.items, [feature_map.geometry for feature_map in encoded.maps]
-    )["pictures"]
-    return {
-        "title": model.source.title,
-        "about": sentences.chip(model.source),
-        "geometries": {info["id"]: {name: info[name] for name in ("rows", "columns", "covered")} for info in infos},
-        "features": engine.painted.recall(
-            ("features", screen.sent.features), lambda: stage.features_prop(encoded.ids, encoded.maps)
-        ),
-        "view": view_prop(
-            settings.shown,
-            dict(zip(encoded.ids, layers, strict=True)),
-            aligned=painted.aligned,
-            caption=settings.shown.compared,
-            legend=painted.legend,
-            histogram=screen.histogram,
-            values=dict(zip(encoded.ids, values, strict=True)),
-            reading=reading,
-        ),
-    }
+def _view(column: Column, screen: Screen, look: Look) -> dict:
+    shown, encoded, painted = column.settings.shown, screen.encoded, screen.painted
+    return view_prop(
+        shown,
+        dict(zip(encoded.ids, look.layers, strict=True)),
+        aligned=painted.aligned,
+        caption=shown.compared,
+        legend=painted.legend,
+        histogram=screen.histogram,
+        values=dict(zip(encoded.ids, look.values, strict=True)),
+        reading=look.reading,
+    )
+
+
+def _difference_view(column: Column, encoded: Encoded, found: Differences, high: float) -> dict:
+    """As on the stage; without numbers for the column that the others are compared with."""
+    values = dict(zip(encoded.ids, found.values, strict=False))
+    legend = {"palette": difference.PALETTE, "low": "0", "high": f"{high:.1f}"} if values else None
+    layers = dict(zip(encoded.ids, found.layers, strict=True))
+    shown = column.settings.shown
+    told = view_prop(
+        shown, layers, caption=difference.CAPTION, legend=legend, values=values, reading=difference.READING
+    )
+    return told | {"kind": difference.NAME.lower()}
 
 
 def scores_of(source: ModelSource) -> Scores | None:
@@ -116,8 +154,9 @@ def scores_of(source: ModelSource) -> Scores | None:
 
 
 def table(models: Sequence[Loaded]) -> str:
-    """The emergence scale for those of the models that were measured, as HTML, which names the others."""
-    known = [(model.source.title, scores_of(model.source)) for model in models]
+    """The emergence scale for those of the models that were measured, each once, as HTML, which names the others."""
+    sources = {model.identity: model.source for model in models}.values()
+    known = [(source.title, scores_of(source)) for source in sources]
     measured = [(title, scores) for title, scores in known if scores]
     found = [scores for _, scores in measured]
     if not found:

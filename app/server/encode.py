@@ -1,7 +1,7 @@
 """Features of the selected pictures: what they depend on, what they cost, and the way to them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.server.engine import Engine, Item, tokens_of
@@ -113,10 +113,7 @@ def cost(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -
     if not items:
         return ""
     tokens = tokens_of(engine.geometries(model, items, settings.size))
-    usual = tokens_of(engine.geometries(model, items, model.default_size))
-    times = sum(forward_cost(model.model.config, count) for count in tokens) / sum(
-        forward_cost(model.model.config, count) for count in usual
-    )
+    times = cost_to_usual(engine, items, model, settings.size)
     text = counted(sum(tokens), "patch", "patches") + (
         f" in {counted(len(items), 'picture')}" if len(items) > 1 else ""
     )
@@ -126,6 +123,15 @@ def cost(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -
         return f"{text} · computed already"
     spent = f" · about {duration(estimate)}" if estimate else ""
     return f"{text}{spent} · ×{times:.1f} of {model.default_size} px"
+
+
+def cost_to_usual(engine: Engine, items: Sequence[Item], model: Loaded, size: int) -> float:
+    """How many times the work at the model's own resolution a forward pass over some pictures is, at least one."""
+    wanted, usual = (
+        sum(forward_cost(model.model.config, count) for count in tokens_of(engine.geometries(model, items, one)))
+        for one in (size, model.default_size)
+    )
+    return wanted / usual
 
 
 def _parts(engine: Engine, model: Loaded, items: list[Item], size: int) -> Iterator[tuple[int, list[Item]]]:
