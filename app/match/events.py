@@ -1,7 +1,7 @@
 """The wiring of the Match tab: every control matches anew, what is drawn is carried over, files can be taken away."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -63,17 +63,14 @@ class MatchEvents:
     @property
     def inputs(self) -> dict[str, gr.components.Component]:
         own = {"reference": self.states.reference, "region": self.states.region}
-        return {**self.shared.inputs("tray", "model", "size", "block"), **own, **self.tab.settings}
+        return {**self.shared.inputs("tray", "model", "size", "block", "pin"), **own, **self.tab.settings}
 
     def wire(self) -> None:
-        tab, states, tray = self.tab, self.states, {"tray": self.shared.tray}
+        tab, states, known = self.tab, self.states, self.shared.inputs("tray", "pin")
         sliders = ("density", "smoothing", "parts")
         triggers = [tab.settings[name].input for name in ("mutual", "inside")]
         triggers += [tab.settings[name].release for name in sliders]
         self.refresh(self.shared.due["Match"].change)
-        outputs = {"tray": self.shared.tray, "items": self.shared.pictures.tray}
-        known = tray | {"pin": self.shared.pin}
-        self.shared.renew(answer(self.shared.due["Match"].change, self.begin, known, outputs).then)
         self.refresh(any_of([tab.settings["show"].change, *triggers]), trigger_mode="always_last")
         tab.settings["show"].change(
             lambda show: gr.update(visible=show == "Parts"),
@@ -83,29 +80,36 @@ class MatchEvents:
             show_progress="hidden",
             concurrency_limit=None,
         )
-        chosen = answer(tab.stage.select, _reference, tray, {"reference": states.reference})
-        drawn = answer(tab.stage.submit, _region, tray, {"region": states.region})
-        cleared = answer(tab.stage.clear, lambda tray: {"region": None}, tray, {"region": states.region})
-        for event in (chosen, drawn, cleared):
+        chosen = answer(tab.stage.select, self.reference, known, {"reference": states.reference})
+        drawn = answer(tab.stage.submit, self.region, known, {"region": states.region})
+        cleared = answer(tab.stage.clear, lambda tray, pin: {"region": None}, known, {"region": states.region})
+        own = answer(tab.own.click, _own, self.shared.inputs("tray"), self.shared.inputs("tray"))
+        for event in (chosen, drawn, cleared, own):
             self.refresh(event.then)
         self._wire_examples()
         self._wire_downloads()
 
-    def begin(self, tray: Tray, pin: Pin | None) -> dict | None:
-        """The first example, for who comes here with the pictures that the page opened with, and has asked nothing."""
-        example = handlers.opening(self.engine, tray, pin)
-        return None if example is None else {"tray": example, "items": payloads.tray_update(self.engine, example)}
+    def reference(self, tray: Tray, pin: Pin | None, event: Told) -> dict:
+        """The picture that was made the reference."""
+        return {"reference": handlers.matched(self.engine, tray, pin).find(event.text("reference")).id}
+
+    def region(self, tray: Tray, pin: Pin | None, event: Told) -> dict:
+        """The region that was drawn."""
+        region = handlers.region_from(event.text("picture"), event.list("outline"))
+        handlers.matched(self.engine, tray, pin).find(region.picture)
+        return {"region": region}
 
     def refresh(self, trigger: Callable, **options):
         """Show the matches anew after an event: `refresh(event.then)`."""
         outputs = {
             "stage": self.tab.stage,
             "facts": self.tab.facts,
+            "own": self.tab.own,
             "status": self.shared.bar.status,
             "stop": self.shared.bar.stop,
             "sent": self.states.sent,
         }
-        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent, "pin": self.shared.pin}
+        latest, inputs = self.engine.latest["Match"], self.inputs | {"sent": self.states.sent}
         return answer(trigger, self.paint, inputs, outputs, latest=latest, idle=IDLE, **(HEAVY | options))
 
     def paint(
@@ -119,9 +123,8 @@ class MatchEvents:
         **values,
     ) -> Iterator[dict]:
         """The next screen; before it, what is waited for."""
-        if handlers.opening(self.engine, tray, pin) is not None:
-            yield {}  # `begin` is about to bring other pictures
-            return
+        own, tray = tray, handlers.matched(self.engine, tray, pin)
+        yield {"own": gr.update(visible=tray is not own)}
         if not self.engine.models.request(model).done():
             yield {"status": busy("Loading the model …"), "stage": gr.HTML(busy=True)}
         loaded = self.engine.models.get(model)
@@ -138,14 +141,17 @@ class MatchEvents:
         screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region, sent=sent)
         yield IDLE | {
             "stage": match_payloads.stage_update(self.engine, screen, settings, tray, loaded),
-            "facts": self._facts(screen, loaded, settings),
+            "facts": self._facts(screen, loaded, settings, example=tray is not own),
             "status": sentences.status(loaded, settings.size),
             "sent": screen.sent,
         }
 
-    def _facts(self, screen: handlers.MatchScreen, model: Loaded, settings: MatchSettings) -> str:
+    def _facts(self, screen: handlers.MatchScreen, model: Loaded, settings: MatchSettings, *, example: bool) -> str:
         block = model.depth + 1 + settings.layer(model.depth)
-        return f"{sentences.plain(screen.facts)} {settings.size} px, block {block} of {model.depth}."
+        facts = f"{sentences.plain(screen.facts)} {settings.size} px, block {block} of {model.depth}."
+        if not example:
+            return facts
+        return f"{facts} {handlers.EXAMPLE.format(name=handlers.examples()[0])}"
 
     def _wire_examples(self) -> None:
         shared = self.shared
@@ -164,7 +170,8 @@ class MatchEvents:
             ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
     def _maker(self, make: Callable) -> Callable:
-        def made(tray: Tray, model: str, reference: str, region: Region | None, **values) -> dict:
+        def made(tray: Tray, model: str, pin: Pin | None, reference: str, region: Region | None, **values) -> dict:
+            tray = handlers.matched(self.engine, tray, pin)
             loaded = self.engine.models.get(model)
             settings = handlers.settings_of(values)
             screen = handlers.show(self.engine, tray, loaded, settings, reference=reference, region=region)
@@ -173,14 +180,9 @@ class MatchEvents:
         return made
 
 
-def _reference(tray: Tray, event: Told) -> dict:
-    return {"reference": tray.find(event.text("reference")).id}
-
-
-def _region(tray: Tray, event: Told) -> dict:
-    region = handlers.region_from(event.text("picture"), event.list("outline"))
-    tray.find(region.picture)
-    return {"region": region}
+def _own(tray: Tray) -> dict:
+    """The visitor's selection counts as chosen, as it is."""
+    return {"tray": replace(tray, untouched=False)}
 
 
 TAB = Tab("Match", add, endpoints.lay_out)

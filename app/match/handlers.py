@@ -15,7 +15,7 @@ from app.server.encode import Encoded, encode_selection, features_key
 from app.server.engine import Engine
 from app.server.models import Loaded
 from app.server.session import NOTHING_SENT, FeatureSettings, Pin, Sent, Tray
-from app.server.trays import gallery, open_tray
+from app.server.trays import gallery
 from app.server.uploads import add_bytes
 from core import RequestError
 from core.analysis.matching import Matches, match, object_masks, region_of, transfer_region
@@ -32,6 +32,7 @@ WORLD = {
     "Elephants, as photographs and drawn": ("elephant_000004.webp", "elephant_000084.webp", "elephant_000124.webp")
 }
 """The same of rendered pictures, by file: other animals, other views, another domain."""
+EXAMPLE = "This is the example “{name}”: your selection in the tray stays as it is."
 NEEDS_TWO = "Two pictures are needed: select a second one in the tray."
 
 
@@ -116,12 +117,17 @@ def examples() -> list[str]:
     return offered + [name for name, wanted in WORLD.items() if files.issuperset(wanted)]
 
 
-def opening(engine: Engine, tray: Tray, pin: Pin | None = None) -> Tray | None:
-    """The tray with the first example, for a visitor who has changed and asked nothing yet; None for anyone else."""
+def matched(engine: Engine, tray: Tray, pin: Pin | None = None) -> Tray:
+    """The tray whose pictures are matched: a visitor's own once they have chosen or pinned something.
+
+    Until then it is one of the first example alone, with ids that no tray of a visitor has, and theirs stays as it is.
+    """
     offered = examples()
-    if not offered or pin is not None or tray != open_tray(engine, tray.visitor):
-        return None
-    return open_example(engine, tray, offered[0])
+    if not (offered and tray.untouched and pin is None):
+        return tray
+    example = open_example(engine, Tray(tray.visitor), offered[0])
+    pictures = tuple(replace(picture, id=f"example-{picture.id}") for picture in example.pictures)
+    return replace(example, pictures=pictures, selected=tuple(picture.id for picture in pictures))
 
 
 def open_example(engine: Engine, tray: Tray, name: str) -> Tray:

@@ -18,6 +18,8 @@ class Match:
     """`settings` holds the widgets that are a `MatchSettings` field, by its name; `groups` those of matches and parts."""
 
     examples: dict[str, gr.Button]
+    own: gr.Button
+    """Leads from the example that the tab opens with to the visitor's own pictures."""
     settings: dict[str, Any]
     stage: gr.HTML
     facts: gr.Markdown
@@ -56,6 +58,7 @@ def lay_out() -> Match:
                 name: gr.Button(name, size="sm", min_width=60, elem_id=f"match-example-{number}")
                 for number, name in enumerate(examples())
             }
+            own = gr.Button("The selected pictures", size="sm", min_width=60, elem_id="match-own", visible=False)
     with gr.Row(elem_id="match-sides", elem_classes="sides"):
         with gr.Column(scale=5, min_width=320, elem_classes="picture-side"):
             stage = match_component()
@@ -69,7 +72,7 @@ def lay_out() -> Match:
                 file = gr.DownloadButton(visible="hidden", elem_id="match-file")
     with gr.Accordion("What am I seeing?", open=False, elem_id="match-lesson", elem_classes="lesson"):
         gr.Markdown(LESSON)
-    return Match(buttons, settings, stage, facts, parts, downloads, file)
+    return Match(buttons, own, settings, stage, facts, parts, downloads, file)
 
 
 def _controls(settings: dict[str, Any]) -> gr.Column:

@@ -9,7 +9,7 @@ stays as usual and is told in one message.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,10 +25,12 @@ from app.server.encode import resolution
 from app.server.engine import Engine
 from app.server.models import Loaded
 from app.server.session import Tray
-from app.server.trays import OWN, address_name, open_tray, show_only
+from app.server.trays import OWN, address_name, open_tray, show_only, shows_opening
 from core import DinoError, ModelError, RequestError
 
 LONGEST, MOST_PARTS, MOST_PINS, MOST_PICTURES = 4000, 32, 16, 24
+CHOSEN = "chosen"
+"""In an address of the pictures that the page opens with: they were chosen by hand, so that no tab shows an example."""
 NOT_FOLLOWED = "Not all of this address could be followed"
 OPENING = """() => {
     let secret = "";
@@ -62,7 +64,10 @@ def read_fragment(fragment: Any) -> tuple[str, Wanted]:
 
 
 def place_pictures(engine: Engine, tray: Tray, wanted: Wanted) -> tuple[Tray, list[str]]:
-    """The tray with the pictures of the address selected, and what is wrong with them."""
+    """The tray with the pictures of the address selected, and what is wrong with them.
+
+    The opening pictures count as chosen only where the address says so, or a pin lies on them.
+    """
     names = [name for name in wanted.parts.get("pictures", "").split(",") if name]
     problems = []
     try:
@@ -71,6 +76,8 @@ def place_pictures(engine: Engine, tray: Tray, wanted: Wanted) -> tuple[Tray, li
         tray, unknown = show_only(engine, tray, names)
     except RequestError as error:
         return tray, [str(error)]
+    if names and shows_opening(engine, tray):
+        tray = replace(tray, untouched=not (wanted.parts.get(CHOSEN) or wanted.parts.get("pins")))
     own = sum(name.startswith(OWN) for name in unknown)
     if own:
         pictures = "one picture" if own == 1 else f"{own} pictures"
@@ -208,6 +215,8 @@ class PageAddress:
         self.shared.engine.returning.update(tray)
         parts = {name: one.write(values[name]) for name, one in self.shared.addressed.items() if values[name]}
         common = {"model": model, "block": f"{block:g}", "size": f"{size:g}"}
+        if not tray.untouched and shows_opening(self.shared.engine, tray):
+            common[CHOSEN] = "1"
         pictures = [address_name(picture) for picture in tray.chosen]
         names = {picture.id: address_name(picture) for picture in tray.pictures}
         return {"address": gr.HTML(shown=common | parts | {"pictures": pictures}, names=names)}

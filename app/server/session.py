@@ -33,6 +33,8 @@ class Tray:
     selected: tuple[str, ...] = ()
     counter: int = 0
     """Ids are never used twice, so that the browser cannot mix up two pictures."""
+    untouched: bool = False
+    """Whether the visitor has chosen nothing yet: it is the tray that the page opened with."""
 
     @property
     def chosen(self) -> tuple[Picture, ...]:
@@ -59,6 +61,7 @@ class Tray:
             pictures=(*self.pictures, picture),
             selected=(*self.selected, *chosen),
             counter=self.counter + 1,
+            untouched=False,
         )
 
     def remove(self, identity: str) -> "Tray":
@@ -67,6 +70,7 @@ class Tray:
             self,
             pictures=tuple(picture for picture in self.pictures if picture is not gone),
             selected=tuple(other for other in self.selected if other != identity),
+            untouched=False,
         )
 
     def select(self, identity: str, selected: bool) -> "Tray":
@@ -74,10 +78,10 @@ class Tray:
         self.find(identity)
         others = tuple(other for other in self.selected if other != identity)
         if not selected:
-            return replace(self, selected=others)
+            return replace(self, selected=others, untouched=False)
         if len(others) >= LARGEST_SELECTION:
             raise RequestError(f"{LARGEST_SELECTION} pictures are compared at most; unselect one first.")
-        return replace(self, selected=(*others, identity))
+        return replace(self, selected=(*others, identity), untouched=False)
 
 
 @dataclass(frozen=True)

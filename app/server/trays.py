@@ -33,7 +33,12 @@ def open_tray(engine: Engine, visitor: str) -> Tray:
     tray = Tray(visitor)
     for index, (name, digest) in enumerate(gallery(engine)[:FIRST_SHOWN]):
         tray = tray.add(name, digest, sample=True, select=index < FIRST_SELECTED)
-    return tray
+    return replace(tray, untouched=True)
+
+
+def shows_opening(engine: Engine, tray: Tray) -> bool:
+    """Whether just those pictures are selected that are when the page opens, by choice or because nobody chose yet."""
+    return {picture.digest for picture in tray.chosen} == {digest for _, digest in gallery(engine)[:FIRST_SELECTED]}
 
 
 def add_sample(engine: Engine, tray: Tray, index: int) -> Tray:

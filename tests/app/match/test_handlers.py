@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -135,14 +136,19 @@ def test_an_example_whose_pictures_are_not_here_is_not_offered(engine, monkeypat
         handlers.open_example(engine, Tray("ada"), "Elephants, as photographs and drawn")
 
 
-def test_who_has_changed_nothing_sees_the_first_example(engine):
+def test_who_has_chosen_nothing_sees_the_first_example_and_keeps_their_tray(engine):
     opened = open_tray(engine, "ada")
-    first = handlers.opening(engine, opened)
-    assert {picture.name for picture in first.chosen} == set(handlers.PHOTOGRAPHS[handlers.examples()[0]])
-    assert {picture.name for picture in opened.pictures} <= {picture.name for picture in first.pictures}
-    for changed in (first, opened.select("p0", False), add_bytes(engine.library, opened, photograph(1), "mine.png")):
-        assert handlers.opening(engine, changed) is None
-    assert handlers.opening(engine, opened, Pin("p0", 1, 1)) is None
+    shown = handlers.matched(engine, opened)
+    assert {picture.name for picture in shown.chosen} == set(handlers.PHOTOGRAPHS[handlers.examples()[0]])
+    assert len(engine.items(shown)) == 2 and shown == handlers.matched(engine, opened)
+    later = add_bytes(engine.library, opened, photograph(1), "mine.png")
+    assert not {picture.id for picture in shown.pictures} & {picture.id for picture in later.pictures}
+    again = opened.select("p0", False).select("p0", True)
+    example = handlers.open_example(engine, opened, handlers.examples()[0])
+    by_hand = replace(opened, untouched=False)
+    for chosen in (later, again, example, by_hand, opened.remove("p1"), opened.add("x", "digest")):
+        assert handlers.matched(engine, chosen) is chosen
+    assert handlers.matched(engine, opened, Pin("p0", 1, 1)) is opened
 
 
 def test_what_is_too_little_or_no_outline_is_refused(engine, tray, model):

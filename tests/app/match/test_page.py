@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page(browser, served) -> Iterator[Page]:
-    """The tab, opened by its address: on its first example, to which two animals are added."""
-    with opened(browser, f"{served[0]}/#match") as page:
+    """The tab, opened by its address, with its first example in the tray, to which two animals are added."""
+    with opened(browser, f"{served[0]}/#match?pictures=motorcycle,motorcycle-right") as page:
         expect(facts(page)).to_contain_text("Matches of motorcycle")
         expect(page.locator("#match-stage .dino-picture")).to_have_count(2)
         for _ in range(2):
@@ -101,6 +101,27 @@ def test_a_point_is_followed_a_region_carried_and_another_picture_leads(page):
     expect(page.locator("#match-stage .dino-view:visible")).to_have_count(0)
     page.get_by_role("button", name="Make lion the reference").click()
     expect(facts(page)).to_contain_text("Matches of lion")
+
+
+def test_the_opening_example_is_the_tabs_own_until_pictures_are_chosen(browser, served):
+    ticked = "#tray .dino-pick[aria-pressed=true]"
+    with opened(browser, f"{served[0]}/#match") as page:
+        expect(facts(page)).to_contain_text("the example “One motorcycle, two cameras”")
+        expect(page.locator("#match-stage .dino-picture")).to_have_count(2)
+        expect(page.locator(ticked)).to_have_count(4)
+        page.wait_for_function("location.hash.includes('pictures=cheetah,')")
+        page.get_by_role("button", name="Make motorcycle-right the reference").click()
+        expect(facts(page)).to_contain_text("Matches of motorcycle-right")
+        page.locator("#tab-explore-button").click()
+        expect(page.locator("#stage .dino-picture")).to_have_count(4)
+        page.go_back()
+        expect(facts(page)).to_contain_text("Matches of motorcycle-right")
+        page.locator("#match-own").click()
+        expect(facts(page)).to_contain_text("Matches of cheetah")
+        expect(page.locator("#match-own")).to_be_hidden()
+        page.wait_for_function("location.hash.includes('chosen=1')")
+        page.reload()
+        expect(facts(page)).to_contain_text("Matches of cheetah")
 
 
 def test_examples_the_tray_and_what_is_lacking(page):

@@ -77,6 +77,18 @@ def test_without_pictures_in_the_address_the_tray_stays(engine):
     assert len(opened.chosen) == FIRST_SELECTED
 
 
+def test_the_opening_pictures_count_as_chosen_where_the_address_says_so_or_pins_one(engine):
+    opened = open_tray(engine, "bob")
+    pictures = ",".join(names(opened))
+    shown, _ = place_pictures(engine, opened, Wanted({"pictures": pictures}))
+    assert shown == opened and shown.untouched
+    for more in ({"chosen": "1"}, {"pins": "lion:0.5:0.5"}):
+        shown, _ = place_pictures(engine, opened, Wanted({"pictures": pictures} | more))
+        assert shown.chosen == opened.chosen and not shown.untouched
+    shown, _ = place_pictures(engine, opened, Wanted({"pictures": "lion"}))
+    assert not shown.untouched
+
+
 def test_pins_are_marks_on_the_pictures_that_are_shown(engine):
     opened = open_tray(engine, "bob")
     marks, problems = place_pins(opened, Wanted({"pins": "cheetah:0.5:0.25,-cheetah-running:0:0.9"}))
