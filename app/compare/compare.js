@@ -1,6 +1,6 @@
 // The same pictures through several models: a column for each, and one question that all of them answer.
 
-import { make, outsideOf } from "../page/elements.js";
+import { make, makeButton, outsideOf } from "../page/elements.js";
 import { decodedImage, decodedLayer, paintForeground, showHeat, showPixels } from "../page/layers.js";
 import { GAP } from "../page/layout.js";
 import { decodeNumbers, numbersAt, numbersInShort, numbersInWords } from "../page/numbers.js";
@@ -103,7 +103,10 @@ export function mount({ element, props, watch }) {
   const reading = buildReading();
   const board = make("div", "dino-columns");
   const read = readSwitch();
-  const toolbar = make("div", "dino-toolbar", {}, read);
+  const settings = makeButton("dino-button", "Block, resolution, colours", () => window.dinoscope.unfold("compare-settings"));
+  Object.assign(settings, { id: "compare-settings-fold", title: "For each column" });
+  settings.setAttribute("aria-expanded", "false");
+  const toolbar = make("div", "dino-toolbar", {}, settings, read);
   const children = [toolbar, board, reading.line, buildEmpty()];
   const stage = make("section", "dino-stage dino-compare", { "aria-label": "Models side by side" }, ...children);
   element.replaceChildren(stage);
@@ -128,8 +131,8 @@ export function mount({ element, props, watch }) {
     board.replaceChildren(...columns.map((column) => column.node));
     stage.classList.toggle("dino-none", told.pictures?.length === 0);
     stage.classList.toggle("dino-start", !told.pictures);
-    toolbar.hidden = differs(columns); // there is nothing else to ask of these
-    question.reads = toolbar.hidden || pressed(read);
+    read.hidden = differs(columns); // there is nothing else to ask of these
+    question.reads = read.hidden || pressed(read);
     if (columns.length) question.renew(columns[0].pictures);
     arrange();
     draw();
@@ -143,7 +146,9 @@ export function mount({ element, props, watch }) {
     const scale = make("p", "dino-column-scale");
     const note = make("p", "dino-column-note", {}, column.note);
     const pictures = await Promise.all(infos.map((info) => madePicture({ ...info, ...column.geometries[info.id] }, column)));
-    const node = make("div", "dino-column", {}, title, line, problem, ...pictures.map((picture) => picture.figure), scale, note);
+    const head = make("div", "dino-column-head", {}, title, line);
+    const figures = pictures.map((picture) => picture.figure);
+    const node = make("div", "dino-column", {}, head, problem, ...figures, scale, note);
     const [features, numbers] = [decodeFeatures(column.features), decodeNumbers(column.view)];
     return { node, scale, pictures, features, numbers, view: column.view, name: column.name };
   }

@@ -203,7 +203,7 @@ def lay_out(shared: Shared) -> Compare:
             elem_id="compare-view",
             elem_classes="pills",
         )
-    with gr.Accordion("Block, resolution and colours", open=False, elem_id="compare-settings"):
+    with gr.Column(elem_id="compare-settings"):  # the board's toolbar shows it
         with gr.Row(elem_id="compare-places"):
             places = [
                 [_text(ordinal, what, place) for what in ("block", "size")] for place, ordinal in enumerate(ORDINALS)

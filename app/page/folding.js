@@ -1,6 +1,7 @@
-// Leads and the banner fold away once they were read, and stay so; a button beside the tabs shows a lead again.
+// Leads and the banner fold away once they were read, and stay so; a button beside the tabs shows a lead again. What a
+// narrow window folds away is shown by buttons.
 
-import { make, makeButton } from "./elements.js";
+import { make, makeButton, share } from "./elements.js";
 
 const READ = "dinoscope-read"; // names of tabs, and the banner's words
 const narrow = matchMedia("(max-width: 760px)");
@@ -63,6 +64,14 @@ function foldBanner() {
   const words = banner?.textContent.trim();
   if (words) banner.classList.toggle("dino-folded", read.has(words));
 }
+
+// Show what a narrow window folds away, or fold it again; its button has its id and "-fold".
+share({
+  unfold(id) {
+    const open = document.getElementById(id).classList.toggle("dino-open");
+    document.getElementById(`${id}-fold`).setAttribute("aria-expanded", String(open));
+  },
+});
 
 window.addEventListener("pagehide", () => {
   if (isOpen(current)) remember(current);

@@ -39,7 +39,8 @@ function buildResult(item, rank, told) {
   const said = [item.name, item.label, ...item.tags].filter(Boolean).join(" · ");
   const name = make("span", "dino-results-name", { title: said }, said);
   const tools = make("div", "dino-results-tools", {}, like, take);
-  const caption = make("div", "dino-results-caption", {}, told.boxOf(item), make("span", "dino-results-score", {}, score), name);
+  const box = make("label", "dino-results-mark", {}, told.boxOf(item));
+  const caption = make("div", "dino-results-caption", {}, box, make("span", "dino-results-score", {}, score), name);
   return make("li", "dino-result", {}, frame, caption, tools);
 }
 

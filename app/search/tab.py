@@ -93,6 +93,7 @@ def results_component(elem_id: str = "search-results") -> gr.HTML:
 def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
     """The tab's widgets, with a button for each of the examples."""
     gr.Markdown(f"{SEE}\n\n{TRY}", elem_classes="lead")
+    _folds()
     fill = shelves.lay_out_fill(access)
     settings: dict[str, Any] = {}
     with gr.Row(elem_id="search-sides", elem_classes="sides"):
@@ -137,6 +138,14 @@ def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
         buttons, settings, query, question, results, facts, credit, threshold, duplicates, count, diverse, downloads, file,
         fill, dock, manage, curated,
     )  # fmt: skip
+
+
+def _folds() -> None:
+    """On a phone, where the results come first: buttons that show what stands above or beside them elsewhere."""
+    with gr.Row(elem_id="search-folds"):
+        for label, shown in (("Collection and filter", "search-query-side"), ("New or more pictures", "search-fill")):
+            fold = gr.Button(label, size="sm", min_width=60, elem_id=f"{shown}-fold")
+            fold.click(None, js=f"() => {{ window.dinoscope.unfold('{shown}'); }}", api_visibility="private")
 
 
 def _facets(settings: dict[str, Any]) -> None:

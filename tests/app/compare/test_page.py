@@ -1,12 +1,13 @@
 """Compare and the tour in a real browser: linked answers, another model, six steps by keyboard and by button."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.tour.steps import STOPS
-from tests.app.browsing import DESKTOP, PHONE, opened
+from tests.app.browsing import DESKTOP, PHONE, opened, pick, typed
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,44 @@ def test_the_pointer_reads_every_columns_own_number(page):
         expect(words).to_contain_text(f"{title}, row ")
     expect(words).to_contain_text("component 3 (blue) ")
     expect(page.locator("#comparison .dino-spoken")).to_have_text(words.inner_text())
+
+
+def test_a_column_has_its_own_block_and_resolution_which_a_link_keeps(page, browser):
+    lines = page.locator("#comparison .dino-column-line")
+    expect(lines).to_have_text(["Block 3 of 3, 518 px"] * 2)
+    page.locator("#compare-settings-fold").click()
+    pick(page, "compare-block-0", "1")
+    expect(lines).to_have_text(["Block 1 of 3, 518 px", "Block 3 of 3, 518 px"])
+    typed(page, "compare-size-1", "112")
+    page.locator("#compare-size-1 input").press("Enter")
+    expect(lines).to_have_text(["Block 1 of 3, 518 px", "Block 3 of 3, 112 px"])
+    choose(page, 0, "small")
+    page.locator("#compare-basis input").check()
+    expect(columns(page).nth(1).locator(".dino-column-note")).to_contain_text("The first column's components and range")
+    typed(page, "compare-block-1", "12")
+    page.locator("#compare-block-1 input").press("Enter")
+    expect(columns(page).nth(1).locator(".dino-column-told")).to_contain_text("This model has 3 blocks")
+    tops = [box.bounding_box()["y"] for box in page.locator("#comparison .dino-picture:first-of-type").all()]
+    assert max(tops) - min(tops) < 2, "a row of pictures"
+    page.wait_for_function("['basis=one', 'block1=1', 'size2=112', 'block2=12'].every(x => location.hash.includes(x))")
+    with opened(browser, page.url, viewport=page.viewport_size) as other:
+        again = other.locator("#comparison .dino-column-line")
+        expect(again).to_have_text(["Block 1 of 3, 518 px", "Block 3 of 3, 112 px"])
+        expect(columns(other).nth(1).locator(".dino-column-note")).to_contain_text("The first column's components")
+
+
+def test_the_difference_is_read_under_the_pointer(page):
+    expect(columns(page)).to_have_count(2)
+    page.locator("#compare-view label", has_text="Difference").click()
+    expect(columns(page).nth(0).locator(".dino-column-note")).to_contain_text("The photographs")
+    expect(page.locator("#comparison .dino-text")).to_contain_text("1: nothing in common")
+    expect(page.locator("#comparison .dino-scale")).to_be_visible()
+    expect(page.locator("#comparison").get_by_role("button", name="Numbers")).to_be_hidden()
+    frame = columns(page).nth(0).locator(".dino-picture").nth(1).locator(".dino-frame").nth(1)
+    frame.click(position={"x": 30, "y": 30})
+    expect(columns(page).nth(1).locator(".dino-frame:visible .dino-number")).to_have_text(re.compile(r"^[01]\.\d\d$"))
+    expect(page.locator("#comparison .dino-text")).to_contain_text(re.compile(r"disagreement [01]\.\d\d"))
+    expect(page.locator("#comparison .dino-heat:not([hidden])")).to_have_count(0)
 
 
 def test_every_view_and_a_model_that_is_not_there(page):

@@ -19,7 +19,7 @@ TABS = {
     "video": "#clip",
 }
 ON_A_PHONE = TABS | {"search": "#search-query"}
-"""There the question comes before its settings, and the results below."""
+"""There the question comes before its settings, which are folded, and the results below."""
 READ = f"localStorage.setItem('dinoscope-read', {json.dumps(json.dumps(list(TABS)))})"
 BOARD = {"viewport": {"width": 1280, "height": 720}}
 KEYS = r"/\b(Shift|Escape|Alt|Ctrl|Enter|keyboard)\b/"
@@ -83,13 +83,33 @@ def test_on_a_phone_pictures_are_within_the_first_screen(phone, tab):
 
 
 def test_on_a_phone_whatever_is_tapped_is_large_enough(phone):
-    kinds = "#bar button, #add-files, #tabs [role=tab], .pills label, .dino-button, .dino-map-tools button"
-    for tab in ("explore", "match", "map"):
+    kinds = (
+        "#bar button, #add-files, #tabs [role=tab], .pills label, .dino-button, .dino-map-tools button, "
+        "#match-examples button, #compare-models .form input, #main button.sm"
+    )
+    for tab in ("explore", "match", "search", "map", "compare"):
         top_of(phone, tab)
         for one in phone.locator(kinds).all():
             box = one.bounding_box() if one.is_visible() else None
             if box and "dino-lead " not in f"{one.get_attribute('class')} ":  # it reaches beyond what is seen of it
                 assert box["height"] >= 44, one.evaluate("one => one.outerHTML")
+
+
+def test_on_a_phone_what_is_folded_in_search_is_shown_by_its_button(phone):
+    assert top_of(phone, "search", {"search": "#search-result-side"}) < 560
+    for shown in ("search-fill", "search-query-side"):
+        fold, inside = phone.locator(f"#{shown}-fold"), phone.locator(f"#{shown} .block:not(#search-query):visible")
+        assert fold.bounding_box()["height"] >= 44 and inside.count() == 0
+        fold.click()
+        expect(inside.first).to_be_visible()
+        expect(fold).to_have_attribute("aria-expanded", "true")
+        fold.click()
+        expect(inside).to_have_count(0)
+
+
+def test_on_a_phone_the_whole_map_is_in_the_first_screen(phone):
+    top = top_of(phone, "map")
+    assert top + phone.locator(".dino-map").bounding_box()["height"] < phone.viewport_size["height"]
 
 
 def test_on_a_phone_matches_stand_in_two_columns(phone):
