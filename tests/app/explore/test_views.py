@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 import core
 from app.build import build, launch
+from app.compare.columns import Column
 from app.compare.handlers import compare
 from app.explore import controls, downloads, handlers, views
 from app.explore.controls import Menu, Slider
@@ -124,7 +125,8 @@ def test_its_code_reproduces_it_and_its_files_carry_its_name_and_options(
 
 def test_models_are_compared_by_it(registered, engine, tray):
     models = [engine.models.get(name) for name in ("small", "a third")]
-    columns = compare(engine, tray, models, Settings("Channel", size=SIZE))["columns"]
+    asked = [Column(model, Settings("Channel", size=SIZE)) for model in models]
+    columns = compare(engine, tray, asked)["columns"]
     assert [column["view"]["caption"] for column in columns] == [TOY.compared] * 2
     json.dumps(columns)
 
