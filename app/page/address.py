@@ -76,7 +76,7 @@ def place_pictures(engine: Engine, tray: Tray, wanted: Wanted) -> tuple[Tray, li
         tray, unknown = show_only(engine, tray, names)
     except RequestError as error:
         return tray, [str(error)]
-    if names and shows_opening(engine, tray):
+    if len(unknown) < len(names) and shows_opening(engine, tray):
         tray = replace(tray, untouched=not (wanted.parts.get(CHOSEN) or wanted.parts.get("pins")))
     own = sum(name.startswith(OWN) for name in unknown)
     if own:
@@ -216,7 +216,7 @@ class PageAddress:
         parts = {name: one.write(values[name]) for name, one in self.shared.addressed.items() if values[name]}
         common = {"model": model, "block": f"{block:g}", "size": f"{size:g}"}
         if not tray.untouched and shows_opening(self.shared.engine, tray):
-            common[CHOSEN] = "1"
+            parts[CHOSEN] = "1"
         pictures = [address_name(picture) for picture in tray.chosen]
         names = {picture.id: address_name(picture) for picture in tray.pictures}
         return {"address": gr.HTML(shown=common | parts | {"pictures": pictures}, names=names)}

@@ -87,6 +87,8 @@ def test_the_opening_pictures_count_as_chosen_where_the_address_says_so_or_pins_
         assert shown.chosen == opened.chosen and not shown.untouched
     shown, _ = place_pictures(engine, opened, Wanted({"pictures": "lion"}))
     assert not shown.untouched
+    shown, _ = place_pictures(engine, opened, Wanted({"pictures": "unicorn", "pins": "unicorn:0.5:0.5"}))
+    assert shown == opened
 
 
 def test_pins_are_marks_on_the_pictures_that_are_shown(engine):
