@@ -32,7 +32,7 @@ def resampled(values: Tensor, own: Geometry, wanted: Geometry) -> Tensor:
     to_left, to_top, to_right, to_bottom = wanted.covered
     rows = _shared(_edges(top, bottom, own.rows), _edges(to_top, to_bottom, wanted.rows))
     columns = _shared(_edges(left, right, own.columns), _edges(to_left, to_right, wanted.columns))
-    return torch.einsum("ra,cb,abk->rck", rows, columns, values.float())
+    return torch.einsum("ra,cb,abk->rck", rows.to(values.device), columns.to(values.device), values.float())
 
 
 def _edges(first: float, last: float, patches: int) -> Tensor:
