@@ -9,11 +9,14 @@ import numpy as np
 
 from app.map import endpoints, files
 from app.map import tab as layout
+from app.map.choice import Choice
+from app.map.filtering import filtered as filtering
 from app.map.handlers import LAYOUTS, MapRoom, MapState
 from app.map.payloads import colours_prop, places_prop
 from app.map.points import Atlas
 from app.map.tab import Map
-from app.page import payloads
+from app.page import facets
+from app.page.linked import Filtered
 from app.page.shared import Shared, Tab
 from app.page.told import Told
 from app.page.wiring import DOWNLOAD, LONG, STOPPED, answer, any_of, busy, stops, warn
@@ -30,8 +33,6 @@ TASK = "map"
 DRAWING: dict[str, Any] = {"line": Line("map", total=8, each=2)}
 """Maps queue among themselves; a new one ends the visitor's one before at its next turn at the model."""
 IDLE = {"stop": gr.update(visible=False), "timer": gr.Timer(active=False)}
-SHOWN_CHOSEN = 60
-TO_EXPLORE = "() => { location.hash = 'explore'; }"
 
 
 def add(shared: Shared) -> "MapEvents":
@@ -39,6 +40,7 @@ def add(shared: Shared) -> "MapEvents":
     room = MapRoom(shared.engine)
     events = MapEvents(shared, room, layout.lay_out(room), gr.State(MapState()))
     events.wire()
+    Choice(shared, room, events.tab, events.shown, gr.State(())).wire()
     return events
 
 
@@ -61,14 +63,15 @@ class MapEvents:
         drawn = {name: getattr(tab, name) for name in ("atlas", "status", "stop", "timer", "choice", "source")} | {
             "shown": self.shown
         }
+        filters = {**tab.facets, "fold": tab.filter_fold, "filter_note": tab.filter_note}
         triggers = [shared.due["Map"].change, tab.source.input, tab.recompute.click, tab.settings["layout"].input]
         latest = self.engine.latest["Map"]
         shared.keep_in_address("map", tab.source, str, self._opened)
         answer(
             any_of(triggers),
             self.draw,
-            inputs | {"shown": self.shown},
-            drawn,
+            inputs | {"shown": self.shown, **shared.inputs("filtered"), **tab.facets},
+            drawn | filters,
             latest=latest,
             idle=IDLE,
             trigger_mode="multiple",
@@ -81,7 +84,6 @@ class MapEvents:
         answer(tab.atlas.select, self.pick, seen, {"atlas": tab.atlas, "shown": self.shown}, unless=latest)
         stopped = {name: drawn[name] for name in ("stop", "timer", "status")}
         stops(tab.stop, self.stop, shared.inputs("tray") | {"shown": self.shown}, stopped, "map-status")
-        self._wire_choice()
         self._wire_downloads(seen)
 
     def _opened(self, source: str) -> dict:
@@ -92,7 +94,15 @@ class MapEvents:
         return gr.update(choices=choices, value=source)
 
     def draw(
-        self, tray: Tray, model: str, size: float, block: float, source: str, shown: MapState, **values
+        self,
+        tray: Tray,
+        model: str,
+        size: float,
+        block: float,
+        source: str,
+        shown: MapState,
+        filtered: Filtered,
+        **values,
     ) -> Iterator[dict]:
         """The map by what is known already; UMAP is asked for and arrives later. Of the same points the choice stays."""
         signal = self.engine.take_over(tray.visitor, TASK)
@@ -108,18 +118,17 @@ class MapEvents:
             else:
                 atlas = step
         if not atlas:
-            yield done | {
-                "status": "",
-                "atlas": layout.empty(),
-                "shown": MapState(),
-                "choice": gr.update(visible=False),
-            }
+            hidden = {"fold": gr.update(visible=False), "choice": gr.update(visible=False)}
+            yield done | hidden | {"status": "", "atlas": layout.empty(), "shown": MapState()}
             return
         wish = self._wish(atlas, values, tray.visitor)
         same = shown.token == atlas.token
         shown = replace(shown, wish=wish) if same else MapState(atlas.token, wish)
         shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
-        update = self._atlas(atlas, shown, values)
+        held = facets.chosen(values)
+        wanted = filtered.of(source) if filtered.collection == source or not same else held
+        _, filters, lit = filtering(atlas, shown.chosen, wanted, held)
+        update = self._atlas(atlas, shown, values, lit=lit, **({} if same else {"chosen": {}, "near": {}}))
         waiting = wish is not None and not shown.arrived
         few = (
             ""
@@ -130,7 +139,7 @@ class MapEvents:
         if not same:
             done["choice"] = gr.update(visible=False)
         done |= {"timer": gr.Timer(active=waiting), "stop": gr.update(visible=waiting)}
-        yield done | {"atlas": update, "shown": shown, "status": status}
+        yield done | filters | {"atlas": update, "shown": shown, "status": status}
 
     def _wish(self, atlas: Atlas, values: dict, visitor: str) -> tuple | None:
         """The key of the UMAP to come; without the package that computes it, the components have to do."""
@@ -176,49 +185,6 @@ class MapEvents:
         self.room.leave(shown, tray.visitor)
         return {"stop": gr.update(visible=False), "timer": gr.Timer(active=False), "status": STOPPED}
 
-    def _wire_choice(self) -> None:
-        """Points drawn round come into a gallery; one that is opened goes into the tray, and Explore shows it."""
-        tab, shared = self.tab, self.shared
-
-        def chosen(shown: MapState, event: Told) -> dict | None:
-            if event.text("token") != shown.token:
-                return None
-            atlas = self.room.atlas(shown.token)
-            ids = tuple(point for point in event.wholes("ids") if 0 <= point < len(atlas))
-            pictures = [
-                (str(files.thumbnail(spool().folder, atlas, point)), atlas.names[point]) for point in ids[:SHOWN_CHOSEN]
-            ]
-            more = f"; the first {SHOWN_CHOSEN} are shown" if len(ids) > SHOWN_CHOSEN else ""
-            note = f"{len(ids):,} chosen{more}. Click one to open it in Explore. The table (CSV) marks them."
-            return {
-                "shown": replace(shown, chosen=ids),
-                "chosen": pictures,
-                "note": note,
-                "choice": gr.update(visible=True),
-            }
-
-        def opened(shown: MapState, tray: Tray, event: Told) -> dict | None:
-            if event.text("token") != shown.token:
-                return None
-            return into(shown, tray, event.whole("id"))
-
-        def opened_chosen(shown: MapState, tray: Tray, event: Told) -> dict | None:
-            index = event.whole("index")
-            return into(shown, tray, shown.chosen[index]) if 0 <= index < len(shown.chosen) else None
-
-        def into(shown: MapState, tray: Tray, point: int) -> dict:
-            grown = self.room.into_tray(shown, point, tray)
-            return {"tray": grown, "items": payloads.tray_update(self.engine, grown)}
-
-        outputs = {"shown": self.shown, "chosen": tab.chosen, "note": tab.chosen_note, "choice": tab.choice}
-        answer(tab.atlas.input, chosen, {"shown": self.shown}, outputs)
-        inputs = {"shown": self.shown} | shared.inputs("tray")
-        outputs = {"tray": shared.tray, "items": shared.pictures.tray}
-        for trigger, handler in ((tab.atlas.submit, opened), (tab.chosen.select, opened_chosen)):
-            event = answer(trigger, handler, inputs, outputs)
-            shared.renew(event.success)
-            event.success(None, None, None, js=TO_EXPLORE, api_visibility="private")
-
     def _wire_downloads(self, seen: dict) -> None:
         def made(kind: str):
             def make(shown: MapState, **values) -> dict:
@@ -238,12 +204,13 @@ class MapEvents:
             ready = answer(button.click, made(kind), seen, {"file": self.tab.file}, **LONG)
             ready.success(None, self.tab.file, None, js=DOWNLOAD, api_visibility="private")
 
-    def _atlas(self, atlas: Atlas, shown: MapState, values: dict) -> gr.HTML:
+    def _atlas(self, atlas: Atlas, shown: MapState, values: dict, **props) -> gr.HTML:
         note = self.room.caption(atlas, shown, shown.wish[1] if shown.wish else UmapSettings())
         return gr.HTML(
             places=places_prop(shown.token, self.room.places(shown), note),
             colours=self._colours(atlas, shown, values),
             note=note,
+            **props,
         )
 
     def _colours(self, atlas: Atlas, shown: MapState, values: dict) -> dict:

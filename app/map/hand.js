@@ -1,15 +1,17 @@
 // What the map answers to: pointer, finger, keys and its own buttons.
 
 import { byFinger, download, make, makeButton } from "../page/elements.js";
-import { drawMap, placeOf, pointSide } from "./drawing.js";
+import { drawMap, isLookedAt, placeOf, pointSide } from "./drawing.js";
 import { listenToGestures } from "./gestures.js";
+import { buildNear } from "./near.js";
 
 const REACH = 14; // px from a point that still mean it
+const MOST_CHOSEN = 100000; // points that are sent at once
 const ARROWS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
-// Let a map answer; -> {fillCard}, for when more is known of the point that is pointed at.
-// `map` is what map.js makes; `trigger` tells Python.
-export function answerHand(map, trigger) {
+// Let a map answer; -> {fillCard, showNear}, for when more is known of the point that is pointed at, or clicked.
+// `map` is what map.js makes, `props` its props; `trigger` tells Python.
+export function answerHand(map, props, trigger) {
   const { surface, camera, card, said, state, thumbnails, draw } = map;
 
   function pointAt(x, y) {
@@ -26,10 +28,10 @@ export function answerHand(map, trigger) {
     fillCard();
   }
 
-  // Beside the point, inside the map; when its picture is known.
+  // Beside the point, inside the map; when its picture is known, and not shown larger already.
   function fillCard() {
     const id = state.hover;
-    const about = id >= 0 && thumbnails.known.get(id);
+    const about = id >= 0 && id !== state.near?.id && thumbnails.known.get(id);
     card.hidden = !about;
     if (!about) return;
     const [x, y] = placeOf(map, id);
@@ -41,11 +43,36 @@ export function answerHand(map, trigger) {
 
   function pick(id) {
     state.picked = id;
-    draw();
+    showNear();
     if (id < 0) return;
     trigger("select", { token: state.token, id });
     const name = thumbnails.known.get(id)?.name;
     if (name) said.textContent = `${name}. ${byFinger() ? "A double tap" : "Enter or a double click"} opens it.`;
+  }
+
+  // The clicked point by itself; nothing while Python has not answered yet, or where nothing is clicked.
+  function showNear() {
+    const sent = props.near;
+    state.near = state.to && state.picked >= 0 && sent?.token === state.token && sent.id === state.picked ? sent : null;
+    const right = state.near && placeOf(map, state.picked)[0] > camera.width / 2;
+    near.show(state.near, right);
+    fillCard();
+    draw();
+  }
+
+  // A point is brought into sight where it is not.
+  function goTo(id) {
+    const [x, y] = placeOf(map, id, 1);
+    const outside = x < 40 || y < 40 || x > camera.width - 40 || y > camera.height - 40;
+    if (outside) camera.pan(camera.width / 2 - x, camera.height / 2 - y);
+    show(id);
+    pick(id);
+  }
+
+  function release() {
+    pick(-1);
+    show(-1);
+    surface.focus({ preventScroll: true });
   }
 
   function open(id) {
@@ -54,21 +81,26 @@ export function answerHand(map, trigger) {
 
   function chooseInside(line) {
     const ids = state.index ? state.index.inside(line.map(({ x, y }) => camera.toMap(x, y))) : [];
-    const seen = state.alone === null ? ids : ids.filter((id) => state.levels[id] === state.alone);
-    said.textContent = seen.length ? "" : "No point lies inside this line.";
-    if (seen.length) trigger("input", { token: state.token, ids: seen });
+    choose(ids, "No point lies inside this line.");
     setLasso(false);
+  }
+
+  // All that are looked at: of the kind that is shown alone, and of those that the filter leaves.
+  function chooseShown() {
+    choose(state.levels ? [...state.levels.keys()] : [], "No point is shown.");
+  }
+
+  function choose(ids, otherwise) {
+    const seen = ids.filter((id) => isLookedAt(state, id));
+    const many = `${seen.length.toLocaleString("en")} points are more than can be chosen at once: draw round fewer.`;
+    said.textContent = !seen.length ? otherwise : seen.length > MOST_CHOSEN ? many : "";
+    if (!said.textContent) trigger("input", { token: state.token, ids: seen });
   }
 
   function step(dx, dy) {
     const { index, picked } = state;
     const next = picked < 0 ? index.nearest(camera.x, camera.y, Infinity) : index.towards(picked, dx, dy);
-    if (next < 0) return;
-    const [x, y] = placeOf(map, next, 1);
-    const near = x < 40 || y < 40 || x > camera.width - 40 || y > camera.height - 40;
-    if (near) camera.pan(camera.width / 2 - x, camera.height / 2 - y);
-    show(next);
-    pick(next);
+    if (next >= 0) goTo(next);
   }
 
   function zoom(factor) {
@@ -118,8 +150,7 @@ export function answerHand(map, trigger) {
     Enter: () => open(state.picked),
     Escape: () => {
       setLasso(false);
-      pick(-1);
-      show(-1);
+      release();
     },
   };
   surface.addEventListener("keydown", (event) => {
@@ -144,9 +175,18 @@ export function answerHand(map, trigger) {
   tool("All", `Show all${hint(0)}`, all);
   const why = `Draw round points to choose them${byFinger() ? "" : " (L, or drag with Shift)"}`;
   const lasso = tool("Draw round", why, () => setLasso(!state.lasso));
+  tool("Choose all shown", "Choose every point that is not dimmed: of one kind, where it is shown alone", chooseShown);
   tool("PNG", "Save the map as it is seen", () => saveMap(map));
   if (byFinger()) map.tools.append(make("span", "dino-hint", {}, "Two fingers move the map and zoom; one scrolls the page."));
-  return { fillCard };
+  const near = buildNear({
+    pick: goTo,
+    point: show,
+    like: (id) => trigger("like", { token: state.token, id }),
+    open,
+    close: release,
+  });
+  map.stage.append(near.panel);
+  return { fillCard, showNear };
 }
 
 const SAVED_SIDE = 4096; // px of the longer side of a saved map

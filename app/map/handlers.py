@@ -42,7 +42,7 @@ class MapState:
     asked: int | None = None
     """The point clicked last."""
     chosen: tuple[int, ...] = ()
-    """Those drawn round last."""
+    """Those chosen last, by a line round them or as all that are shown."""
 
 
 class MapRoom:
@@ -74,15 +74,19 @@ class MapRoom:
         elif source in self.engine.shelf.shipped:
             collection = yield from self._shipped(source, model, stop)
             shelf = self.engine.shelf
-            atlas = of_collection(collection, lambda name: shelf.original(source, name), shelf.credit(source))
+            atlas = of_collection(source, collection, lambda name: shelf.original(source, name), shelf.credit(source))
         else:
-            atlas = of_collection(self.engine.shelf.look(source))
+            atlas = of_collection(source, self.engine.shelf.look(source))
         self._kept.put(("atlas", atlas.token), atlas)
         yield atlas
 
+    def known(self, token: str) -> Atlas | None:
+        """The points behind a token, while they are kept."""
+        return self._kept.get(("atlas", token))
+
     def atlas(self, token: str) -> Atlas:
         """The points behind a token; RequestError where they had to make room."""
-        atlas = self._kept.get(("atlas", token))
+        atlas = self.known(token)
         if atlas is None:
             raise RequestError(GONE)
         return atlas
@@ -126,7 +130,7 @@ class MapRoom:
 
     def about(self, request: dict) -> dict[str, dict]:
         """Names and thumbnails of points in sight. Nothing for a map that the visitor cannot know."""
-        atlas = self._kept.get(("atlas", str(request.get("token"))))
+        atlas = self.known(str(request.get("token")))
         ids = [point for point in request.get("ids", []) if isinstance(point, int)]
         return about_points(atlas, ids) if atlas else {}
 

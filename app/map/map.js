@@ -1,13 +1,14 @@
 // The map: points that become pictures as one nears them, hovered, clicked, drawn round.
 //
 // Props: `places` {token, data (base64 float32 [n, 2]), caption}, `colours` {token, data (base64 uint8 [n]), table
-// (256 colours #rrggbb), legend: [{level, colour, name, count, medoid, uri}], scale}, `note`, `empty`; and `inline`, what
-// is known of each point by id, for a map without a server.
-// Events: "select" {token, id}, "submit" {token, id} (open it), "input" {token, ids} (drawn round).
+// (256 colours #rrggbb), legend: [{level, colour, name, count, medoid, uri}], scale}, `note`, `empty`; `inline`, what is
+// known of each point by id, for a map without a server; `lit` {token, data (base64, a bit for each point, set where
+// it is not dimmed)} or {}, `chosen` the same for chosen points; `near` {token, id, name, label, date, uri, items: [{id, name, cosine, uri}]} or {}.
+// Events: "select" {token, id}, "submit" {token, id} (open it), "like" {token, id}, "input" {token, ids} (chosen).
 
 import { make } from "../page/elements.js";
 import { createCamera } from "./camera.js";
-import { drawMap, eased } from "./drawing.js";
+import { drawMap, eased, hasBit, isLeft } from "./drawing.js";
 import { answerHand } from "./hand.js";
 import { createFlatPainter, createPainter } from "./painter.js";
 import { indexPlaces, mixedPlaces } from "./places.js";
@@ -23,12 +24,13 @@ function buildParts() {
   const card = make("figure", "dino-card", { hidden: "" });
   const says = { tabindex: "0", role: "application", "aria-label": HOW };
   const surface = make("div", "dino-map", says, points, over, empty, card);
+  const stage = make("div", "dino-map-stage", {}, surface);
   const tools = make("div", "dino-map-tools");
   const legend = make("div", "dino-map-legend");
   const note = make("p", "dino-map-note", { role: "status" });
   const said = make("p", "dino-map-said", { role: "status", "aria-live": "polite" });
-  const box = make("div", "dino-atlas", {}, surface, tools, legend, note, said);
-  return { box, points, over, empty, card, surface, tools, legend, note, said };
+  const box = make("div", "dino-atlas", {}, stage, tools, legend, note, said);
+  return { box, stage, points, over, empty, card, surface, tools, legend, note, said };
 }
 
 function firstState() {
@@ -44,6 +46,9 @@ function firstState() {
     legend: [],
     scale: null,
     alone: null, // the level that is looked at alone
+    lit: null, // Uint8Array, a bit for each point that a filter leaves; null where there is no filter
+    chosen: [], // ids of chosen points, which have rings while they are few
+    near: null, // the clicked point and those most alike to it
     hover: -1,
     picked: -1,
     line: [],
@@ -54,6 +59,9 @@ function firstState() {
 function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
+
+const FULL = 235; // of 255, how opaque points are
+const FAINT = 26;
 
 function reduced() {
   return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -75,7 +83,7 @@ export function mount({ element, props, trigger, watch, server }) {
   });
   const painter = createPainter(parts.points, lostCard);
   const map = { ...parts, camera, state, thumbnails, painter, draw };
-  const hand = answerHand(map, trigger);
+  const hand = answerHand(map, props, trigger);
 
   function fetchSome(ids) {
     if (props.inline) return Promise.resolve(Object.fromEntries(ids.map((id) => [id, props.inline[id]])));
@@ -99,6 +107,7 @@ export function mount({ element, props, trigger, watch, server }) {
     state.started = same && !reduced() ? performance.now() : -Infinity;
     if (!same) {
       Object.assign(state, { token: sent.token, hover: -1, picked: -1, alone: null });
+      hand.showNear();
       thumbnails.forget();
     }
     state.index = indexPlaces(to);
@@ -110,6 +119,7 @@ export function mount({ element, props, trigger, watch, server }) {
 
   function clear() {
     Object.assign(state, { from: null, to: null, levels: null, index: null, legend: [], hover: -1, picked: -1 });
+    hand.showNear();
     newColours();
   }
 
@@ -121,20 +131,39 @@ export function mount({ element, props, trigger, watch, server }) {
     state.legend = fits ? sent.legend : [];
     state.scale = fits ? sent.scale : null;
     state.alone = null;
-    loadPoints();
-    drawLegend();
+    newLit();
   }
 
-  // Colours as the painter takes them; what is not looked at is faint.
+  function newLit() {
+    state.lit = bitsOf(props.lit);
+    loadPoints();
+    drawLegend();
+    newChosen();
+  }
+
+  function newChosen() {
+    const bits = bitsOf(props.chosen);
+    state.chosen = bits ? [...state.levels.keys()].filter((id) => hasBit(bits, id)) : [];
+    draw();
+  }
+
+  // The bits that were sent, where they are of these points.
+  function bitsOf(sent) {
+    return sent?.data && state.to && sent.token === state.token ? bytesOf(sent.data) : null;
+  }
+
+  // Colours as the painter takes them; what is not looked at is faint: so are all colours of the table's second half.
   function loadPoints() {
-    const table = new Uint8Array(1024);
+    const table = new Uint8Array(2048);
     state.hex.forEach((hex, level) => {
       const faint = state.alone !== null && state.alone !== level;
-      table.set([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)), 4 * level);
-      table[4 * level + 3] = faint ? 26 : 235;
+      const colour = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+      table.set([...colour, faint ? FAINT : FULL], 4 * level);
+      table.set([...colour, FAINT], 4 * (256 + level));
     });
     const none = new Float32Array(0);
-    map.painter.load(state.from ?? none, state.to ?? none, state.to ? state.levels : new Uint8Array(0), table);
+    const levels = Uint16Array.from(state.to ? state.levels : [], (level, id) => level + (isLeft(state, id) ? 0 : 256));
+    map.painter.load(state.from ?? none, state.to ?? none, levels, table);
     draw();
   }
 
@@ -164,14 +193,17 @@ export function mount({ element, props, trigger, watch, server }) {
       bar.style.background = `linear-gradient(to right, ${state.hex.filter((_, i) => i % 17 === 0).join(", ")})`;
       parts.legend.append(state.scale[0], bar, state.scale[1]);
     }
-    parts.legend.append(...state.legend.map(legendEntry));
+    const left = new Uint32Array(256);
+    state.levels?.forEach((level, id) => (left[level] += isLeft(state, id) ? 1 : 0));
+    parts.legend.append(...state.legend.map((entry) => legendEntry(entry, left[entry.level])));
   }
 
-  function legendEntry(entry) {
+  function legendEntry(entry, left) {
     const swatch = entry.uri ? make("img", "", { src: entry.uri, alt: "" }) : make("i");
     swatch.style.setProperty("--swatch", entry.colour);
     const says = { type: "button", title: "Show these alone", "aria-pressed": String(state.alone === entry.level) };
-    const button = make("button", "", says, swatch, `${entry.name} · ${entry.count.toLocaleString("en")}`);
+    const some = left < entry.count && state.lit ? `${left.toLocaleString("en")} of ` : "";
+    const button = make("button", "", says, swatch, `${entry.name} · ${some}${entry.count.toLocaleString("en")}`);
     button.addEventListener("click", () => {
       state.alone = state.alone === entry.level ? null : entry.level;
       loadPoints();
@@ -198,6 +230,9 @@ export function mount({ element, props, trigger, watch, server }) {
   new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] }); // light or dark
   watch("places", newPlaces);
   watch("colours", newColours);
+  watch("lit", newLit);
+  watch("chosen", newChosen);
+  watch("near", hand.showNear);
   watch(["note", "empty"], note);
   box.dataset.painter = painter.kind;
   newPlaces();

@@ -1,6 +1,6 @@
 // 100,000 points on a canvas: by the graphics card where there is a real one, else in two dimensions.
 // A painter has `canvas`, load(from, to, levels, table) and draw(view); places are Float32Array [x, y, ...], levels
-// Uint8Array, table 256 colours as Uint8Array [r, g, b, a, ...].
+// Uint16Array, a colour of the table each; table Uint8Array [r, g, b, a, ...].
 
 const VERTEX = `
 attribute vec2 from; attribute vec2 to; attribute vec4 colour;
@@ -131,13 +131,14 @@ function flatPainter(canvas) {
 // `shades` a colour each as the bytes of four channels.
 function arranged(from, to, levels, table) {
   const count = levels.length;
-  const drawn = [...Array(256).keys()].sort((a, b) => table[4 * a + 3] - table[4 * b + 3] || a - b);
-  const starts = new Uint32Array(256);
+  const kinds = table.length / 4;
+  const drawn = [...Array(kinds).keys()].sort((a, b) => table[4 * a + 3] - table[4 * b + 3] || a - b);
+  const starts = new Uint32Array(kinds);
   for (let i = 0; i < count; i++) starts[levels[i]]++;
   let sum = 0;
   for (const level of drawn) [starts[level], sum] = [sum, sum + starts[level]];
   const colours = new Uint32Array(table.slice().buffer);
-  const sorted = { from: new Float32Array(2 * count), to: new Float32Array(2 * count), levels: new Uint8Array(count) };
+  const sorted = { from: new Float32Array(2 * count), to: new Float32Array(2 * count), levels: new Uint16Array(count) };
   const shades = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     const at = starts[levels[i]]++;

@@ -13,19 +13,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from app.page.linked import Sought
+from app.server.built_in import KEYS
 from app.server.engine import Engine, Item
 from app.server.models import Loaded
 from app.server.session import Picture, Tray
 from core import RequestError
 from core.collection.collection import Collection
+from core.collection.facets import Filter
 from core.encoding import picture_bytes
 from core.errors import CollectionError
 from core.features import FeatureMap
 
 THUMBNAIL_SIDE = 96
 """Pixels of the longer side: sharp at the largest size at which points become pictures."""
-AROUND = 1.5
-"""Patches from the middle of a patch's thumbnail to its edge: an eye alone is not recognised."""
+ENLARGED_SIDE = 320
+"""Pixels of the longer side of a picture that is looked at by itself."""
+AROUND, FURTHER_AROUND = 1.5, 4.5
+"""Patches from the middle of a patch's thumbnail to its edge, an eye alone is not recognised; and of it enlarged."""
 KEPT_SIDE = 1024
 """Pixels of the copies that patches are cut from."""
 MOST_POINTS = 200_000
@@ -48,6 +53,12 @@ class Atlas:
     """The media type and the file of a small picture of one point."""
     picture: Callable[[int], tuple[str, bytes] | str]
     """The picture that opens when a point is clicked: the name and file of a picture, or the id of one in the tray."""
+    enlarged: Callable[[int], tuple[str, bytes]]
+    """The media type and the file of a picture of one point to be looked at by itself."""
+    sought: Callable[[int], Sought]
+    """What Search asks with for more like one point."""
+    shelved: "Shelved | None" = None
+    """Of points that are pictures of a collection."""
     credit: str = ""
     """A sentence on whom to thank for the pictures."""
 
@@ -58,14 +69,34 @@ class Atlas:
     def token(self) -> str:
         """Tells this map's points from another's when the browser asks for one."""
         digest = hashlib.sha256(np.ascontiguousarray(self.vectors).tobytes())
-        digest.update("\0".join([self.title, *self.names]).encode("utf-8", "surrogatepass"))
+        shelved = [self.shelved.key, *map(str, self.shelved.ids)] if self.shelved else []
+        digest.update("\0".join([self.title, *self.names, *shelved]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:24]
 
 
+@dataclass(frozen=True, eq=False)
+class Shelved:
+    """Where points are kept that are pictures of a collection."""
+
+    key: str
+    collection: Collection
+    ids: np.ndarray
+    """[n] int64: the record of each point."""
+
+    @property
+    def changeable(self) -> bool:
+        """Whether its pictures can be tagged: not those that ship."""
+        return self.key not in KEYS
+
+    def lit(self, only: Filter) -> np.ndarray:
+        """[n] bool: the points that a filter leaves."""
+        return np.isin(self.ids, self.collection.store.records.matching(only))
+
+
 def of_collection(
-    collection: Collection, original: Callable[[str], Path | None] = lambda name: None, credit: str = ""
+    key: str, collection: Collection, original: Callable[[str], Path | None] = lambda name: None, credit: str = ""
 ) -> Atlas:
-    """The pictures of a collection by their cls vectors; the label is the folder or class they came with.
+    """The pictures of the collection of that key by their cls vectors; the label is the folder or class they came with.
 
     `original` gives the file of a picture by its name where there is more of it than the thumbnail. Raises RequestError
     for more than MOST_POINTS.
@@ -77,10 +108,12 @@ def of_collection(
     kept = [row for row, identity in enumerate(ids.tolist()) if identity in known]  # else removed a moment ago
     records = [known[int(ids[row])] for row in kept]
 
+    def thumbnail(point: int) -> tuple[str, bytes]:
+        return "image/webp", _thumbnail(collection, records[point].id)
+
     def picture(point: int) -> tuple[str, bytes]:
         file = original(records[point].name)
-        data = file.read_bytes() if file else _thumbnail(collection, records[point].id)
-        return records[point].name.split("/")[-1], data
+        return records[point].name.split("/")[-1], file.read_bytes() if file else thumbnail(point)[1]
 
     return Atlas(
         title=collection.title,
@@ -88,8 +121,11 @@ def of_collection(
         vectors=vectors[kept].astype(np.float32),
         labels=[record.label for record in records],
         dates=[record.added for record in records],
-        thumbnail=lambda point: ("image/webp", _thumbnail(collection, records[point].id)),
+        thumbnail=thumbnail,
         picture=picture,
+        enlarged=thumbnail,
+        sought=lambda point: Sought(key, records[point].id),
+        shelved=Shelved(key, collection, ids[kept]),
         credit=credit,
     )
 
@@ -105,6 +141,7 @@ def _thumbnail(collection: Collection, identity: int) -> bytes:
 def of_tray(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int) -> Atlas:
     """All pictures of the tray by their cls vectors. What is not computed yet is computed now."""
     items, maps = encoded(engine, tray, tray.pictures, model, layer, size)
+    large = [jpeg(item.image, ENLARGED_SIDE) for item in items]
     small = [jpeg(item.image) for item in items]
     return Atlas(
         title="The tray",
@@ -114,6 +151,8 @@ def of_tray(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int) ->
         dates=[float("nan")] * len(items),
         thumbnail=small.__getitem__,
         picture=lambda point: tray.pictures[point].id,
+        enlarged=large.__getitem__,
+        sought=lambda point: Sought(picture=tray.pictures[point].id),
     )
 
 
@@ -129,14 +168,22 @@ def of_patches(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int)
         for column in range(feature_map.grid[1])
     ]
 
-    def thumbnail(point: int) -> tuple[str, bytes]:
+    def cut(point: int, patches: float, side: int) -> tuple[str, bytes]:
         index, row, column = places[point]
         geometry = maps[index].geometry
         factor = small[index].width / geometry.width
         x, y = geometry.center(row, column)
-        reach = AROUND * geometry.stride
+        reach = patches * geometry.stride
+        width, height = small[index].size
         left, top, right, bottom = (round(edge * factor) for edge in (x - reach, y - reach, x + reach, y + reach))
-        return jpeg(small[index].crop((left, top, right, bottom)))
+        inside = max(left, 0), max(top, 0), min(right, width), min(bottom, height)  # beyond it, all would be black
+        return jpeg(small[index].crop(inside), side)
+
+    def sought(point: int) -> Sought:
+        index, row, column = places[point]
+        geometry = maps[index].geometry
+        x, y = geometry.center(row, column)
+        return Sought(picture=pictures[index].id, point=(x / geometry.width, y / geometry.height))
 
     return Atlas(
         title="Patches of the selected pictures",
@@ -144,8 +191,10 @@ def of_patches(engine: Engine, tray: Tray, model: Loaded, layer: int, size: int)
         vectors=stacked([patch for feature_map in maps for patch in feature_map.patches.flatten(0, 1)]),
         labels=[pictures[index].name for index, _, _ in places],
         dates=[float("nan")] * len(places),
-        thumbnail=thumbnail,
+        thumbnail=lambda point: cut(point, AROUND, THUMBNAIL_SIDE),
         picture=lambda point: pictures[places[point][0]].id,
+        enlarged=lambda point: cut(point, FURTHER_AROUND, ENLARGED_SIDE),
+        sought=sought,
     )
 
 
@@ -168,12 +217,12 @@ def _shrunk(image: Image.Image) -> Image.Image:
     return small
 
 
-def jpeg(image: Image.Image) -> tuple[str, bytes]:
-    """The media type and the file of a small copy."""
+def jpeg(image: Image.Image, side: int = THUMBNAIL_SIDE) -> tuple[str, bytes]:
+    """The media type and the file of a small copy, whose longer side is half of `side` at least."""
     small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    if max(small.size) < THUMBNAIL_SIDE / 2:
-        factor = THUMBNAIL_SIDE / 2 / max(small.size)
+    small.thumbnail((side, side))
+    if max(small.size) < side / 2:
+        factor = side / 2 / max(small.size)
         width, height = (max(round(side * factor), 1) for side in small.size)
         small = small.resize((width, height), Image.Resampling.BICUBIC)
     return "image/jpeg", picture_bytes(small, "JPEG", quality=80)

@@ -3,8 +3,8 @@
 LEAD = (
     "**What you see.** Every point is a picture (or a patch of one); near points are alike to the model. Nobody told it "
     "which belong together.\n\n"
-    "**What to try.** Wheel or pinch to come nearer: points become pictures, pictures larger. Draw round a group. Map the patches of your pictures and "
-    "see what lies together."
+    "**What to try.** Wheel or pinch to come nearer: points become pictures, pictures larger. Click one: lines lead to those "
+    "most alike. Draw round a group and tag it. Map the patches of your pictures and see what lies together."
 )
 
 EMPTY = "Nothing to map yet: add pictures to the tray at the left, or choose another source."

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from app.page.bar import Bar
+from app.page.linked import Filtered, Sought
 from app.page.tray import TrayWidgets
 from app.page.wiring import HEAVY, answer
 from app.server.access import Access
@@ -100,6 +101,10 @@ class Shared:
     """By tab, the key of what it was last asked to draw. Only its change means anything."""
     addressed: dict[str, Addressed]
     """By name; a tab adds its own as it is laid out."""
+    filtered: gr.State
+    """The `Filtered` that Search and Map share: whoever filters sets it, and each takes it over as it is looked at."""
+    sought: gr.State
+    """The `Sought` that Search asks with once it changes, and is shown for."""
     visible: gr.State
     """Name of the tab that is looked at."""
     ready: gr.State
@@ -204,6 +209,8 @@ def share(engine: Engine, access: Access, bar: Bar, pictures: TrayWidgets, tabs:
         head=FittedChoice(["mean", "1"], value="mean", label="Head", elem_id="head", render=False),
         due={name: gr.State(None) for name in tabs},
         addressed={},
+        filtered=gr.State(Filtered()),
+        sought=gr.State(Sought()),
         visible=gr.State(tabs[0]),
         ready=gr.State(False),
     )  # fmt: skip

@@ -8,31 +8,27 @@ from typing import Any
 
 import gradio as gr
 
+from app.page import marked as pictures
 from app.page import sentences
 from app.page.files import fresh_folder
+from app.page.marked import Undo, split_tags
 from app.page.shared import Shared
 from app.page.wiring import DOWNLOAD, LONG, answer, any_of, stops
-from app.search import handlers
+from app.search.summaries import again_summary, failed, summary
 from app.search.tab import Search, States
 from app.server.jobs import Job
 from app.server.session import Tray
 from app.server.spool import spool
 from app.server.turns import Stopped
 from core import DinoError, RequestError
-from core.collection.collection import Added, Record
 from core.collection.incoming import Incoming, Limits, plain_name
 from core.collection.labelling import TABLES, Way, labeller, read_table
 from core.pictures.lists import SUFFIXES
 from core.wording import counted
 
-Undo = tuple[tuple[str, tuple[Record, ...]], ...]
 SLASH = "\N{DIVISION SLASH}"
 """In the place of / in the names of files that dropping.js takes out of a folder: names of files sent hold none."""
 STOPPING = "Stopping … What was added stays."
-REMEMBERED = 50
-"""Removals that can be undone."""
-LISTED = 20
-"""Refused files that are spelt out; the others are counted."""
 
 
 def wire(shared: Shared, tab: Search, states: States, refresh: Callable) -> None:
@@ -90,6 +86,8 @@ class Changes:
         manage = self.manage
         self._change(manage.rename.click, self.renamed, self.inputs | {"title": manage.rename_to})
         self._long(manage.bring_in.upload, self.brought_in, self.inputs | {"file": manage.bring_in})
+        again = self.inputs | {"path": manage.originals, "size": manage.size_again}
+        self._long(any_of([manage.again.click, manage.originals.submit]), self.embedded_again, again)
         shown = {"really": gr.update(visible=True)}
         answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
         self._change(manage.really.click, self.deleted, self.inputs)
@@ -116,9 +114,7 @@ class Changes:
 
     def added_path(self, collection: str, title: str, path: str, request: gr.Request, **others) -> Iterator[dict]:
         self.access.check_own_folder(dict(request.headers))
-        place = Path((path or "").strip()).expanduser()
-        if not (path or "").strip() or not place.exists():
-            raise RequestError(f"{path!r} is not on this machine; give the path of a folder, a zip or a tar.")
+        place = on_this_machine(path)
         fresh = title.strip() or not collection or collection in self.shelf.shipped
         yield from self._adding("" if fresh else collection, title or place.stem, [place], **others)
 
@@ -129,33 +125,15 @@ class Changes:
         job.cancel()
         return {"progress": STOPPING, "cancel": gr.update(visible=False)}
 
-    def tagged(self, off: bool, collection: str, marked: tuple[int, ...], tags: str, **others) -> dict:
-        words = handlers.split_tags(tags)
-        if not marked or not words:
-            raise RequestError("Mark results by the boxes under them, and type at least one tag.")
-        self.shelf.look(collection).tag(marked, words, off=off)
-        how = "without" if off else "with"
-        return {"progress": f"{counted(len(marked), 'picture')}: {how} {sentences.plain(', '.join(words))}."}
+    def tagged(self, off: bool, collection: str, marked: tuple[int, ...], tags: str, undo: Undo, **others) -> dict:
+        return _changed(pictures.tag(self.shelf, collection, marked, tags, off, undo))
 
     def removed(self, collection: str, marked: tuple[int, ...], undo: Undo, **others) -> dict:
-        if not marked:
-            raise RequestError("Nothing is marked: mark results by the boxes under them.")
-        opened = self.shelf.look(collection)
-        records = tuple(opened.store.records.get(marked).values())
-        count = opened.remove(marked)
-        undo = (*undo, (collection, records))[-REMEMBERED:]
-        told = f"{counted(count, 'picture')} removed from the collection."
-        return {"progress": told, "undo": undo, "back": gr.update(visible=True)}
+        return _changed(pictures.remove(self.shelf, collection, marked, undo))
 
     def undone(self, undo: Undo, **others) -> dict:
-        """The last removal taken back; the one before is next."""
-        if not undo:
-            raise RequestError("Nothing was removed on this page, so that nothing can be brought back.")
-        (key, records), rest = undo[-1], undo[:-1]
-        count = self.shelf.look(key).restore(records)
-        lost = f" {counted(len(records) - count, 'other')} cannot: add the files again." if count < len(records) else ""
-        told = f"{counted(count, 'picture')} brought back.{lost}"
-        return {"progress": told, "undo": rest, "back": gr.update(visible=bool(rest))}
+        """The last change undone; the one before is next."""
+        return _changed(pictures.undo_last(self.shelf, undo))
 
     def renamed(self, collection: str, title: str, **others) -> dict:
         self.shelf.look(collection).rename(title or "")
@@ -169,6 +147,29 @@ class Changes:
         finally:
             path.unlink(missing_ok=True)
         yield self._now(key) | {"progress": "Imported."}
+
+    def embedded_again(
+        self, tray: Tray, model: str, collection: str, path: str, size: float, request: gr.Request
+    ) -> Iterator[dict]:
+        """The collection embedded with the model in use, into a new one, from originals on this machine."""
+        self.access.check_own_folder(dict(request.headers))
+        place = on_this_machine(path)
+        loaded, limits = self.engine.models.get(model), Limits(pixels=self.engine.library.largest)
+        title = self.shelf.look(collection).title
+        job = Job(
+            f"Embedding {title} again with {loaded.source.name}",
+            lambda progress, stopped: self.shelf.reembed(
+                collection, loaded, int(size), place, progress, stopped, limits
+            ),
+        )
+        yield from self._followed(tray, job, STOPPING)
+        try:
+            key, done = job.result()
+        except DinoError as error:
+            yield {"progress": failed(error), "cancel": gr.update(visible=False)}
+            return
+        yield self._now(key) | {"cancel": gr.update(visible=False), "progress": again_summary(done)}
+        self.shelf.index_soon(self.shelf.look(key))
 
     def exported(self, tray: Tray, collection: str, **others) -> Iterator[dict]:
         opened = self.shelf.look(collection)
@@ -232,7 +233,7 @@ class Changes:
         key = collection or self._fresh(title, model, size)
         self.shelf.look(key)
         opened = self.shelf.open(key, self.engine.models.get(model))
-        words, limits = handlers.split_tags(tags), Limits(pixels=self.engine.library.largest)
+        words, limits = split_tags(tags), Limits(pixels=self.engine.library.largest)
         job = Job(
             f"Adding pictures to {opened.title}",
             lambda progress, stopped: opened.add(
@@ -244,7 +245,7 @@ class Changes:
         try:
             yield done | {"progress": summary(job.result())}
         except DinoError as error:
-            yield done | {"progress": f"**That did not work.** {sentences.plain(str(error))}"}
+            yield done | {"progress": failed(error)}
         self.shelf.index_soon(opened)
 
     def _fresh(self, title: str, model: str, size: float) -> str:
@@ -275,6 +276,11 @@ class Changes:
         self.refresh(answer(trigger, guarded, inputs, self.outputs, **LONG).success)
 
 
+def _changed(outcome: tuple[str, Undo]) -> dict:
+    told, undo = outcome
+    return {"progress": told, "undo": undo, "back": gr.update(visible=bool(undo))}
+
+
 def sources_of(files: Sequence[Path]) -> tuple[list[Path | Incoming], list[Path]]:
     """What a collection is to take in, and tables of labels among it.
 
@@ -292,6 +298,14 @@ def sources_of(files: Sequence[Path]) -> tuple[list[Path | Incoming], list[Path]
     return sources, tables
 
 
+def on_this_machine(typed: str) -> Path:
+    """The file or folder of a typed path; RequestError where there is none."""
+    place = Path((typed or "").strip()).expanduser()
+    if not (typed or "").strip() or not place.exists():
+        raise RequestError(f"{typed!r} is not on this machine; give the path of a folder, a zip or a tar.")
+    return place
+
+
 def title_for(paths: Sequence[Path]) -> str:
     """The title of a collection that was given none: the name of its one file, or how many they were and when."""
     folders = {path.name.partition(SLASH)[0] for path in paths}
@@ -301,14 +315,3 @@ def title_for(paths: Sequence[Path]) -> str:
         return paths[0].name.partition(".")[0] or "Pictures"
     today = datetime.datetime.now().astimezone()
     return f"{counted(len(paths), 'picture')}, {today.day} {today:%B %Y}"
-
-
-def summary(added: Added) -> str:
-    """A summary of an addition, as Markdown in which names mean nothing but themselves."""
-    parts = [f"{counted(len(added.ids), 'picture')} added"]
-    parts += [f"{added.known:,} were there already"] if added.known else []
-    parts += ["cancelled; what was added stays"] if added.cancelled else []
-    parts += [f"{len(added.refused):,} could not be used:"] if added.refused else []
-    listed = [f"- {sentences.plain(reason)}" for reason in added.refused[:LISTED]]
-    listed += [f"- and {len(added.refused) - LISTED:,} more"] if len(added.refused) > LISTED else []
-    return "\n".join(["; ".join(parts) + ("" if added.refused else "."), "", *listed])

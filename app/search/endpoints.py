@@ -7,10 +7,11 @@ import gradio as gr
 from PIL import Image
 
 from app.page.endpoints import image_widget, offer
+from app.page.marked import split_tags
 from app.page.sending import SentFile, SentNumber
 from app.page.wiring import LONG
 from app.search.files import contact_sheet
-from app.search.handlers import LARGEST_K, split_tags
+from app.search.handlers import LARGEST_K
 from app.server.access import Access
 from app.server.agents import list_of_files
 from app.server.engine import Engine

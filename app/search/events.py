@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.page import sentences
+from app.page import facets, sentences
 from app.page.shared import Shared, Tab
 from app.page.wiring import HEAVY, LONG, answer, any_of, busy
 from app.search import changes, curation, endpoints, examples, handlers
@@ -14,6 +14,7 @@ from app.search import payloads as search_payloads
 from app.search import tab as search
 from app.search.gestures import Gestures
 from app.search.handlers import Kind, Listing, Results, SearchSettings
+from app.search.linking import Linking
 from app.search.question import QueryPart, fitting_mode, in_order, still_there
 from app.search.tab import Search, States
 from app.search.words import NO_COLLECTION
@@ -42,6 +43,7 @@ def add(shared: Shared) -> "SearchEvents":
     events.wire()
     Gestures(shared, events.tab, states, events.inputs, events.refresh, events.now).wire()
     changes.wire(shared, events.tab, events.states, events.refresh)
+    Linking(shared, events.tab, events.states, events.refresh).wire()
     curation.wire(events.tab.curation, shared.access)
     return events
 
@@ -161,14 +163,14 @@ class SearchEvents:
                 parts, fitted = self._question(asked, tray, model, settings)
                 yield self._said(opened, tray, asked, parts) | _mode(fitted, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
-            kept, facets = facet_choices(collection, fitted)
+            kept, filters = facet_choices(collection, fitted)
             listing = listing if listing.of == belongs_to(parts, kept) else Listing(of=belongs_to(parts, kept))
             found = handlers.listed(self.engine, collection, tray, parts, kept, listing)
             idle["status"] = sentences.status(loaded, collection.about.size)
             told = found.facts if listing.kind != "answer" else ""
             shown = self.shown(collection, found, lit=fitted.mode == "region", told=told)
             shown["credit"] = sentences.plain(self.engine.shelf.credit(settings.collection))
-            yield idle | shown | facets | {"listing": replace(listing, page=found.page)}
+            yield idle | shown | filters | {"listing": replace(listing, page=found.page)}
         except DinoError as error:
             yield idle | {
                 "results": gr.HTML(results={}, busy=False),
@@ -280,22 +282,8 @@ def facet_choices(collection: Collection, settings: SearchSettings) -> tuple[Sea
 
     Those chosen are set anew only where one of them is gone: they were another collection's.
     """
-    records = collection.store.records
-    everything = records.facets()
-    kept: dict[str, Any] = {
-        kind: tuple(one for one in getattr(settings, kind) if one in everything[kind]) for kind in KINDS
-    }
-    settings_now = replace(settings, **kept)
-    counts = records.facets(settings_now.only)
-    updates = {}
-    for kind in KINDS:
-        here = dict.fromkeys(kept[kind], 0) | counts[kind]
-        choices = [(f"{value} · {count:,}", value) for value, count in here.items()]
-        same = kept[kind] == getattr(settings, kind)
-        visible = len(everything[kind]) > (kind in ("labels", "folders", "days"))
-        value: dict[str, Any] = {} if same else {"value": list(kept[kind])}
-        updates[kind] = gr.update(choices=choices, visible=visible, **value)
-    return settings_now, updates
+    kept, updates = facets.fitted(collection.store.records, settings.only, settings.only)
+    return replace(settings, **{kind: getattr(kept, kind) for kind in KINDS}), updates
 
 
 TAB = Tab("Search", add, endpoints.lay_out)

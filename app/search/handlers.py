@@ -1,12 +1,12 @@
 """The Search tab's answers: plain functions over the engine, the shelf and small values, without Gradio."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from app.page import facets
 from app.search.question import UNLIKE_ALONE, QueryPart, fitting_mode
 from app.server.engine import Engine
 from app.server.session import Tray
@@ -46,7 +46,7 @@ class SearchSettings:
 
     @property
     def only(self) -> Filter:
-        return Filter(**{kind: getattr(self, kind) for kind in KINDS})
+        return facets.chosen(vars(self))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def settings_of(values: dict) -> SearchSettings:
     k = int(values["k"])
     if not 1 <= k <= LARGEST_K:
         raise RequestError(f"{k} results are asked for; choose 1 to {LARGEST_K}.")
-    chosen = {kind: tuple(values.get(kind) or ()) for kind in KINDS}
+    only = facets.chosen(values)
+    chosen = {kind: getattr(only, kind) for kind in KINDS}
     return SearchSettings(values["collection"] or "", values["mode"], values["order"], k, **chosen)
 
 
@@ -192,12 +193,6 @@ def diverse(collection: Collection, settings: SearchSettings, count: int) -> Res
         f"{1 - radius:.2f} or more with one of them."
     )
     return Results((Group(f"{len(records)} that differ most", records),), facts)
-
-
-def split_tags(words: str) -> tuple[str, ...]:
-    """Tags as typed, with commas between them."""
-    tags = (re.sub(r"\s+", " ", word).strip()[:60] for word in (words or "").split(","))
-    return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
 def thumbnail(shelf: Shelf, collection: Collection, key: str, identity: int) -> tuple[bytes, str]:

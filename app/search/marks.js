@@ -1,8 +1,8 @@
-// Which results are marked: one by one, a row of them with Shift held, all, none, or all but one of each group.
+// Which results are marked: one by one, a row of them with Shift held, all, none, a group, or all but one of each group.
 
 import { make, makeButton } from "../page/elements.js";
 
-// -> {tools, boxOf(item), show(groups)}; `changed(ids)` is called with all that are marked.
+// -> {tools, boxOf(item), ofGroup(group), show(groups)}; `changed(ids)` is called with all that are marked.
 export function buildMarks(changed) {
   let boxes = new Map(); // id -> its box
   let groups = [];
@@ -44,6 +44,14 @@ export function buildMarks(changed) {
     return box;
   }
 
+  // A button that marks one group beside what is marked already.
+  function ofGroup(group) {
+    const button = makeButton("dino-button", "Mark this group", () =>
+      set(new Set([...picked, ...group.items.map((item) => item.id)])));
+    button.setAttribute("aria-label", `Mark this group: ${group.title}`);
+    return button;
+  }
+
   // New results: what was marked among others is forgotten, as the server forgets it.
   function show(given) {
     groups = given;
@@ -54,5 +62,5 @@ export function buildMarks(changed) {
     spare.hidden = !given.some((group) => group.spare);
   }
 
-  return { tools, boxOf, show };
+  return { tools, boxOf, ofGroup, show };
 }

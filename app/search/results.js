@@ -94,7 +94,7 @@ export function mount({ element, props, trigger, watch }) {
     groups.replaceChildren(
       ...given.map((group) => {
         const section = make("section");
-        if (group.title) section.append(make("h3", "dino-results-title", {}, group.title));
+        if (group.title) section.append(make("h3", "dino-results-title", {}, group.title, marks.ofGroup(group)));
         const list = make("ul", "dino-results-grid");
         if (group.title) rank = 1;
         list.append(...group.items.map((item) => buildResult(item, rank++, told)));

@@ -6,7 +6,7 @@ from typing import Literal
 import gradio as gr
 
 from app.page.sending import SendButton
-from app.search.words import ASK_ALL, KEPT, SHARED
+from app.search.words import AGAIN, ASK_ALL, KEPT, SHARED
 from app.server.access import Access
 
 SIZES = [("224 px, fast", 224), ("518 px, finer parts, 8 times as slow", 518)]
@@ -55,6 +55,9 @@ class Manage:
     rename: gr.Button
     export: gr.Button
     bring_in: SendButton
+    originals: gr.Textbox
+    size_again: gr.Radio
+    again: gr.Button
     delete: gr.Button
     really: gr.Button
 
@@ -118,20 +121,29 @@ def lay_out_dock() -> Dock:
     return Dock(progress, cancel, undo, close, row, count, tags, tag, untag, remove)
 
 
-def lay_out_manage() -> Manage:
+def lay_out_manage(access: Access) -> Manage:
     """The fold for the whole of the collection that is chosen."""
-    with gr.Accordion("This collection: rename, export, delete", open=False, elem_id="search-manage"):
+    with gr.Accordion("This collection: rename, embed again, export, delete", open=False, elem_id="search-manage"):
         with gr.Row():
             rename_to = gr.Textbox(
                 label="Rename the collection", max_lines=1, placeholder="its new name", elem_id="search-rename-to"
             )
             rename = _button("Rename", "search-rename")
+        with gr.Column(visible=access.loopback, elem_id="search-embed-again"):
+            gr.Markdown(AGAIN, elem_classes="hint")
+            with gr.Row():
+                originals = gr.Textbox(
+                    label="Its originals: a folder, zip or tar on this machine", max_lines=1, placeholder="the path",
+                    elem_id="search-originals",
+                )  # fmt: skip
+                size_again = gr.Radio(SIZES, value=224, label="Shown to the model at", elem_id="search-size-again")
+                again = _button("Embed again", "search-again")
         with gr.Row():
             export = _button("Export as zip", "search-export")
             bring_in = _upload("Import an export", "search-import", "single")
             delete = _button("Delete the collection", "search-delete")
             really = _button("Really delete it", "search-really", variant="stop", visible=False)
-    return Manage(rename_to, rename, export, bring_in, delete, really)
+    return Manage(rename_to, rename, export, bring_in, originals, size_again, again, delete, really)
 
 
 def _button(label: str, elem_id: str, **options) -> gr.Button:

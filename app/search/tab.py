@@ -6,23 +6,16 @@ from typing import Any
 
 import gradio as gr
 
-from app.page import modules
+from app.page import facets, modules
 from app.page.shared import Fitted, FittedChoice
 from app.search import curation, shelves
 from app.search.curation import CurationFold
 from app.search.shelves import Dock, Fill, Manage
 from app.search.words import SEE, TRY, lesson
 from app.server.access import Access
-from core.collection.facets import KINDS, Kind
 
 MODES = [("whole: cls", "cls"), ("whole: mean patch", "mean"), ("part: region", "region")]
 ORDERS = [("as they were added", "added"), ("newest first", "newest")]
-FACETS: dict[Kind, str] = {
-    "tags": "Only with all of these tags",
-    "labels": "Only with one of these labels",
-    "folders": "Only of one of these folders",
-    "days": "Only added on one of these days",
-}
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class States:
     listing: gr.State
     """The `Listing` that is shown."""
     undo: gr.State
-    """(key of the collection, records) of what was removed, the last removal at the end."""
+    """Changes that can be undone, as `app.page.marked` does them."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
                     Fitted(2, 200, value=24, step=1, label="Pictures", elem_id="search-diverse-count", buttons=[]),
                     "Find so many that differ most", "search-find-diverse",
                 )  # fmt: skip
-            manage = shelves.lay_out_manage()
+            manage = shelves.lay_out_manage(access)
             curated = curation.lay_out(access)
     with gr.Accordion("What am I seeing?", open=False, elem_id="search-lesson", elem_classes="lesson"):
         gr.Markdown(lesson())
@@ -151,10 +144,7 @@ def _folds() -> None:
 def _facets(settings: dict[str, Any]) -> None:
     """Filters by what pictures have, and how many are shown in which order."""
     with gr.Accordion("Filter and order", open=False, elem_id="search-filter"):
-        for kind in KINDS:
-            settings[kind] = FittedChoice(
-                [], value=[], multiselect=True, label=FACETS[kind], elem_id=f"search-{kind}", visible=False
-            )
+        settings |= facets.lay_out("search")
         settings["order"] = gr.Radio(
             ORDERS, value="added", label="Order while nothing is asked", elem_id="search-order", visible=False
         )

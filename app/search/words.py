@@ -45,6 +45,10 @@ KEPT = (
     "A collection keeps features and small copies of 256 pixels, not the files themselves. Zip and tar archives are "
     "read without being unpacked."
 )
+AGAIN = (
+    "Embed it again with the model in use, into a new collection beside this one, with its labels, tags and dates. Since "
+    "small copies would not do, the files that it was made of are needed: they are known by their content."
+)
 ASK_ALL = "Make a collection of dropped files"
 CURATION = (
     "What `python -m train.curate`, run in a clone of Dinoscope's repository, made of a pool of pictures: how many each step left, and which were dropped, each "

@@ -7,6 +7,7 @@ Those that ship with the app come on top, read-only (`app.server.built_in`). Eac
 the user's cache.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -25,6 +26,8 @@ from app.server.models import Loaded
 from core import RequestError
 from core.collection.collection import Collection
 from core.collection.importing import sweep
+from core.collection.incoming import Limits
+from core.collection.reembedding import Reembedded, reembed
 from core.collection.store import is_collection
 from core.errors import CollectionError
 
@@ -119,11 +122,34 @@ class Shelf:
         title = (title or "").strip()[:200]
         if not title:
             raise RequestError("A new collection needs a name; type at least one letter.")
-        if not model.model.config.patch <= size <= 1036:
-            raise RequestError(f"size is {size}; choose from {model.model.config.patch} to 1036 pixels.")
+        _check_size(model, size)
         key = _fresh_key(title)
         Collection(self.root / key, model.model, title=title, size=size, lock=model.lock)
         return key
+
+    def reembed(
+        self,
+        key: str,
+        model: Loaded,
+        size: int,
+        originals: Path,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+        limits: Limits = Limits(),
+    ) -> tuple[str, Reembedded]:
+        """Embed a collection again with that model at that size, beside the old one: the new one's key, and what came of it.
+
+        The same call again goes on where it was stopped. Errors as of `core.collection.reembedding.reembed`.
+        """
+        old = self.look(key)
+        _check_size(model, size)
+        fresh = _key_of(key, f"{key} {model.identity} {size}")
+        title = f"{old.title} · {model.source.name}, {size} px"[:200]
+        done = reembed(
+            old, self.root / fresh, model.model, originals, size=size, title=title, lock=model.lock, progress=progress,
+            cancelled=cancelled, limits=limits,
+        )  # fmt: skip
+        return fresh if done.count else key, done
 
     def bring_in(self, path: Path) -> str:
         """Make a collection of an exported zip; its key."""
@@ -230,9 +256,19 @@ def _index(collection: Collection) -> None:
         log.warning("No index was built for %s: %s", collection.folder, error)
 
 
+def _check_size(model: Loaded, size: int) -> None:
+    if not model.model.config.patch <= size <= 1036:
+        raise RequestError(f"size is {size}; choose from {model.model.config.patch} to 1036 pixels.")
+
+
 def _fresh_key(title: str) -> str:
     stem = re.sub(r"[^\w]+", "-", title).strip("-")[:40] or "collection"
     return f"{stem}-{secrets.token_hex(4)}"
+
+
+def _key_of(key: str, made_of: str) -> str:
+    """The key of what is made of a collection: the same whenever it is made of the same."""
+    return f"{re.sub(r'-[0-9a-f]{8}$', '', key)[:40]}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}"
 
 
 def _user_folder(variable: str, usual: str, mac: str) -> Path:

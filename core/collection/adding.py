@@ -1,12 +1,13 @@
 """Pictures into a collection: read on threads, shown to the model in batches, kept batch by batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.collection.encode import Encoder, Entry, Prepared, entry, thumbnail
 from core.collection.incoming import Incoming, Limits, arriving, expected
 from core.collection.labelling import Labeller
+from core.collection.records import Record
 from core.errors import AnalysisError, CollectionError, ImageError
 from core.features import FeatureMap, batch_patches, require_finite
 from core.model.interrupt import between_blocks
@@ -35,7 +36,7 @@ class Added:
 
     ids: list[int] = field(default_factory=list)
     known: int = 0
-    """Files that were in the collection already, or came twice."""
+    """Files that were in the collection already, came twice, or were not wanted."""
     refused: list[str] = field(default_factory=list)
     """A sentence for each file that could not be used."""
     cancelled: bool = False
@@ -58,17 +59,18 @@ def add(
     cancelled: Callable[[], bool],
     limits: Limits,
     labels: Labeller | None = None,
+    wanted: Mapping[str, Record] | None = None,
 ) -> Added:
     """Add every picture of the sources. What was kept when it is cancelled, killed or fails, stays.
 
-    CollectionError where the collection cannot be written; it says how many were added before.
+    `wanted`: by the digest of a file, the record that it comes in with; no other file is added then. CollectionError where the collection cannot be written; it says how many were added before.
     """
     added, total = Added(), expected(sources)
     batch: list[Prepared] = []
     per_batch = max(1, batch_patches(encoder.model) // (encoder.size // encoder.model.config.patch) ** 2)
 
     def prepare(incoming: Incoming) -> Prepared | None:
-        return _prepared(store, encoder, incoming, limits, labels)
+        return _prepared(store, encoder, incoming, limits, labels, wanted)
 
     def check() -> None:
         if cancelled():
@@ -109,19 +111,27 @@ def add(
 
 
 def _prepared(
-    store: Store, encoder: Encoder, incoming: Incoming, limits: Limits, labels: Labeller | None
+    store: Store,
+    encoder: Encoder,
+    incoming: Incoming,
+    limits: Limits,
+    labels: Labeller | None,
+    wanted: Mapping[str, Record] | None,
 ) -> Prepared | None:
-    """The picture decoded and brought to size; None where the same file is there already."""
+    """The picture decoded and brought to size; None where the same file is there already, or is not wanted."""
     data, digest = incoming.read()
-    if store.known([digest]):
+    before = None if wanted is None else wanted.get(digest)
+    if (wanted is not None and before is None) or store.known([digest]):
         return None
     source = named_file(data, incoming.name) if isinstance(data, bytes) else data
     picture = load_reduced(source, max(ENOUGH, encoder.size), largest=limits.pixels)
     pixels, geometry = encoder.prepare(picture)
+    label = labels(incoming.name) if labels else incoming.label
     return Prepared(
-        name=incoming.name,
-        label=labels(incoming.name) if labels else incoming.label,
-        tags=incoming.tags,
+        name=before.name if before else incoming.name,
+        label=before.label if before else label,
+        tags=before.tags if before else incoming.tags,
+        added=before.added if before else None,
         digest=digest,
         height=picture.height,
         width=picture.width,

@@ -46,6 +46,7 @@ from core.collection.query import (
 from core.collection.records import VERSION, About, Record
 from core.collection.search import EXACT_VALUES, Hit, MatchedPart, Method, Searcher
 from core.collection.store import Store
+from core.collection.tagging import Tagging
 from core.collection.transport import export
 from core.errors import CollectionError, DinoError, RequestError
 from core.features import FeatureMap, Origin
@@ -53,7 +54,7 @@ from core.model.vit import VisionTransformer
 from core.pictures.geometry import Geometry
 from core.wording import counted
 
-__all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record"]
+__all__ = ["Added", "Collection", "Example", "Hit", "MatchedPart", "Method", "Query", "Record", "Tagging"]
 
 log = logging.getLogger(__name__)
 
@@ -220,9 +221,13 @@ class Collection:
             raise RequestError("A collection needs a name; type at least one letter.")
         self.store.rename(title.strip()[:200])
 
-    def tag(self, ids: Sequence[int], tags: Sequence[str], *, off: bool = False) -> None:
-        """Put tags on pictures, or take them off."""
-        self.store.tag(ids, tags, off=off)
+    def tag(self, ids: Sequence[int], tags: Sequence[str], *, off: bool = False) -> Tagging:
+        """Put tags on pictures, or take them off; what changed, for `undo_tags`."""
+        return self.store.tag([(tag, int(identity)) for identity in ids for tag in tags], off=off)
+
+    def undo_tags(self, change: Tagging) -> Tagging:
+        """Undo a change of tags; what changed back, pictures that were removed meanwhile left out."""
+        return self.store.tag(change.pairs, off=not change.off)
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of its pictures."""

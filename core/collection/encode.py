@@ -38,6 +38,8 @@ class Prepared:
     thumbnail: bytes
     pixels: Tensor
     geometry: Geometry
+    added: float | None = None
+    """When it was added to the collection it comes from, seconds since 1970; None for now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,8 @@ class Entry:
     cls: Tensor
     mean: Tensor
     cells: Tensor
+    added: float | None = None
+    """As of `Prepared`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +107,7 @@ def entry(picture: Prepared, feature_map: FeatureMap, tags: tuple[str, ...]) -> 
         cls=F.normalize(feature_map.cls.float(), dim=0),
         mean=mean_patch(feature_map),
         cells=pooled(feature_map.patches),
+        added=picture.added,
     )
 
 

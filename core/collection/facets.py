@@ -3,6 +3,7 @@
 Values of one kind are alternatives, except tags, which a picture can have several of: it must have them all.
 """
 
+import json
 import sqlite3
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -28,9 +29,11 @@ class Filter:
     """Pictures that came from one of these folders, as their names say."""
     days: tuple[str, ...] = ()
     """Pictures that were added on one of these days, as YYYY-MM-DD in UTC."""
+    among: tuple[int, ...] | None = None
+    """Pictures of these ids; None for any."""
 
     def __bool__(self) -> bool:
-        return any(getattr(self, kind) for kind in KINDS)
+        return self.among is not None or any(getattr(self, kind) for kind in KINDS)
 
     def condition(self) -> tuple[str, list[str]]:
         """What stands after WHERE in a query of `images`, and its values."""
@@ -41,6 +44,9 @@ class Filter:
             if chosen:
                 parts.append(f"{column} IN ({', '.join('?' * len(chosen))})")
                 values += chosen
+        if self.among is not None:  # as one value, since SQLite takes only so many
+            parts.append("id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(self.among))
         return " AND ".join(parts) or "1", values
 
 

@@ -164,9 +164,9 @@ def check_origin(mine: Origin, other: Origin, doing: str) -> None:
     """CollectionError unless both make vectors of one space."""
     unnamed = not (other.weights or other.model or mine.model)  # a model in memory, of which a map knows no hash
     if same_space(mine) != same_space(other) and not unnamed:
-        remedy = "Choose that model, or make a new collection with this one."
+        remedy = "Choose that model, or embed the collection again with this one, into a new collection."
         if mine.model == other.model and mine.weights != other.weights:
-            remedy = "Other weights have that name now: work with those of then, or make a new collection with these."
+            remedy = "Other weights have that name now: work with those of then, or embed it again with these, into a new collection."
         raise CollectionError(
             f"This collection was made with {described(mine)}; {doing} with {described(other)} would compare what cannot be "
             f"compared. {remedy}"

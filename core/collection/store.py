@@ -31,6 +31,7 @@ from core.collection.records import (
     update_about,
 )
 from core.collection.reduction import KEPT, fitted
+from core.collection.tagging import Tagging, change_tags
 from core.collection.vectors import (
     PLACE_COLUMNS,
     REMEDY,
@@ -203,12 +204,12 @@ class Store:
         with self._writing(), self.records.changing() as connection:
             update_about(connection, title=title)
 
-    def tag(self, ids: Sequence[int], tags: Sequence[str], *, off: bool = False) -> None:
-        """Put tags on pictures, or take them off."""
-        change = "DELETE FROM tags WHERE tag = ? AND image = ?" if off else "INSERT OR IGNORE INTO tags VALUES (?, ?)"
+    def tag(self, pairs: Sequence[tuple[str, int]], *, off: bool = False) -> Tagging:
+        """Put tags on pictures, (tag, id) each, or take them off; what changed."""
         with self._writing(), self.records.changing() as connection:
-            connection.executemany(change, [(tag, int(identity)) for identity in ids for tag in tags])
+            changed = change_tags(connection, pairs, off)
             update_about(connection)
+        return changed
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -283,12 +284,13 @@ class Store:
 
 
 def _record(identity: int, entry: Entry, before: Record | None) -> Record:
+    added = now() if entry.added is None else entry.added
     return Record(
         id=identity,
         name=entry.name,
         label=entry.label,
         tags=entry.tags if before is None else (*before.tags, *entry.tags),
-        added=now() if before is None else before.added,
+        added=added if before is None else before.added,
         height=entry.height,
         width=entry.width,
         digest=entry.digest,

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from app.map.points import Atlas, jpeg
+from app.page.linked import Sought
 
 NAMES = ("=HYPERLINK(1)", "<img src=x onerror=alert(1)>.jpg", "снимок.png", "plain.png")
 
@@ -20,4 +21,6 @@ def made_atlas(count: int = 60, width: int = 8) -> Atlas:
         dates=[1.7e9 + 86400 * point for point in range(count)],
         thumbnail=lambda point: jpeg(Image.new("RGB", (40, 30), colours[point % 3])),
         picture=lambda point: (NAMES[point % len(NAMES)], jpeg(Image.new("RGB", (40, 30), colours[point % 3]))[1]),
+        enlarged=lambda point: jpeg(Image.new("RGB", (40, 30), colours[point % 3]), 320),
+        sought=lambda point: Sought("made", point),
     )

@@ -1,10 +1,12 @@
 import base64
+import io
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from app.map import handlers
 from app.map.desk import UmapDesk
@@ -65,6 +67,11 @@ def test_patches_carry_their_picture_as_label_and_a_piece_of_it_as_thumbnail(roo
     atlas, _ = opened(room, PATCHES, tray)
     assert len(atlas) == 2 * 6 * 8 and atlas.names[9] == "0.png, row 2, column 2" and atlas.labels[95] == "1.png"
     assert atlas.thumbnail(9)[1] != atlas.thumbnail(60)[1]
+    for cut in (atlas.thumbnail(0)[1], atlas.enlarged(0)[1]):
+        with Image.open(io.BytesIO(cut)) as corner:
+            assert np.asarray(corner)[:8, :8].mean() > 10, "nothing black beyond the picture's edge"
+    with Image.open(io.BytesIO(atlas.enlarged(9)[1])) as large, Image.open(io.BytesIO(atlas.thumbnail(9)[1])) as small:
+        assert min(large.size) > max(small.size)
     grown = room.into_tray(MapState(atlas.token), 95, replace(tray, selected=()))
     assert grown.selected == (tray.pictures[1].id,)
 

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 
 from app.map import files
 from app.map.colours import coloured
+from app.map.filtering import bits_prop
+from app.map.neighbours import near_prop
 from app.map.payloads import about_points, colours_prop, places_prop
 from app.map.tab import atlas_component
 from core.projection.components import project
@@ -41,7 +43,7 @@ def build_page() -> gr.Blocks:
     """The map with 300 points, a button that moves them, and a box that shows what was told."""
     with gr.Blocks() as blocks:
         atlas = atlas_component(lambda request: about_points(ATLAS, request["ids"]))
-        move = gr.Button("Move", elem_id="move")
+        move, dim = gr.Button("Move", elem_id="move"), gr.Button("Dim", elem_id="dim")
         log, opened_last = gr.Textbox(elem_id="log"), gr.Textbox(elem_id="opened")
 
         def told(kind: str):
@@ -50,9 +52,14 @@ def build_page() -> gr.Blocks:
 
             return tell
 
-        for kind in ("select", "submit", "input"):
+        def near(event: gr.EventData) -> gr.HTML:
+            return gr.HTML(near=near_prop(ATLAS, event._data["id"], 4) | {"token": "t"})
+
+        for kind in ("select", "submit", "input", "like"):
             # a double click is two clicks too, whose answers may come last
             getattr(atlas, kind)(told(kind), None, opened_last if kind == "submit" else log)
+        atlas.select(near, None, atlas)
+        dim.click(lambda: gr.HTML(lit=bits_prop("t", len(ATLAS), range(0, len(ATLAS), 3))), None, atlas)
         colours = colours_prop(ATLAS, "t", coloured(ATLAS, PLACES, "label"))
         move.click(lambda: gr.HTML(places=places_prop("t", PLACES[:, ::-1], "turned")), None, atlas)
         blocks.load(
@@ -190,6 +197,34 @@ def test_one_kind_can_be_shown_alone_and_the_map_be_saved(page):
     assert download.value.suggested_filename == "dinoscope-map.png"
     with Image.open(download.value.path()) as saved:
         assert max(saved.size) == 4096, "sharp on paper, however small the window"
+
+
+def test_what_the_filter_leaves_out_is_dimmed_and_not_chosen(page):
+    page.locator("#dim").click()
+    expect(page.locator(".dino-map-legend button").nth(1)).to_have_text("b · 0 of 100")
+    shot = page.locator(".dino-map").screenshot()
+    pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).reshape(-1, 3).astype(int)
+    shown = [(np.abs(pixels - colour).max(axis=1) < 30).sum() for colour in ((230, 159, 0), (86, 180, 233))]
+    assert shown[0] > 50 and shown[1] == 0
+    page.get_by_role("button", name="Choose every point").click()
+    kind, data = told(page)
+    assert kind == "input" and data["ids"] == list(range(0, 300, 3))
+
+
+def test_a_clicked_point_is_enlarged_beside_those_most_alike_to_it_until_it_is_closed(page):
+    page.mouse.click(*place_of(page, 0))
+    expect(page.locator(".dino-near-item")).to_have_count(4)
+    clicked = told(page)[1]["id"]
+    page.get_by_role("button", name="More like this").click()
+    page.wait_for_function("document.querySelector('#log textarea, #log input').value.includes('like')")
+    assert told(page)[1] == {"token": "t", "id": clicked}
+    item = near_prop(ATLAS, clicked, 4)["items"][0]["id"]
+    page.locator(".dino-near-item").first.click()
+    page.wait_for_function(
+        "id => JSON.parse(document.querySelector('#log textarea, #log input').value)[1].id === id", arg=item
+    )
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".dino-near")).to_be_hidden()
 
 
 def test_where_no_point_is_in_sight_the_map_says_how_to_come_back(page):

@@ -8,10 +8,12 @@ from unittest.mock import MagicMock
 import pytest
 
 from app.search.changes import SLASH, Changes, title_for
+from app.search.summaries import again_summary
 from app.server.access import Access
 from app.server.built_in import KEYS
 from app.server.session import Tray
 from core import RequestError
+from core.collection.reembedding import Reembedded
 from tests.app.small import photograph
 
 
@@ -86,7 +88,7 @@ def test_every_removal_is_undone_the_last_one_first(engine, changes, given):
     told = changes.undone(undo=told["undo"])
     assert told["progress"] == "0 pictures brought back. 1 other cannot: add the files again."
     assert not told["back"]["visible"]
-    with pytest.raises(RequestError, match="Nothing was removed"):
+    with pytest.raises(RequestError, match="Nothing was changed"):
         changes.undone(undo=())
 
 
@@ -132,3 +134,40 @@ def test_a_stop_is_answered_at_once_and_what_was_added_stays(engine, changes, gi
     assert all(step["progress"].startswith("Stopping") and not step["cancel"]["visible"] for step in between)
     assert "added" in final["progress"] and not final["cancel"]["visible"]
     assert not changes.cancelled(given["tray"])["cancel"]["visible"], "nothing runs any more"
+
+
+def test_a_collection_is_embedded_again_from_the_files_of_this_machine(engine, changes, given, tmp_path):
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    for file in given["files"]:
+        (originals / Path(file).name).write_bytes(Path(file).read_bytes())
+    key = last(changes.uploaded(**given | {"title": "Old", "tags": "all"}))["collection"]["value"]
+    (originals / "2.png").unlink()
+    home = SimpleNamespace(headers={})
+    again = {"tray": given["tray"], "model": "another", "collection": key, "path": str(originals), "size": 112}
+    told = last(changes.embedded_again(**again, request=home))
+    new = told["collection"]["value"]
+    assert (
+        new != key and told["progress"].startswith("2 of 3 pictures embedded again") and "- 2.png" in told["progress"]
+    )
+    opened = engine.shelf.open(new, engine.models.get("another"))
+    assert opened.title == "Old · another, 112 px" and opened.tags() == {"all": 2} and len(engine.shelf.look(key)) == 3
+    (originals / "2.png").write_bytes(photograph(2))
+    told = last(changes.embedded_again(**again, request=home))
+    assert told["collection"]["value"] == new and told["progress"].startswith("3 of 3 pictures") and len(opened) == 3
+    told = last(changes.embedded_again(**again | {"model": "small"}, request=home))
+    assert "choose another model or resolution" in told["progress"] and not told["cancel"]["visible"]
+    with pytest.raises(RequestError, match="is not on this machine"):
+        last(changes.embedded_again(**again | {"path": " "}, request=home))
+    with pytest.raises(RequestError, match="comes with the app"):
+        last(changes.embedded_again(**again | {"collection": KEYS[0]}, request=home))
+    stranger = SimpleNamespace(headers={"x-forwarded-for": "198.51.100.7"})
+    with pytest.raises(RequestError, match="only from that machine itself"):
+        last(changes.embedded_again(**again, request=stranger))
+
+
+def test_embedding_again_that_is_stopped_goes_on_when_it_is_asked_for_once_more():
+    stopped = again_summary(Reembedded(2, ["a", "b"], [], True))
+    assert stopped.startswith("Stopped. 2 of 4 pictures") and stopped.endswith("Do the same once more to go on.")
+    many = again_summary(Reembedded(1, [f"<b>{number}" for number in range(30)]))
+    assert "30 others were not" in many and "- and 10 more" in many and "<b>" not in many

@@ -12,11 +12,11 @@ from PIL import Image
 
 from app.map.points import of_collection
 from app.search import examples, files, handlers, payloads
-from app.search.changes import summary
 from app.search.endpoints import SearchApi
 from app.search.events import SearchEvents, facet_choices
 from app.search.handlers import Listing, SearchSettings
 from app.search.question import QueryPart
+from app.search.summaries import summary
 from app.server.built_in import GALLERY, KEYS, PHOTOGRAPHS, BuiltIn
 from app.server.session import Tray
 from app.server.shelf import Shelf
@@ -248,7 +248,6 @@ def test_groups_and_tags(engine, key, model):
     assert same.facts.split()[0] == str(len(same.groups)) and all(group.spare for group in same.groups)
     collection.tag([same.hits[0].id], ["left"])
     assert handlers.near_duplicates(engine, collection, SearchSettings(key, tags=("left",)), 0.7).groups == ()
-    assert handlers.split_tags(" a ,b,, a,=1+1 ") == ("a", "b", "=1+1")
 
 
 def test_what_an_addition_told_is_plain_text():
@@ -297,14 +296,14 @@ def test_damage_is_said_above_the_results_and_all_else_is_shown(engine, key, mod
     items = shown["results"].props["results"]["groups"][0]["items"]
     assert [bool(item["uri"]) for item in items] == [False, True, True, True]
 
-    atlas = of_collection(Shelf(engine.shelf.root, engine.shelf.cache, shipped=()).open(key, model))
+    atlas = of_collection(key, Shelf(engine.shelf.root, engine.shelf.cache, shipped=()).open(key, model))
     assert len(atlas) == 3, "a map has whole vectors only"
 
 
 def test_a_map_shows_a_grey_square_for_a_damaged_thumbnail(engine, key, model):
     path = engine.shelf.root / key / "vectors" / "000001" / "thumbnails.webp"
     path.write_bytes(path.read_bytes()[:30] + b"?" + path.read_bytes()[31:])
-    atlas = of_collection(engine.shelf.open(key, model))
+    atlas = of_collection(key, engine.shelf.open(key, model))
     assert len(atlas) == 4
     assert [Image.open(io.BytesIO(atlas.thumbnail(point)[1])).size == (16, 16) for point in range(4)] == [
         True,

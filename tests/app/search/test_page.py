@@ -141,6 +141,7 @@ def test_results_ask_in_their_turn_are_enlarged_marked_removed_and_brought_back(
     boxes.nth(1).click()
     boxes.nth(4).click(modifiers=["Shift"])
     expect(page.locator("#search-marked-count")).to_have_text("4 pictures marked")
+    expect(boxes.nth(1)).to_have_css("appearance", "auto")  # or Gradio's styles draw no tick in it
     expect(page.locator("#search-remove")).to_be_in_viewport()
     page.locator("#search-remove").click()
     expect(results.locator("li")).to_have_count(8)

@@ -137,7 +137,7 @@ def test_near_duplicates_hang_together(tmp_path, model):
 
 def test_another_model_is_refused_and_the_remedy_named(collection, photos, model):
     other = small_model("another")
-    with pytest.raises(CollectionError, match=r"was made with small .* or make a new collection"):
+    with pytest.raises(CollectionError, match=r"was made with small .* or embed the collection again"):
         Collection(collection.folder, other)
     other.source = replace(other.source, name="small")
     with pytest.raises(CollectionError, match="Other weights have that name now"):
