@@ -26,6 +26,7 @@ function buildResult(item, rank, told) {
   frame.append(image);
   frame.setAttribute("aria-label", `Enlarge ${item.name}`);
   frame.style.aspectRatio = `${item.width} / ${item.height}`;
+  frame.style.width = `${Math.min(1, item.width / item.height) * 100}%`; // no row is higher than a square
   if (item.heat) {
     const best = make("span", "dino-results-best");
     placeOver(best, item.box);
