@@ -1,5 +1,6 @@
 """The collections that ship with the app: what each is called, its pictures, whom to thank for them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ class BuiltIn:
     title: str
     pictures: Sequence[Incoming]
     credit: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Changes with the pictures: a digest of their names and file sizes."""
+        sizes = (one.source.stat().st_size if isinstance(one.source, Path) else 0 for one in self.pictures)
+        told = "\n".join(f"{one.name} {size}" for one, size in zip(self.pictures, sizes, strict=True))
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def file(self, name: str) -> Path | None:
         """The file of a picture by its name; None where there is none."""

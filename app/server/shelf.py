@@ -186,11 +186,12 @@ class Shelf:
         return self.shipped[key].file(name) if key in self.shipped else None
 
     def _built_in(self, key: str, model: Loaded) -> Collection:
-        folder = self.cache / f"{key}-{model.identity[:12].replace(' ', '-')}"
+        shipped = self.shipped[key]
+        folder = self.cache / f"{key}-{shipped.identity}-{model.identity[:12].replace(' ', '-')}"
         with self._lock:
             known = self._open.get((key, model.identity))
             if known is None:
-                known = Collection(folder, model.model, title=self.shipped[key].title, lock=model.lock)
+                known = Collection(folder, model.model, title=shipped.title, lock=model.lock)
             self._hold(key, model.identity, known)
             return known
 

@@ -6,6 +6,7 @@ take turns. Medians of `--rounds` visits; times are seconds, to what is seen rat
 """
 
 import argparse
+import os
 import signal
 import statistics
 import subprocess
@@ -68,10 +69,17 @@ def timed(times: Times, name: str) -> Iterator[None]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of the folder's app, with collections of its own."""
-    with tempfile.TemporaryDirectory() as collections:
-        words = [sys.executable, "-m", "app", "--port", str(free_port()), "--collections", collections]
-        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    """The address of the folder's app, as on a machine where it never ran: nothing computed, no collections."""
+    with tempfile.TemporaryDirectory() as fresh:
+        words = [sys.executable, "-m", "app", "--port", str(free_port()), "--collections", fresh]
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=os.environ | {"XDG_CACHE_HOME": fresh},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         try:
             yield next(line.split()[-1] for line in process.stdout if "http" in line)
         finally:
@@ -87,6 +95,10 @@ def visit(browser: Browser, address: str, times: Times, size: int) -> None:
         page.wait_for_function(PAINTED, timeout=60_000)
     page.wait_for_function("document.querySelector('#status')?.textContent.includes('last forward')", timeout=60_000)
     times["pointer"] += [page.evaluate(HOVER) for _ in range(20)]
+    for tab in TABS:
+        with timed(times, f"tab {tab}"):
+            page.locator(f"#tab-{tab}-button").click()
+            page.wait_for_function(FULL, arg=tab, timeout=60_000)
     with timed(times, "resolution"):
         typed = page.locator("#size input[type=number]")
         typed.fill(str(size))
@@ -99,10 +111,6 @@ def visit(browser: Browser, address: str, times: Times, size: int) -> None:
         holds(page, "#model-chip", "ntrained")
         holds(page, "#status", "last forward")
     page.keyboard.press("Escape")
-    for tab in TABS:
-        with timed(times, f"tab {tab}"):
-            page.locator(f"#tab-{tab}-button").click()
-            page.wait_for_function(FULL, arg=tab, timeout=60_000)
     page.close()
 
 

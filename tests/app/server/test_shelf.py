@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
+from app.server.built_in import BuiltIn
 from app.server.shelf import MOST_OPEN, Shelf
 from core import RequestError
 from core.collection.collection import Collection
+from core.collection.incoming import Incoming
 from core.collection.store import DATABASE
 from core.errors import CollectionError
 from tests.app.small import photograph
@@ -149,3 +152,15 @@ def test_a_damaged_index_is_built_anew_soon(shelf, model):
     shelf.index_if_damaged(opened)
     shelf._indexing.submit(lambda: None).result()
     assert opened.search(photograph(0), 1) and opened.problems == []
+
+
+def test_other_pictures_under_an_old_name_are_encoded_anew(tmp_path, model):
+    def filled(side: int) -> Collection:
+        file = tmp_path / "one.png"
+        Image.new("RGB", (side, 60), "red").save(file)
+        shelf = Shelf(tmp_path / "own", tmp_path / "cache", [BuiltIn("world", "World", [Incoming("one.png", file)])])
+        return shelf.fill("world", model, progress=lambda *_: None, cancelled=lambda: False)
+
+    first = filled(80)
+    assert filled(80).folder == first.folder
+    assert filled(300).folder != first.folder
