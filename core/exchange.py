@@ -1,6 +1,7 @@
-"""Models for other programs: the Hugging Face layout, and ONNX.
+"""Models for other programs: the Hugging Face layout, the authors' own, and ONNX.
 
 `python -m core.exchange --model NAME --to huggingface --out FOLDER`
+`python -m core.exchange --model NAME --to official --out FILE.pth`
 `python -m core.exchange --model NAME --to onnx --out FILE.onnx [--size 518 518]`
 `python -m core.exchange --model NAME --push OWNER/NAME [--private]`
 """
@@ -51,23 +52,21 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
 
     The `default_size` rides along in `config.json`, for `core.load_model`.
 
-    Outputs there equal ours at every size for models with registers. transformers (looked at in 5.23) resizes
+    Outputs there equal ours at every size for models with registers, and for DINOv3's. transformers (looked at in 5.23) resizes
     position embeddings without the offset of 0.1 that models without registers are published with; of those,
     outputs agree at the model's own picture size only, which is logged. Raises RequestError where `folder` holds
     something, ExportError for a shape that transformers cannot describe.
     """
     require_output(folder, Output.NEW_FOLDER)
-    if not layouts.resized_as_there(model.config):
-        side = model.config.image_size
-        log.warning(
-            "transformers resizes position embeddings differently: outputs equal ours at %d×%d only.", side, side
-        )
+    difference = layouts.difference_there(model.config)
+    if difference:
+        log.warning("%s", difference)
     described = layouts.config_to_hugging_face(model.config) | {"default_size": model.default_size}
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    save_tensors(layouts.to_hugging_face(state), partial / "model.safetensors", {"format": "pt"})
+    save_tensors(layouts.to_hugging_face(state, model.config), partial / "model.safetensors", {"format": "pt"})
     (partial / "config.json").write_text(json.dumps(described, indent=2) + "\n")
     if model.config.channels == 3:
         preparation = json.dumps(_preparation(model.default_size), indent=2) + "\n"
@@ -80,6 +79,19 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
         folder.rmdir()
     os.replace(partial, folder)
     return folder
+
+
+def to_official(model: VisionTransformer, path: Path) -> Path:
+    """A `.pth` file of the weights as the authors' programs (facebookresearch/dinov2 or dinov3) load them, strictly.
+
+    Nothing in it says the shape: these programs are told it by the name of their function. RequestError for a path that
+    cannot be written.
+    """
+    require_output(path, Output.FILE)
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    with replacing(path) as partial:
+        torch.save(layouts.to_official(state, model.config), partial)
+    return path
 
 
 def _preparation(size: int) -> dict:
@@ -112,9 +124,10 @@ class _Fixed(nn.Module):
     def __init__(self, model: VisionTransformer, height: int, width: int):
         super().__init__()
         self.model = model
-        rows, columns = height // model.config.patch, width // model.config.patch
-        self.register_buffer("position", model.position_embedding(rows, columns).detach())
-        model.fixed_positions = lambda rows, columns: self.position
+        if model.config.positions == "learned":
+            rows, columns = height // model.config.patch, width // model.config.patch
+            self.register_buffer("position", model.position_embedding(rows, columns).detach())
+            model.fixed_positions = lambda rows, columns: self.position
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.model(pixels)
@@ -124,7 +137,7 @@ class _Fixed(nn.Module):
 def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None = None) -> Path:
     """An ONNX file for pictures of `size` (height, width): `pixels` [B, 3, H, W] → `cls` [B, D], `patches` [B, N, D].
 
-    Without a size, for squares of the model's `default_size`. The position embedding is baked in for it; the batch may
+    Without a size, for squares of the model's `default_size`. Positions are baked in for it; the batch may
     be of any size. The file is kept only if onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
     patch and a path that cannot be written, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
@@ -195,8 +208,9 @@ class Exchange:
 
     model: str
     """A name or path, as core.load_model takes it."""
-    to: Literal["huggingface", "onnx"] = "huggingface"
-    """huggingface writes a folder for transformers, onnx a file for any ONNX runtime."""
+    to: Literal["huggingface", "official", "onnx"] = "huggingface"
+    """huggingface writes a folder for transformers, official a .pth file for Meta's own programs, onnx a file for any
+    ONNX runtime."""
     out: Path | None = None
     """The folder or file to write; may be left out with --push."""
     size: Annotated[tuple[int, int] | None, Bounds(1, LARGEST_SIZE)] = None
@@ -221,16 +235,16 @@ def exchange(options: Exchange) -> None:
     out, push = options.out, options.push
     if out is None and push is None:
         raise RequestError("There is nowhere to export to; give --out, --push, or both.")
-    if options.to == "onnx" and push is not None:
-        raise RequestError("--push takes the folder for transformers; leave out --to onnx.")
+    if options.to != "huggingface" and push is not None:
+        raise RequestError(f"--push takes the folder for transformers; leave out --to {options.to}.")
     if out is not None:
-        require_output(out, Output.FILE if options.to == "onnx" else Output.NEW_FOLDER)
+        require_output(out, Output.NEW_FOLDER if options.to == "huggingface" else Output.FILE)
     if push is not None:
         publish.check(push)
     loaded = load_model(options.model, device="cpu")
-    if options.to == "onnx":
+    if options.to != "huggingface":
         assert out is not None  # it is with --push, which was refused above
-        print(f"Wrote {to_onnx(loaded, out, options.size)}")
+        print(f"Wrote {to_onnx(loaded, out, options.size) if options.to == 'onnx' else to_official(loaded, out)}")
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = to_hugging_face(loaded, out or Path(scratch) / "model")

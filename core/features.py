@@ -198,7 +198,7 @@ def extract_stream(
 
 def batch_patches(model: VisionTransformer) -> int:
     """Patches that are computed at once where the model is."""
-    return BATCH_PATCHES.get(model.pos_embed.device.type, max(BATCH_PATCHES.values()))
+    return BATCH_PATCHES.get(model.device.type, max(BATCH_PATCHES.values()))
 
 
 def _batches(prepared: Iterable[tuple[Tensor, Geometry]], limit: int) -> Iterator[list[tuple[Tensor, Geometry]]]:
@@ -236,7 +236,7 @@ def _forward(
     model: VisionTransformer, pixels: list[Tensor], layer: int, precision: Precision
 ) -> tuple[list[Tokens], list[Tensor]]:
     """Normed tokens and the patches' norms before it, per group, float32 on the CPU."""
-    device = model.pos_embed.device
+    device = model.device
     with torch.inference_mode(), inference(model, precision) as fast:
         (raw,) = fast.intermediate_packed([batch.to(device) for batch in pixels], [layer], norm=False)
         tokens = [Tokens(*(model.norm(part.float()).cpu() for part in group)) for group in raw]

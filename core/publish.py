@@ -7,9 +7,11 @@ from core.errors import HubError, RequestError
 from core.model.vit import VisionTransformer
 from core.records import runs
 from core.weights import hub, layouts
+from core.weights.names import DINOV3_LICENCE
 from core.weights.transfer import within
 from core.wording import counted
 
+DINOV3_TERMS = "https://ai.meta.com/resources/models-and-libraries/dinov3-license"
 _TOKEN = "set HF_TOKEN to one with the permission to write, or run `hf auth login`"
 
 
@@ -71,20 +73,21 @@ def card(model: VisionTransformer, repository: str, license: str | None = None, 
     config, source = model.config, model.source
     if source is None:
         raise RequestError("A card says where its model is from; this one was made in memory: save it, and load that.")
+    family = "dinov2" if config.positions == "learned" else "dinov3"
+    meta = license is None and source.licence == DINOV3_LICENCE  # which is none that the hub has a name for
     data = ModelCardData(
-        license=license or source.licence.lower(),
+        license="other" if meta else license or source.licence.lower(),
+        license_name="dinov3-license" if meta else None,
+        license_link=DINOV3_TERMS if meta else None,
         library_name="transformers",
         pipeline_tag="image-feature-extraction",
-        tags=["dinov2", "vision-transformer", "self-supervised-learning", "dinoscope"],
+        tags=[family, "vision-transformer", "self-supervised-learning", "dinoscope"],
         datasets=list(datasets) or None,
         base_model=source.where if source.revision else None,
     )
     origin = Path(source.where)
     step = runs.stored_step(origin) if origin.suffix == ".safetensors" and origin.is_file() else None
-    resizing = (
-        f"There, position embeddings are resized differently: outputs equal ours at {config.image_size} × "
-        f"{config.image_size} pixels only. At every size:"
-    )
+    difference = layouts.difference_there(config)
     registers = f", {config.registers} registers" if config.registers else ""
     return f"""---
 {data.to_yaml()}
@@ -102,7 +105,7 @@ from transformers import AutoModel
 model = AutoModel.from_pretrained("{repository}")  # pixel_values: [B, {config.channels}, H, W], ImageNet-normalised
 ```
 
-{"Or:" if layouts.resized_as_there(config) else resizing}
+{f"{difference} As here:" if difference else "Or:"}
 
 ```python
 import core  # of Dinoscope: run it in a clone of its repository, after `python -m pip install -r requirements.txt`

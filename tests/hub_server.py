@@ -154,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool):
         self.server.requests.append((self.command, self.path, self.headers))
         fault = self.server.fault
-        refusals = {"gated": (403, "GatedRepo"), "forbidden": (403, ""), "private": (401, "RepoNotFound"),
+        known = "Authorization" in self.headers
+        refusals = {"gated": (403 if known else 401, "GatedRepo"), "forbidden": (403, ""), "private": (401, "RepoNotFound"),
                     "unknown": (404, "RepoNotFound"), "missing": (404, "EntryNotFound"), "failing": (500, "")}  # fmt: skip
         if fault == "silent":
             time.sleep(30)

@@ -60,6 +60,6 @@ def capture_attention(
     require_pictures(model)
     size = model.default_size if size is None else size
     pixels, geometry = preprocess(image, size, model.config.patch)
-    qkv, packing = model.capture(pixels.unsqueeze(0).to(model.pos_embed.device), layer)
+    qkv, packing = model.capture(pixels.unsqueeze(0).to(model.device), layer)
     queries, keys, _ = packing.split(qkv)[0][0].float().cpu().permute(1, 2, 0, 3).clone()  # [A, T, E] each
     return AttentionCapture(queries, keys, geometry, model.config.registers, layer % model.config.depth)

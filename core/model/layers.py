@@ -1,4 +1,4 @@
-"""The parts of a ViT block, under the published parameter names.
+"""The parts of a ViT block, under the parameter names published with DINOv2.
 
 S rows of all samples together (`core.model.attention`), D width, A heads, E width of a head.
 Stochastic depth computes a residual branch only for the samples that keep it.
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from core.model.attention import Packing, Subset, attend
 from core.model.config import ViTConfig
+from core.model.rope import Rotation, rotated
 
 
 class PatchEmbed(nn.Module):
@@ -33,19 +34,32 @@ class PatchEmbed(nn.Module):
         return F.linear(squares, self.proj.weight.flatten(1), self.proj.bias)
 
 
+class LinearWithoutKeyBias(nn.Linear):
+    """The linear layer to queries, keys and values where keys have no bias.
+
+    The bias is stored for all three, as published; the keys' third counts as 0 and learns nothing.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        queries, keys, values = self.bias.chunk(3)
+        return F.linear(x, self.weight, torch.cat([queries, torch.zeros_like(keys), values]))
+
+
 class Attention(nn.Module):
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.heads = config.heads
-        self.qkv = nn.Linear(config.width, 3 * config.width)
+        linear = LinearWithoutKeyBias if config.qkv_bias == "no_key" else nn.Linear
+        self.qkv = linear(config.width, 3 * config.width, bias=config.qkv_bias != "none")
         self.proj = nn.Linear(config.width, config.width)
 
-    def split_heads(self, x: Tensor) -> Tensor:
-        """Queries, keys and values of tokens [S, D] → [S, 3, A, E]."""
-        return self.qkv(x).unflatten(-1, (3, self.heads, -1))
+    def split_heads(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
+        """Queries, keys and values of tokens [S, D] → [S, 3, A, E], queries and keys rotated where there is RoPE."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
+        return qkv if rotation is None else rotated(qkv, rotation)
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
-        return self.proj(attend(self.split_heads(x), packing))
+    def forward(self, x: Tensor, packing: Packing, rotation: Rotation | None = None) -> Tensor:
+        return self.proj(attend(self.split_heads(x, rotation), packing))
 
 
 class Mlp(nn.Module):
@@ -59,7 +73,7 @@ class Mlp(nn.Module):
 
 
 class SwiGlu(nn.Module):
-    """Gated feed-forward, gate and value in one matrix (Shazeer 2020, arXiv 2002.05202; as in ViT-g)."""
+    """Gated feed-forward, gate and value in one matrix (Shazeer 2020, arXiv 2002.05202; as in DINOv2's ViT-g)."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
@@ -87,34 +101,45 @@ class Block(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.attn = Attention(config)
         self.ls1 = LayerScale(config.width, config.layer_scale)
-        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.mlp: Mlp | SwiGlu = Mlp(config) if config.ffn == "mlp" else SwiGlu(config)
         self.ls2 = LayerScale(config.width, config.layer_scale)
 
-    def forward(self, x: Tensor, packing: Packing, subsets: tuple[Subset, Subset] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        packing: Packing,
+        subsets: tuple[Subset, Subset] | None = None,
+        rotation: Rotation | None = None,
+    ) -> Tensor:
         """Tokens after the block, [S, D]. `subsets`: the samples that keep the attention and the feed-forward branch.
 
         The subsets are drawn by the caller, not here, so that recomputing the block (activation
         checkpointing) drops the same samples again.
         """
         attention_subset, feed_subset = subsets or (None, None)
-        x = _add_residual(x, self._attention_branch, packing, attention_subset)
+        x = _add_residual(x, self._attention_branch, packing, attention_subset, rotation)
         return _add_residual(x, self._feed_branch, packing, feed_subset)
 
-    def _attention_branch(self, x: Tensor, packing: Packing) -> Tensor:
-        return self.ls1(self.attn(self.norm1(x), packing))
+    def _attention_branch(self, x: Tensor, packing: Packing, rotation: Rotation | None) -> Tensor:
+        return self.ls1(self.attn(self.norm1(x), packing, rotation))
 
-    def _feed_branch(self, x: Tensor, packing: Packing) -> Tensor:
+    def _feed_branch(self, x: Tensor, packing: Packing, rotation: Rotation | None) -> Tensor:
         return self.ls2(self.mlp(self.norm2(x)))
 
 
 def _add_residual(
-    x: Tensor, branch: Callable[[Tensor, Packing], Tensor], packing: Packing, subset: Subset | None
+    x: Tensor,
+    branch: Callable[[Tensor, Packing, Rotation | None], Tensor],
+    packing: Packing,
+    subset: Subset | None,
+    rotation: Rotation | None = None,
 ) -> Tensor:
     if subset is None:
-        return x + branch(x, packing)
-    residual = branch(x.index_select(0, subset.index), subset.packing)
+        return x + branch(x, packing, rotation)
+    kept = None if rotation is None else rotation.rows(subset.index)
+    residual = branch(x.index_select(0, subset.index), subset.packing, kept)
     return x.index_add(0, subset.index, (residual * subset.scale).to(x.dtype))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import RequestError
-from core.model.layers import Block, Mlp
+from core.model.layers import Block, LinearWithoutKeyBias, Mlp
 from core.model.vit import VisionTransformer
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def inference(model: VisionTransformer, precision: Precision = "auto") -> Iterat
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise RequestError(f"precision is {precision!r}; choose 'auto', 'float32' or 'bfloat16'.")
-    wanted = has_fast_bfloat16(model.pos_embed.device) if precision == "auto" else precision == "bfloat16"
+    wanted = has_fast_bfloat16(model.device) if precision == "auto" else precision == "bfloat16"
     yield _twin(model) if wanted else model
 
 
@@ -83,6 +83,8 @@ def _make_twin(model: VisionTransformer) -> VisionTransformer:
         for scale, linear in ((block.ls1, block.attn.proj), (block.ls2, last)):
             linear.weight.mul_(scale.gamma.unsqueeze(1))
             linear.bias.mul_(scale.gamma)
+        if isinstance(block.attn.qkv, LinearWithoutKeyBias):
+            block.attn.qkv.bias.chunk(3)[1].zero_()
         for part in (block.attn, block.mlp):
             for name, layer in list(part.named_children()):
                 assert isinstance(layer, nn.Linear)
@@ -94,7 +96,8 @@ def _make_twin(model: VisionTransformer) -> VisionTransformer:
         for name, module in (replaced | {"ls1": nn.Identity(), "ls2": nn.Identity()}).items():
             block.add_module(name, module)
     # the twin's weights never change, so a grid's position embedding is resized once
-    twin.fixed_positions = functools.lru_cache(maxsize=16)(twin.position_embedding)
+    if twin.config.positions == "learned":
+        twin.fixed_positions = functools.lru_cache(maxsize=16)(twin.position_embedding)
     return twin
 
 

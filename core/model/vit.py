@@ -1,8 +1,8 @@
-"""The DINOv2 Vision Transformer: pixels to tokens.
+"""The Vision Transformer of DINOv2 and DINOv3: pixels to tokens.
 
 B batch, H W pixels, P patch side, h w patch grid, N = h·w, R registers, T = 1+R+N tokens, D width, A heads.
 Token order is [cls, registers, patches]. Parameter names and numbers are those of the reference
-(facebookresearch/dinov2, models/vision_transformer.py); unlike there, the model knows nothing of distribution,
+(facebookresearch/dinov2, models/vision_transformer.py), numbers those of facebookresearch/dinov3 too; unlike there, the model knows nothing of distribution,
 several picture sizes always share one packed pass, and stochastic depth is an argument, not a state.
 """
 
@@ -19,6 +19,7 @@ from core.model.attention import Packing, attention_weights, draw_subset
 from core.model.config import ViTConfig
 from core.model.interrupt import before_block
 from core.model.layers import Block, PatchEmbed
+from core.model.rope import Rotation, rotation
 
 
 class Tokens(NamedTuple):
@@ -50,7 +51,7 @@ class ModelSource:
 
 
 class VisionTransformer(nn.Module):
-    """A DINOv2 backbone. `load_state_dict` takes the published weights unchanged, strictly."""
+    """A DINOv2 or DINOv3 backbone. `load_state_dict` takes DINOv2's published weights unchanged, strictly."""
 
     default_size: int
     """Longer side in pixels at which this model is best: the one taken for a picture where nobody names another."""
@@ -65,20 +66,27 @@ class VisionTransformer(nn.Module):
         self.default_size = config.default_size
         self.patch_embed = PatchEmbed(config)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))
+        if config.positions == "learned":
+            self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))
         if config.registers:
             self.register_tokens = nn.Parameter(torch.zeros(1, config.registers, config.width))
         self.mask_token = nn.Parameter(torch.zeros(1, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
-        if not self.pos_embed.is_meta:  # there, torch imports its compiler for 2 s to draw nothing
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        if not self.cls_token.is_meta:  # there, torch imports its compiler for 2 s to draw nothing
             self.initialise()
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.cls_token.device
+
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew as the reference does: normal with 0.02, with 1e-6 for cls and registers."""
+        """Draw all parameters anew as the references do: normal with 0.02, in DINOv2 with 1e-6 for cls and registers."""
+        tokens_std = 1e-6 if self.config.positions == "learned" else 0.02
         for name, parameter in self.named_parameters():
             if name in ("cls_token", "register_tokens"):
-                nn.init.normal_(parameter, std=1e-6, generator=generator)
+                nn.init.normal_(parameter, std=tokens_std, generator=generator)
             elif name == "mask_token" or name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif name == "patch_embed.proj.weight":
@@ -113,9 +121,11 @@ class VisionTransformer(nn.Module):
         """Tokens of several batches of different H, W in one pass: the numbers of separate passes, fewer kernels.
 
         `drop_rate` in [0, 1) is that of stochastic depth: each residual branch is computed for the share of each
-        batch that keeps it only. It draws from `generator` (on the CPU), which it therefore needs.
+        batch that keeps it only. It draws from `generator` (on the CPU), which it therefore needs. A pass with a
+        generator is one of training: the places that RoPE goes by are moved in it, as the model's `rope_*` say.
         """
         x, packing = self._embed(pixels, masks)
+        turn = self._rotation(pixels, generator)
         for block in self.blocks:
             subsets = None
             if drop_rate:
@@ -125,7 +135,7 @@ class VisionTransformer(nn.Module):
                     )
                 attention = draw_subset(packing, drop_rate, x.device, generator)
                 subsets = attention, draw_subset(packing, drop_rate, x.device, generator)
-            x = block(x, packing, subsets)
+            x = block(x, packing, subsets, turn)
         return self._tokens(self.norm(x), packing)
 
     def intermediate(
@@ -147,10 +157,10 @@ class VisionTransformer(nn.Module):
         """`intermediate` for several batches of different H, W in one pass: per layer, per batch."""
         wanted = self._layer_indices(layers)
         x, packing = self._embed(pixels, masks)
-        outputs = {}
+        turn, outputs = self._rotation(pixels), {}
         for index, block in enumerate(self.blocks[: max(wanted) + 1]):
             before_block()
-            x = block(x, packing)
+            x = block(x, packing, rotation=turn)
             if index in wanted:
                 outputs[index] = self._tokens(self.norm(x) if norm else x, packing)
         return [outputs[index] for index in wanted]
@@ -169,19 +179,26 @@ class VisionTransformer(nn.Module):
         return attention_weights(qkv, packing, torch.tensor(chosen, device=qkv.device))[0]
 
     def capture(self, pixels: Tensor, layer: int = -1) -> tuple[Tensor, Packing]:
-        """The input of attention in one block: queries, keys and values [B·T, 3, A, E], and their packing."""
+        """The input of attention in one block: queries, keys (both rotated where there is RoPE) and values
+        [B·T, 3, A, E], and their packing."""
         (index,) = self._layer_indices([layer])
         x, packing = self._embed([pixels], None)
+        turn = self._rotation([pixels])
         for block in self.blocks[:index]:
             before_block()
-            x = block(x, packing)
+            x = block(x, packing, rotation=turn)
         block = self.blocks[index]
         assert isinstance(block, Block)
-        return block.attn.split_heads(block.norm1(x)), packing
+        return block.attn.split_heads(block.norm1(x), turn), packing
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
-        """`pos_embed` resized to a patch grid, [1, 1 + rows·columns, D], by this model's convention."""
+        """`pos_embed` resized to a patch grid, [1, 1 + rows·columns, D], by this model's convention.
+
+        RequestError for a model with RoPE, which has none.
+        """
         config = self.config
+        if config.positions != "learned":
+            raise RequestError("This model has rotary positions (RoPE) and no table of position embeddings to resize.")
         if rows == columns == config.grid:
             return self.pos_embed
         square = self.pos_embed[:, 1:].float().unflatten(1, (config.grid, config.grid)).permute(0, 3, 1, 2)
@@ -221,11 +238,23 @@ class VisionTransformer(nn.Module):
             if mask.shape != patches.shape[:2]:
                 raise RequestError(f"A mask of shape {tuple(mask.shape)} came with patches {tuple(patches.shape[:2])}.")
             patches = torch.where(mask.unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
-        position = (self.fixed_positions or self.position_embedding)(rows, columns)
+        cls: Tensor = self.cls_token
         registers = [self.register_tokens] if config.registers else []
-        front = torch.cat([self.cls_token + position[:, :1], *registers], dim=1).expand(pixels.shape[0], -1, -1)
-        patches = patches + position[:, 1:]  # float32 from here on, also where autocast rounded the patches
+        if config.positions == "learned":
+            position = (self.fixed_positions or self.position_embedding)(rows, columns)
+            cls, patches = cls + position[:, :1], patches + position[:, 1:]
+        # float32 from here on, also where autocast rounded the patches
+        patches = patches.to(torch.promote_types(patches.dtype, cls.dtype))
+        front = torch.cat([cls, *registers], dim=1).expand(pixels.shape[0], -1, -1)
         return torch.cat([front.to(patches.dtype), patches], dim=1)
+
+    def _rotation(self, pixels: Sequence[Tensor], generator: torch.Generator | None = None) -> Rotation | None:
+        """That of the packed tokens of these batches, which `_embed` has checked; None without RoPE."""
+        if self.config.positions != "rope":
+            return None
+        patch = self.config.patch
+        grids = [(batch.shape[0], batch.shape[2] // patch, batch.shape[3] // patch) for batch in pixels]
+        return rotation(self.config, grids, pixels[0].device, generator)
 
     def _tokens(self, x: Tensor, packing: Packing) -> list[Tokens]:
         first = 1 + self.config.registers

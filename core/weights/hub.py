@@ -125,7 +125,14 @@ def _refusal(status: int, headers: Mapping[str, str], repository: str, wanted: s
     """Advice on an answer that is no file."""
     page, code = f"{endpoint()}/{repository}", headers.get("x-error-code", "")
     if code == "GatedRepo" or status == 403:
-        return HubError(f"{repository} is gated: accept its terms at {page} and set HF_TOKEN to your access token.")
+        refused = (
+            " The token in use was refused: its account may still wait for the owners' answer, or the token may lack the "
+            "right to read gated repositories."
+        )
+        return HubError(
+            f"{repository} is gated: sign in and accept its terms at {page}, then set HF_TOKEN to an access token of that "
+            f"account, or run `hf auth login`.{refused if status == 403 else ''}"
+        )
     if status == 401 or code == "RepoNotFound":
         return HubError(
             f"{repository} does not exist, or is private: check the name, or set HF_TOKEN to your access token."

@@ -1,4 +1,4 @@
-"""The ways in which DINOv2 weights are stored, and the way from each to ours.
+"""The ways in which weights of DINOv2 are stored, and the way from each to ours; those of DINOv3 are `core.weights.dinov3`'s.
 
 official        published names, as torch.hub's `.pth` files hold them: our own names
 chunked         the same with blocks numbered twice, by chunk and by place: blocks.0.11.norm1 (`block_chunks` of the
@@ -11,6 +11,7 @@ What they stand below, and what stands beside them, is `core.weights.wrapping`'s
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,9 @@ import torch
 from torch import Tensor
 
 from core.errors import ExportError, ModelError
-from core.model.config import ViTConfig
+from core.model.config import BACKBONES, ViTConfig
 from core.pictures.geometry import whole_size
+from core.weights import dinov3
 
 HEAD_WIDTH = 64
 """Width of an attention head in every published backbone; the weights alone do not tell it."""
@@ -58,8 +60,11 @@ _CHUNKED = re.compile(r"^blocks\.\d+\.(\d+)\.")
 def to_ours(tensors: Mapping[str, Tensor]) -> State:
     """A backbone's weights under our names, from any of the stored ways. Raises ModelError where parts are missing."""
     if "embeddings.patch_embeddings.projection.weight" in tensors:
-        tensors = _from_hugging_face(tensors)
-    return {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in tensors.items()}
+        return _from_hugging_face(tensors)
+    if dinov3.is_hugging_face(tensors):
+        return dinov3.from_hugging_face(tensors)
+    state = {_CHUNKED.sub(r"blocks.\1.", key): value for key, value in tensors.items()}
+    return dinov3.from_official(state) if dinov3.is_official(state) else state
 
 
 def _from_hugging_face(state: Mapping[str, Tensor]) -> State:
@@ -86,8 +91,15 @@ def _from_hugging_face(state: Mapping[str, Tensor]) -> State:
     return ours
 
 
-def to_hugging_face(state: Mapping[str, Tensor]) -> State:
+def to_official(state: Mapping[str, Tensor], config: ViTConfig) -> State:
+    """Our weights as the authors' own programs load them, strictly."""
+    return dict(state) if config.positions == "learned" else dinov3.to_official(state, config)
+
+
+def to_hugging_face(state: Mapping[str, Tensor], config: ViTConfig) -> State:
     """Our weights under the names that published Hugging Face repositories use."""
+    if config.positions == "rope":
+        return dinov3.to_hugging_face(state, config)
     theirs: State = {}
     for key, value in state.items():
         match = re.match(r"^blocks\.(\d+)\.attn\.qkv\.(weight|bias)$", key)
@@ -121,37 +133,43 @@ def _hugging_face_name(key: str) -> str:
 
 
 def infer_config(state: Mapping[str, Tensor]) -> ViTConfig:
-    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in other models.
+    """The shape that weights under our names have. Heads are taken to be 64 wide, or to be three in other models, where
+    DINOv3's periods do not tell.
 
-    Raises ModelError where the weights are not those of a DINOv2 ViT.
+    Raises ModelError where the weights are not those of such a ViT.
     """
     swiglu = "blocks.0.mlp.w12.weight" in state
     last = "blocks.0.mlp.w3.weight" if swiglu else "blocks.0.mlp.fc2.weight"
-    needed = {"patch_embed.proj.weight": 4, "pos_embed": 3, last: 2}
+    rope = dinov3.PERIODS in state or ("pos_embed" not in state and "register_tokens" in state)
+    needed = {"patch_embed.proj.weight": 4, last: 2} | ({} if rope else {"pos_embed": 3})
     missing = [key for key, dims in needed.items() if key not in state or state[key].ndim != dims]
     if missing:
         found = ", ".join(list(state)[:5]) or "nothing"
-        raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(missing)} missing (found {found} …).")
+        raise ModelError(
+            f"These are not the weights of a DINOv2 or DINOv3 ViT: {', '.join(missing)} missing (found {found} …)."
+        )
     empty = [key for key in needed if not state[key].numel()]
     if empty:
-        raise ModelError(f"These are not the weights of a DINOv2 ViT: {', '.join(empty)} without any number.")
+        raise ModelError(f"These are not the weights of a DINOv2 or DINOv3 ViT: {', '.join(empty)} without any number.")
     width, channels, patch, _ = state["patch_embed.proj.weight"].shape
-    grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
     registers = state["register_tokens"].shape[1] if "register_tokens" in state else 0
     hidden = state[last].shape[1]
-    return ViTConfig(
+    as_published = {shape.width: shape.heads for shape in BACKBONES.values()}
+    config = ViTConfig(
         width=width,
         depth=1 + max(int(match[1]) for match in map(_BLOCK.match, state) if match),
-        heads=width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else 3,
+        heads=as_published.get(width, width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else 3),
         patch=patch,
-        image_size=grid * patch,
+        image_size=patch,
         registers=registers,
         ffn="swiglu" if swiglu else "mlp",
-        pos_offset=0.0 if registers else 0.1,
-        pos_antialias=bool(registers),
-        mlp_ratio=4.0 if swiglu else hidden / width,
+        mlp_ratio=hidden * (1.5 if swiglu else 1.0) / width,
         channels=channels,
     )
+    if rope:
+        return dinov3.told(state, config)
+    grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
+    return replace(config, image_size=grid * patch, pos_offset=0.0 if registers else 0.1, pos_antialias=bool(registers))
 
 
 def read_hugging_face_config(path: Path) -> Described:
@@ -164,27 +182,33 @@ def read_hugging_face_config(path: Path) -> Described:
         if not isinstance(values, dict):
             raise ValueError("it holds no object")
         config = config_from_hugging_face(values)
-        size = whole_size(values.get("default_size", config.image_size), config.patch)
-        return Described(config, "pos_offset" in values, size)
+        # DINOv3's own descriptions say 224, with which its training began
+        usual = BACKBONES["dinov3-small"].image_size if config.positions == "rope" else config.image_size
+        size = whole_size(values.get("default_size", usual), config.patch)
+        return Described(config, config.positions == "rope" or "pos_offset" in values, size)
     except (ModelError, ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
         raise ModelError(f"{path} does not describe a model that can be opened: {error}") from error
 
 
 def config_from_hugging_face(values: Mapping) -> ViTConfig:
-    """The shape a `config.json` of a Dinov2 or Dinov2WithRegisters model describes.
+    """The shape a `config.json` of a Dinov2, Dinov2WithRegisters or DINOv3ViT model describes.
 
     Position embeddings are resized as transformers does: to the target size, with antialiasing where there are
     registers. Facebook's models without registers were trained with an offset of 0.1 instead; `load_model` keeps
     to that for the published names.
     """
     kind = values.get("model_type")
+    if kind == dinov3.MODEL_TYPE:
+        return dinov3.config_from_hugging_face(values)
     if kind is None:
         raise ModelError(
             "it names no model_type, so transformers did not write it; give the weights' file itself, whose shapes tell "
             "most"
         )
     if kind not in ("dinov2", "dinov2_with_registers"):
-        raise ModelError(f"it describes a {kind!r} model; only dinov2 and dinov2_with_registers can be opened.")
+        raise ModelError(
+            f"it describes a {kind!r} model; only dinov2, dinov2_with_registers and {dinov3.MODEL_TYPE} can be opened."
+        )
     for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
         if values.get(key, only) != only:
             raise ModelError(f"it sets {key} to {values[key]!r}; only {only!r} is supported, as published.")
@@ -207,10 +231,17 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
     )
 
 
-def resized_as_there(config: ViTConfig) -> bool:
-    """Whether transformers resizes position embeddings as such a model does; if not, only outputs at its own picture
-    size are equal."""
-    return not config.pos_offset and config.pos_antialias == bool(config.registers)
+def difference_there(config: ViTConfig) -> str:
+    """The sentence on what transformers computes otherwise for such a model; "" where outputs are equal."""
+    if config.positions == "rope":
+        rounded = (
+            "transformers computes the periods of RoPE in float32, here they are rounded: outputs differ slightly."
+        )
+        return rounded if config.rope_rounded else ""
+    if not config.pos_offset and config.pos_antialias == bool(config.registers):
+        return ""
+    side = config.image_size
+    return f"transformers resizes position embeddings differently: outputs equal ours at {side}×{side} only."
 
 
 def config_to_hugging_face(config: ViTConfig) -> dict:
@@ -218,6 +249,13 @@ def config_to_hugging_face(config: ViTConfig) -> dict:
 
     Raises ExportError for a feed-forward that transformers has no setting for.
     """
+    if config.positions == "rope":
+        return dinov3.config_to_hugging_face(config)
+    if (config.norm_eps, config.qkv_bias) != (1e-6, "full"):
+        raise ExportError(
+            "transformers' Dinov2 has no setting for norm_eps and qkv_bias of this model; export to ONNX, or give the "
+            "safetensors file itself."
+        )
     if config.mlp_ratio != int(config.mlp_ratio):
         raise ExportError(
             f"The model has an mlp_ratio of {config.mlp_ratio:g}; transformers takes whole ones only. Export to ONNX, "

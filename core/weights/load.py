@@ -7,7 +7,6 @@ import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -18,7 +17,9 @@ from core.model.layers import Block
 from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
 from core.weights import layouts
-from core.weights.hub import REPOSITORY, MissingFileError, fetch
+from core.weights.dinov3 import PERIODS
+from core.weights.hub import REPOSITORY, Fetched, MissingFileError, fetch
+from core.weights.names import PUBLISHED, licence, title
 from core.weights.stored import FOLDER_NAMES, INDEX, SUFFIXES, Weights, find_weights, parts_of, read_weights
 from core.weights.transfer import Progress
 
@@ -29,24 +30,6 @@ UNTRAINED_SEED = 0
 NAMED_KEYS = 10
 """Keys that an error spells out before it only counts them."""
 
-
-class Repository(NamedTuple):
-    """A published model on the hub."""
-
-    name: str
-    revision: str
-
-
-PUBLISHED = {
-    "dinov2-small": Repository("facebook/dinov2-small", "ed25f3a31f01632728cabb09d1542f84ab7b0056"),
-    "dinov2-base": Repository("facebook/dinov2-base", "f9e44c814b77203eaa57a6bdbbd535f21ede1415"),
-    "dinov2-large": Repository("facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c"),
-    "dinov2-giant": Repository("facebook/dinov2-giant", "611a9d42f2335e0f921f1e313ad3c1b7178d206d"),
-    "dinov2-small-reg": Repository("facebook/dinov2-with-registers-small", "0d9846e56b43a21fa46d7f3f5070f0506a5795a9"),
-    "dinov2-base-reg": Repository("facebook/dinov2-with-registers-base", "a1d738ccfa7ae170945f210395d99dde8adb1805"),
-    "dinov2-large-reg": Repository("facebook/dinov2-with-registers-large", "e4c89a4e05589de9b3e188688a303d0f3c04d0f3"),
-    "dinov2-giant-reg": Repository("facebook/dinov2-with-registers-giant", "8d0d49f77fb8b5dd78842496ff14afe7dd4d85cb"),
-}
 
 UNTRAINED_NOTE = (
     "This network is untrained: its weights are random. What its maps show is position, colour and texture, which "
@@ -79,7 +62,7 @@ def load_model(
     and its `.default_size`.
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
-    without `-reg`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
+    without `-reg`, `dinov3-{small,small-plus,base,large,huge-plus,7b}`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
     `.safetensors` file, or one of torch's (`.pth`), official or a training's. `owner/name[@revision]` is the hub's
     where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
     Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them, and
@@ -158,12 +141,11 @@ def _untrained() -> VisionTransformer:
 
 def _published(name: str, progress: Progress | None) -> VisionTransformer:
     repository = PUBLISHED[name]
-    file = fetch(repository.name, "model.safetensors", repository.revision, progress)
-    size = name.split("-")[1]
-    title = f"DINOv2 ViT-{size[0].upper() if size != 'giant' else 'g'}/14{' with registers' if '-reg' in name else ''}"
-    model = _build(read_weights(file.path), BACKBONES[name], str(file.path))
+    file = _fetched_weights(repository.name, repository.revision, progress)
+    weights = read_weights(file.path)
+    model = _build(weights, BACKBONES[name], str(file.path))
     model.source = ModelSource(
-        name, title, repository.name, file.sha256, _count(model), "Meta AI", "Apache-2.0", file.revision
+        name, title(name), repository.name, weights.sha256, _count(model), "Meta AI", licence(name), file.revision
     )
     return model
 
@@ -177,7 +159,7 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
-    weights = read_weights(_fetched_weights(repository, described.revision, progress))
+    weights = read_weights(_fetched_weights(repository, described.revision, progress).path)
     model = _build(weights, config, name, default_size)
     owner = repository.split("/")[0]
     model.source = ModelSource(
@@ -193,18 +175,18 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     return model
 
 
-def _fetched_weights(repository: str, revision: str, progress: Progress | None) -> Path:
+def _fetched_weights(repository: str, revision: str, progress: Progress | None) -> Fetched:
     """The weights of a repository, or the index of several files that were all fetched."""
     missing: list[MissingFileError] = []
     for name in FOLDER_NAMES:
         try:
-            path = fetch(repository, name, revision, progress).path
+            file = fetch(repository, name, revision, progress)
         except MissingFileError as error:
             missing.append(error)
             continue
-        for part in parts_of(path) if name.endswith(INDEX) else ():
-            fetch(repository, part, revision, progress)
-        return path
+        for part in parts_of(file.path) if name.endswith(INDEX) else ():
+            fetch(repository, part, file.revision, progress)
+        return file
     raise missing[0]
 
 
@@ -258,7 +240,7 @@ def _from_file(
     if config is None:
         config = _inferred(weights.state, path)
         default_size = config.image_size  # of others' models: what they learned on
-        if config.width % layouts.HEAD_WIDTH:
+        if config.width % layouts.HEAD_WIDTH and PERIODS not in weights.state:
             note = _together(note, ASSUMED_HEADS.format(heads=config.heads))
     model = _build(weights, config, str(path), default_size)
     title = f"{_shape(model)} from {path.parent.name}/{path.name}"
@@ -299,6 +281,8 @@ def _build(weights: Weights, config: ViTConfig, where: str, default_size: int | 
     with torch.device("meta"):
         model = VisionTransformer(config)
     expected, state = model.state_dict(), dict(weights.state)
+    if config.positions == "rope":
+        state.pop(PERIODS, None)  # the shape says them
     if state and "mask_token" not in state:
         log.info("%s: %s", where, NO_MASK_TOKEN)
         state["mask_token"] = torch.zeros(1, config.width)

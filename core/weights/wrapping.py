@@ -15,10 +15,14 @@ from core.errors import ModelError
 
 MACHINERY = frozenset({"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
 TEACHER = frozenset({"teacher", "ema", "ema_model", "model_ema", "teacher_ema", "state_dict_ema"})
-"""Names of the mean of a network over its training, whose features are DINOv2's."""
+"""Names of the mean of a network over its training, whose features are the model's."""
 STUDENT = frozenset({"student"})
 FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
-_EVERY_BACKBONE_HAS = ("patch_embed.proj.weight", "embeddings.patch_embeddings.projection.weight")
+_EVERY_BACKBONE_HAS = (
+    "patch_embed.proj.weight",
+    "embeddings.patch_embeddings.projection.weight",
+    "embeddings.patch_embeddings.weight",
+)
 _DEEPEST = 8
 
 

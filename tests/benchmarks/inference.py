@@ -54,7 +54,7 @@ def transformers_model(model: core.VisionTransformer, dtype: torch.dtype):
             patch_size=config.patch,
         )
     )
-    renamed = layouts.to_hugging_face(model.state_dict())
+    renamed = layouts.to_hugging_face(model.state_dict(), model.config)
     own = {
         key.replace("attention.attention.query", "attention.q_proj")
         .replace("attention.attention.key", "attention.k_proj")

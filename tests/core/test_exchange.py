@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import core
+from core import exchange
 from core.exchange import ExportError, to_hugging_face, to_onnx
 from core.records import runs
 from core.weights import layouts
 from tests import data
+from tests.data.dinov3 import TINY, made
 
 ROOT = Path(__file__).parents[2]
 SIZES = [(70, 70), (126, 98), (42, 56)]
@@ -142,8 +144,9 @@ def test_an_exported_folder_comes_back_with_its_own_convention(tmp_path):
 
 def test_names_go_there_and_back():
     for name in data.NAMES:
-        state = data.model(name).state_dict()
-        back = layouts.to_ours(layouts.to_hugging_face(state))
+        model = data.model(name)
+        state = model.state_dict()
+        back = layouts.to_ours(layouts.to_hugging_face(state, model.config))
         assert back.keys() == state.keys() and all(torch.equal(back[key], state[key]) for key in state)
 
 
@@ -152,6 +155,11 @@ def test_a_shape_that_transformers_cannot_describe_is_refused(tmp_path):
     with pytest.raises(ExportError, match=r"mlp_ratio of 3\.5.*whole"):
         to_hugging_face(model, tmp_path / "ours")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dinov2_with_dinov3s_norms_and_biases_cannot_be_described_there():
+    with pytest.raises(ExportError, match="norm_eps and qkv_bias"):
+        layouts.config_to_hugging_face(core.ViTConfig(norm_eps=1e-5))
 
 
 def test_nothing_is_overwritten(tmp_path):
@@ -175,6 +183,24 @@ def test_onnx_computes_the_same_for_any_batch(name, tmp_path):
     torch.testing.assert_close(torch.from_numpy(cls), tokens.cls, rtol=0, atol=1e-4)
     torch.testing.assert_close(torch.from_numpy(patches), tokens.patches, rtol=0, atol=1e-4)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_onnx_rotates_patches_by_their_places_too(tmp_path):
+    """`to_onnx` compares the two itself, for a batch and a single picture."""
+    path = to_onnx(made(TINY), tmp_path / "model.onnx", (32, 64))
+    assert path.stat().st_size > 100_000
+
+
+def test_an_official_file_comes_back_and_the_authors_names_are_in_it(tmp_path):
+    path = runs.save_backbone(made(TINY), tmp_path / "run" / runs.BACKBONE)
+    exchange.exchange(exchange.Exchange(model=str(path), to="official", out=tmp_path / "tiny.pth"))
+    assert "storage_tokens" in torch.load(tmp_path / "tiny.pth", weights_only=True)
+    again = core.load_model(tmp_path / "tiny.pth", device="cpu")
+    assert again.config == TINY
+    with pytest.raises(core.RequestError, match="leave out --to official"):
+        exchange.exchange(exchange.Exchange(model=str(path), to="official", push="owner/name"))
+    plain = data.model("vit_plain")
+    assert layouts.to_official(plain.state_dict(), plain.config).keys() == plain.state_dict().keys()
 
 
 @pytest.mark.slow

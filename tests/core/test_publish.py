@@ -1,5 +1,6 @@
 """A model put into a repository of a loopback hub, and loaded back from there."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -94,13 +95,21 @@ def test_the_card_says_where_transformers_differs(tmp_path):
     for name in ("vit_registers", "vit_plain"):
         saved = runs.save_backbone(data.model(name), tmp_path / name / runs.BACKBONE)
         cards[name] = publish.card(core.load_model(saved, device="cpu"), "owner/new")
-    assert "equal ours at 70 × 70 pixels only" in cards["vit_plain"] and "pixels only" not in cards["vit_registers"]
+    assert "equal ours at 70×70 only" in cards["vit_plain"] and "differently" not in cards["vit_registers"]
 
 
 def test_a_licence_that_nobody_named_is_unknown_and_a_known_one_is_kept(run):
     assert metadata(publish.card(core.load_model(run, device="cpu"), "owner/new"))["license"] == "unknown"
     said = metadata(publish.card(core.load_model("embedded", device="cpu"), "owner/new"))
     assert said["license"] == "apache-2.0" and "datasets" not in said and "base_model" not in said
+
+
+def test_dinov3s_own_licence_is_named_as_the_hub_has_others_named(run):
+    model = core.load_model(run, device="cpu")
+    model.source = dataclasses.replace(model.source, licence="DINOv3 License")
+    said = metadata(publish.card(model, "owner/new"))
+    assert (said["license"], said["license_name"]) == ("other", "dinov3-license") and "dinov3" in said["license_link"]
+    assert metadata(publish.card(model, "owner/new", "mit"))["license"] == "mit"
 
 
 def test_a_model_of_the_hub_is_named_as_the_base_of_what_is_pushed_from_it(hub, run):

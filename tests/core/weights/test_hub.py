@@ -98,8 +98,8 @@ def test_a_wrong_hash_is_refused_and_deleted(hub, tmp_path):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("gated", r"accept its terms at .*owner/model and set HF_TOKEN"),
-        ("forbidden", "set HF_TOKEN"),
+        ("gated", r"accept its terms at .*owner/model, then set HF_TOKEN to .* or run `hf auth login`\.$"),
+        ("forbidden", r"set HF_TOKEN.*The token in use was refused.*the right to read gated repositories"),
         ("private", "does not exist, or is private"),
         ("missing", "has no model.safetensors at revision main"),
         ("unknown", "does not exist, or is private"),

@@ -65,5 +65,5 @@ def test_what_is_no_description_is_refused_in_a_sentence(tmp_path, text):
 )
 def test_weights_without_numbers_tell_no_shape(name, shape):
     state = VisionTransformer(ViTConfig(width=48, depth=1, heads=3, image_size=56)).state_dict()
-    with pytest.raises(ModelError, match=f"not the weights of a DINOv2 ViT: {name} without any number"):
+    with pytest.raises(ModelError, match=f"not the weights of a DINOv2 or DINOv3 ViT: {name} without any number"):
         infer_config(state | {name: torch.zeros(shape)})

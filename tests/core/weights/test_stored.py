@@ -14,7 +14,7 @@ from tests import data
 from tests.core.weights.test_load import assert_same, hub  # noqa: F401  a fixture
 
 MODEL = data.model("vit_plain")
-THEIRS = layouts.to_hugging_face(MODEL.state_dict())
+THEIRS = layouts.to_hugging_face(MODEL.state_dict(), MODEL.config)
 DESCRIBED = json.dumps(layouts.config_to_hugging_face(MODEL.config))
 
 

@@ -56,7 +56,7 @@ def test_what_wrappers_put_between_is_left_out_too(tmp_path):
 
 
 def test_the_layout_of_transformers_is_found_below_prefixes_as_well(tmp_path):
-    theirs = layouts.to_hugging_face(STATE)
+    theirs = layouts.to_hugging_face(STATE, MODEL.config)
     assert_same(
         load(tmp_path / "a.pth", {"state_dict": below("module.dinov2", theirs) | {"head.x": torch.ones(1)}}), MODEL
     )

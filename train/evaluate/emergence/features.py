@@ -61,7 +61,7 @@ def untrained_like(model: VisionTransformer) -> VisionTransformer:
     `untrained`: with training's 1e-5 the blocks would add nothing."""
     other = VisionTransformer(replace(model.config, layer_scale=1.0))
     other.initialise(torch.Generator().manual_seed(UNTRAINED_SEED))
-    return other.to(model.pos_embed.device).eval()
+    return other.to(model.device).eval()
 
 
 def colour_encoder(grid: int) -> Encoder:

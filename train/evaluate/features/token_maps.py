@@ -65,7 +65,7 @@ def token_maps(
 def _seen(
     model: VisionTransformer, prepared: list[tuple[Tensor, Geometry]], blocks: int, precision: Precision
 ) -> list[TokenMap]:
-    device = model.pos_embed.device
+    device = model.device
     with inference(model, precision) as seeing:
         layers = seeing.intermediate_packed([pixels[None].to(device) for pixels, _ in prepared], blocks)
     maps = []
