@@ -36,7 +36,7 @@ Prepared = tuple[Tensor, Geometry]
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write the features of pictures to files: what a DINOv2 says of every patch, and of the whole.
+    """Write the features of pictures to files: what a DINOv2 or DINOv3 says of every patch, and of the whole.
 
     IMAGES are picture files, folders (searched all the way down, hidden ones left out) and lists of either (@list.txt,
     a path a line, relative to the list's own folder; lines that begin with # are skipped).
@@ -53,7 +53,8 @@ class Export:
     out: Annotated[Path, Output.FOLDER]
     """Folder to write to; it is made if it is not there, and mirrors the folders that were given."""
     model: str = "embedded"
-    """embedded, untrained, dinov2-{small,base,large,giant} with or without -reg, hf:owner/name, or a path."""
+    """embedded, untrained, dinov2-{small,base,large,giant} with or without -reg,
+    dinov3-{small,small-plus,base,large,huge-plus,7b}, hf:owner/name, or a path."""
     list: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A file that names one picture or folder a line, relative to its own folder; the same as @FILE."""
     features: Which = "both"
@@ -62,7 +63,7 @@ class Export:
     """Block after which the features are taken, from 0, or from the end with -1 for the last."""
     size: Annotated[int | None, Bounds(1, LARGEST_SIZE)] = None
     """Longer side in pixels at which pictures are shown to the model, rounded to its patches; the model's own
-    (518 for the published ones) where none is given."""
+    (518 for DINOv2's, 512 for DINOv3's) where none is given."""
     format: Literal["safetensors", "parquet"] = "safetensors"
     """One safetensors file a picture, or one table features.parquet for all."""
     dtype: Number = "float16"

@@ -16,8 +16,9 @@ from app.page.linked import Filtered, Sought
 from app.page.tray import TrayWidgets
 from app.page.wiring import HEAVY, answer
 from app.server.access import Access
-from app.server.encode import OFFERED_PATCHES, Resolution, resolution
+from app.server.encode import Resolution, resolution
 from app.server.engine import Engine
+from app.server.models import OFFERED_PATCHES
 from app.server.session import Tray
 from app.server.trays import open_tray
 from core import BACKBONES, DinoError

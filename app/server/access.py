@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from app.server.gate import STRANGER, came_through_proxy
 from core import BACKBONES, ModelError, RequestError
 
-NAMED = ("embedded", "untrained", *BACKBONES)
-"""Names that lead to the same, known weights whoever asks."""
+NAMED = ("embedded", "untrained", *(name for name in BACKBONES if name != "dinov3-7b"))
+"""Names that lead to the same, known weights whoever asks. The 27 GB of dinov3-7b are for the owner to ask for."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.server.engine import Engine, Item, tokens_of
 from app.server.jobs import duration
-from app.server.models import Loaded, forward_cost
+from app.server.models import OFFERED_PATCHES, Loaded, forward_cost
 from app.server.session import FeatureSettings, Pin, Tray
 from core import ModelError, RequestError
 from core.features import FeatureMap
@@ -14,9 +14,6 @@ from core.pictures.geometry import whole_size
 from core.wording import counted
 
 NOTHING_SELECTED = "No picture is selected: tick one in the tray, or add your own."
-OFFERED_PATCHES = (4, 74)
-"""Along the longer side: 4 show how little a model needs, or how much; 74 are four times the work of the published
-models' 37."""
 PATIENCE_MS = 4000
 """A forward pass expected to take longer is run picture by picture, so that it can be followed and stopped."""
 

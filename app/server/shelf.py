@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.server.built_in import KEYS, BuiltIn, built_in
-from app.server.models import Loaded
+from app.server.models import OFFERED_PATCHES, Loaded
 from core import RequestError
 from core.collection.collection import Collection
 from core.collection.importing import sweep
@@ -258,8 +258,10 @@ def _index(collection: Collection) -> None:
 
 
 def _check_size(model: Loaded, size: int) -> None:
-    if not model.model.config.patch <= size <= 1036:
-        raise RequestError(f"size is {size}; choose from {model.model.config.patch} to 1036 pixels.")
+    patch = model.model.config.patch
+    largest = max(OFFERED_PATCHES[1] * patch, model.default_size)
+    if not patch <= size <= largest:
+        raise RequestError(f"size is {size}; choose from {patch} to {largest} pixels.")
 
 
 def _fresh_key(title: str) -> str:

@@ -11,13 +11,14 @@ through `core.model.attention_products`: the same numbers.
 
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.model.attention_products import AttentionProducts
+from core.model.rope import Rotation
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ class Packing:
     """The division of a flat token matrix: `groups` of (samples, tokens in each), in row order."""
 
     groups: tuple[tuple[int, int], ...]
+    rotation: Rotation | None = field(default=None, compare=False, repr=False)
+    """Of queries and keys, where positions are rotary."""
 
     @property
     def rows(self) -> int:
@@ -70,7 +73,9 @@ def draw_subset(packing: Packing, drop_rate: float, device: torch.device, genera
         groups.append((kept, tokens))
         start += samples * tokens
     move = functools.partial(torch.Tensor.to, device=device, non_blocking=True)
-    return Subset(Packing(tuple(groups)), move(torch.cat(index)), move(torch.cat(scale)))
+    rows = move(torch.cat(index))
+    rotation = None if packing.rotation is None else packing.rotation.rows(rows)
+    return Subset(Packing(tuple(groups), rotation), rows, move(torch.cat(scale)))
 
 
 def attend(qkv: Tensor, packing: Packing) -> Tensor:
@@ -107,14 +112,16 @@ def _xformers(qkv: Tensor, packing: Packing) -> Tensor:
     from xformers.ops import memory_efficient_attention
 
     q, k, v = qkv.unsqueeze(0).unbind(2)  # [1, S, A, E] each
-    return memory_efficient_attention(q, k, v, attn_bias=_block_diagonal(packing, qkv.device)).squeeze(0).flatten(1)
+    return (
+        memory_efficient_attention(q, k, v, attn_bias=_block_diagonal(packing.groups, qkv.device)).squeeze(0).flatten(1)
+    )
 
 
 @functools.lru_cache(maxsize=64)
-def _block_diagonal(packing: Packing, device: torch.device):
+def _block_diagonal(groups: tuple[tuple[int, int], ...], device: torch.device):
     from xformers.ops.fmha.attn_bias import BlockDiagonalMask
 
-    return BlockDiagonalMask.from_seqlens(packing.lengths, device=device)
+    return BlockDiagonalMask.from_seqlens(Packing(groups).lengths, device=device)
 
 
 @functools.cache

@@ -58,8 +58,8 @@ class Attention(nn.Module):
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
         return qkv if rotation is None else rotated(qkv, rotation)
 
-    def forward(self, x: Tensor, packing: Packing, rotation: Rotation | None = None) -> Tensor:
-        return self.proj(attend(self.split_heads(x, rotation), packing))
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        return self.proj(attend(self.split_heads(x, packing.rotation), packing))
 
 
 class Mlp(nn.Module):
@@ -108,38 +108,27 @@ class Block(nn.Module):
         self.mlp: Mlp | SwiGlu = Mlp(config) if config.ffn == "mlp" else SwiGlu(config)
         self.ls2 = LayerScale(config.width, config.layer_scale)
 
-    def forward(
-        self,
-        x: Tensor,
-        packing: Packing,
-        subsets: tuple[Subset, Subset] | None = None,
-        rotation: Rotation | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, packing: Packing, subsets: tuple[Subset, Subset] | None = None) -> Tensor:
         """Tokens after the block, [S, D]. `subsets`: the samples that keep the attention and the feed-forward branch.
 
         The subsets are drawn by the caller, not here, so that recomputing the block (activation
         checkpointing) drops the same samples again.
         """
         attention_subset, feed_subset = subsets or (None, None)
-        x = _add_residual(x, self._attention_branch, packing, attention_subset, rotation)
+        x = _add_residual(x, self._attention_branch, packing, attention_subset)
         return _add_residual(x, self._feed_branch, packing, feed_subset)
 
-    def _attention_branch(self, x: Tensor, packing: Packing, rotation: Rotation | None) -> Tensor:
-        return self.ls1(self.attn(self.norm1(x), packing, rotation))
+    def _attention_branch(self, x: Tensor, packing: Packing) -> Tensor:
+        return self.ls1(self.attn(self.norm1(x), packing))
 
-    def _feed_branch(self, x: Tensor, packing: Packing, rotation: Rotation | None) -> Tensor:
+    def _feed_branch(self, x: Tensor, packing: Packing) -> Tensor:
         return self.ls2(self.mlp(self.norm2(x)))
 
 
 def _add_residual(
-    x: Tensor,
-    branch: Callable[[Tensor, Packing, Rotation | None], Tensor],
-    packing: Packing,
-    subset: Subset | None,
-    rotation: Rotation | None = None,
+    x: Tensor, branch: Callable[[Tensor, Packing], Tensor], packing: Packing, subset: Subset | None
 ) -> Tensor:
     if subset is None:
-        return x + branch(x, packing, rotation)
-    kept = None if rotation is None else rotation.rows(subset.index)
-    residual = branch(x.index_select(0, subset.index), subset.packing, kept)
+        return x + branch(x, packing)
+    residual = branch(x.index_select(0, subset.index), subset.packing)
     return x.index_add(0, subset.index, (residual * subset.scale).to(x.dtype))

@@ -76,11 +76,6 @@ class VisionTransformer(nn.Module):
         if not self.cls_token.is_meta:  # there, torch imports its compiler for 2 s to draw nothing
             self.initialise()
 
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self.cls_token.device
-
     def initialise(self, generator: torch.Generator | None = None) -> None:
         """Draw all parameters anew as the references do: normal with 0.02, in DINOv2 with 1e-6 for cls and registers."""
         tokens_std = 1e-6 if self.config.positions == "learned" else 0.02
@@ -104,6 +99,11 @@ class VisionTransformer(nn.Module):
         """
         return self.forward_packed([pixels], [masks])[0]
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
     def loaded_from(self) -> ModelSource:
         """Its source. ModelError for a model that was made in memory."""
         if self.source is None:
@@ -124,8 +124,7 @@ class VisionTransformer(nn.Module):
         batch that keeps it only. It draws from `generator` (on the CPU), which it therefore needs. A pass with a
         generator is one of training: the places that RoPE goes by are moved in it, as the model's `rope_*` say.
         """
-        x, packing = self._embed(pixels, masks)
-        turn = self._rotation(pixels, generator)
+        x, packing = self._embed(pixels, masks, generator)
         for block in self.blocks:
             subsets = None
             if drop_rate:
@@ -135,7 +134,7 @@ class VisionTransformer(nn.Module):
                     )
                 attention = draw_subset(packing, drop_rate, x.device, generator)
                 subsets = attention, draw_subset(packing, drop_rate, x.device, generator)
-            x = block(x, packing, subsets, turn)
+            x = block(x, packing, subsets)
         return self._tokens(self.norm(x), packing)
 
     def intermediate(
@@ -157,10 +156,10 @@ class VisionTransformer(nn.Module):
         """`intermediate` for several batches of different H, W in one pass: per layer, per batch."""
         wanted = self._layer_indices(layers)
         x, packing = self._embed(pixels, masks)
-        turn, outputs = self._rotation(pixels), {}
+        outputs = {}
         for index, block in enumerate(self.blocks[: max(wanted) + 1]):
             before_block()
-            x = block(x, packing, rotation=turn)
+            x = block(x, packing)
             if index in wanted:
                 outputs[index] = self._tokens(self.norm(x) if norm else x, packing)
         return [outputs[index] for index in wanted]
@@ -183,13 +182,12 @@ class VisionTransformer(nn.Module):
         [B·T, 3, A, E], and their packing."""
         (index,) = self._layer_indices([layer])
         x, packing = self._embed([pixels], None)
-        turn = self._rotation([pixels])
         for block in self.blocks[:index]:
             before_block()
-            x = block(x, packing, rotation=turn)
+            x = block(x, packing)
         block = self.blocks[index]
         assert isinstance(block, Block)
-        return block.attn.split_heads(block.norm1(x), turn), packing
+        return block.attn.split_heads(block.norm1(x), packing.rotation), packing
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
         """`pos_embed` resized to a patch grid, [1, 1 + rows·columns, D], by this model's convention.
@@ -214,12 +212,19 @@ class VisionTransformer(nn.Module):
             )
         return torch.cat([self.pos_embed[:, :1], resized.flatten(2).mT.to(self.pos_embed.dtype)], dim=1)
 
-    def _embed(self, pixels: Sequence[Tensor], masks: Sequence[Tensor | None] | None) -> tuple[Tensor, Packing]:
+    def _embed(
+        self,
+        pixels: Sequence[Tensor],
+        masks: Sequence[Tensor | None] | None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Packing]:
         masks = [None] * len(pixels) if masks is None else masks
         if not pixels or len(masks) != len(pixels):
             raise RequestError(f"{len(pixels)} batches of pixels came with {len(masks)} masks; pass as many, or None.")
         batches = [self._embed_batch(batch, mask) for batch, mask in zip(pixels, masks, strict=True)]
-        packing = Packing(tuple((batch.shape[0], batch.shape[1]) for batch in batches))
+        packing = Packing(
+            tuple((batch.shape[0], batch.shape[1]) for batch in batches), self._rotation(pixels, generator)
+        )
         flat = [batch.flatten(0, 1) for batch in batches]
         return flat[0] if len(flat) == 1 else torch.cat(flat), packing
 
@@ -248,8 +253,8 @@ class VisionTransformer(nn.Module):
         front = torch.cat([cls, *registers], dim=1).expand(pixels.shape[0], -1, -1)
         return torch.cat([front.to(patches.dtype), patches], dim=1)
 
-    def _rotation(self, pixels: Sequence[Tensor], generator: torch.Generator | None = None) -> Rotation | None:
-        """That of the packed tokens of these batches, which `_embed` has checked; None without RoPE."""
+    def _rotation(self, pixels: Sequence[Tensor], generator: torch.Generator | None) -> Rotation | None:
+        """That of the packed tokens of these batches; None without RoPE."""
         if self.config.positions != "rope":
             return None
         patch = self.config.patch

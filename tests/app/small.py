@@ -1,12 +1,14 @@
 """A small model and small pictures, so that the app is tested without a second of waiting."""
 
 import io
+from dataclasses import replace
 
 import torch
 from PIL import Image
 
 import core
 from core.weights.load import ModelSource
+from tests.data.dinov3 import TINY
 
 SIZE = 112
 NOTE = "This network is small & nobody trained it: what its maps show is position, colour and texture, and <i>nothing</i> else."
@@ -14,10 +16,12 @@ NOTE = "This network is small & nobody trained it: what its maps show is positio
 
 def small_model(name: str, progress=None) -> core.VisionTransformer:
     """A seeded ViT of three blocks; another name gives other weights, "registers" in it two register tokens, "noted" a
-    note, and "112 px" at its end that size as the one it is best at."""
+    note, "dinov3" the traits of that family, and "112 px" at its end that size as the one it is best at."""
     if name.startswith("missing"):
         raise core.ModelError(f"{name!r} is not there; choose another.")
     config = core.ViTConfig(width=48, depth=3, heads=2, registers=2 * ("registers" in name), layer_scale=1.0)
+    if "dinov3" in name:
+        config = replace(TINY, layer_scale=1.0)
     model = core.VisionTransformer(config)
     model.initialise(torch.Generator().manual_seed(len(name)))
     count = sum(parameter.numel() for parameter in model.parameters())

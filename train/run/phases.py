@@ -74,7 +74,7 @@ def _compressed(optim: OptimConfig, batch_before: int, change: PhaseConfig) -> O
 
 
 def reshape(networks: Learning, config: ViTConfig) -> None:
-    """Give all students and their EMAs the position table of `config`'s picture size, and the main ones its patch."""
+    """Give all students and their EMAs the position table, if any, of `config`'s picture size, and the main ones its patch."""
     for number, pair in enumerate(networks.pairs()):
         for network in (pair.student, pair.teacher):
             patch = config.patch if number == 0 else network.backbone.config.patch
@@ -86,12 +86,13 @@ def reshape_backbone(backbone: VisionTransformer, patch: int, image_size: int) -
     """Have a backbone cut pictures into patches of another side, and store positions for another picture size.
 
     Positions are resized by the model's own convention, so that its outputs for pictures of that size stay what they
-    were; the patch embedding as `resampled_patches` says.
+    were (with RoPE there are none to store); the patch embedding as `resampled_patches` says.
     """
     before = backbone.config
     shaped = replace(before, patch=patch, image_size=image_size)
-    positions = backbone.position_embedding(shaped.grid, shaped.grid)
-    backbone.pos_embed = nn.Parameter(positions.clone(), requires_grad=backbone.pos_embed.requires_grad)
+    if before.positions == "learned":
+        positions = backbone.position_embedding(shaped.grid, shaped.grid)
+        backbone.pos_embed = nn.Parameter(positions.clone(), requires_grad=backbone.pos_embed.requires_grad)
     if patch != before.patch:
         old = backbone.patch_embed.proj
         backbone.patch_embed = type(backbone.patch_embed)(shaped).to(old.weight)

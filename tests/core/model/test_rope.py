@@ -94,7 +94,7 @@ def test_stochastic_depth_turns_the_samples_that_stay_by_their_own_angles():
     grids = [(2, 3), (1, 4)]
     for block in model.blocks:
         for branch in (
-            lambda t, turn, b=block: b.ls1(b.attn(b.norm1(t), Packing(((1, len(t)),)), turn)),
+            lambda t, turn, b=block: b.ls1(b.attn(b.norm1(t), Packing(((1, len(t)),), turn))),
             lambda t, turn, b=block: b.ls2(b.mlp(b.norm2(t))),
         ):
             for group, (rows, columns) in zip(groups, grids, strict=True):
@@ -196,8 +196,8 @@ def test_attention_is_of_rotated_queries_and_keys():
     q, k, v = packing.split(qkv)[0].permute(2, 0, 3, 1, 4)
     torch.testing.assert_close(weights, (q @ k.mT / 4).softmax(-1), **EXACT)
     x, _ = model._embed([image], None)
-    turn = rotation(TINY, [(2, 2, 3)], CPU)
-    mixed = model.blocks[1].attn(model.blocks[1].norm1(model.blocks[0](x, packing, rotation=turn)), packing, turn)
+    assert torch.equal(packing.rotation.sin, rotation(TINY, [(2, 2, 3)], CPU).sin)
+    mixed = model.blocks[1].attn(model.blocks[1].norm1(model.blocks[0](x, packing)), packing)
     by_hand = model.blocks[1].attn.proj((weights @ v).transpose(1, 2).flatten(2).flatten(0, 1))
     torch.testing.assert_close(mixed, by_hand, **EXACT)
 

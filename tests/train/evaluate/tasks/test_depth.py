@@ -15,7 +15,7 @@ from train.evaluate.features.token_maps import TokenMap
 from train.evaluate.tasks import depth
 from train.evaluate.tasks.depth import bin_centres, depth_of, depth_on_patches, errors, log_loss, measure_depth
 
-MODEL = SimpleNamespace(pos_embed=torch.empty(0))
+MODEL = SimpleNamespace(device=torch.device("cpu"))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from train.evaluate.tasks.segmentation import (
     window_boxes,
 )
 
-MODEL = SimpleNamespace(pos_embed=torch.empty(0), config=SimpleNamespace(patch=PATCH))
+MODEL = SimpleNamespace(device=torch.device("cpu"), config=SimpleNamespace(patch=PATCH))
 
 
 @pytest.fixture
