@@ -26,7 +26,7 @@ CONFIG = replace(
     model=MODEL,
     augment=replace(SMALL.augment, global_size=64, local_size=32),
     optim=replace(SMALL.optim, steps=4, drop_rate=0.4),
-    log=replace(SMALL.log, snapshots=False),
+    log=replace(SMALL.log, snapshots=False, save_every=100),
     watch=WatchConfig(photographs=1, pictures=1, health=0),
 )
 
