@@ -19,7 +19,7 @@ from core.records import runs
 from core.weights import layouts
 from core.weights.dinov3 import PERIODS
 from core.weights.hub import REPOSITORY, Fetched, MissingFileError, fetch
-from core.weights.names import PUBLISHED, licence, title
+from core.weights.names import PUBLISHED, SATELLITE, licence, title
 from core.weights.stored import FOLDER_NAMES, INDEX, SUFFIXES, Weights, find_weights, parts_of, read_weights
 from core.weights.transfer import Progress
 
@@ -42,6 +42,10 @@ SHIPPED_NOTE = (
     "DINOv2's own features click the model's name and choose dinov2-small."
 )
 
+SATELLITE_NOTE = (
+    "It learned satellite pictures, normalised by their own mean and spread (0.430, 0.411, 0.296; 0.213, 0.156, 0.143). "
+    "Pictures are prepared with ImageNet's here, so its features differ from the authors'."
+)
 ASSUMED_CONVENTION = (
     "Its description does not say how position embeddings are resized; this is done as transformers does. For a copy "
     "of a model that Meta published without registers, load it by its name (dinov2-small …) instead: at other picture "
@@ -159,6 +163,8 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
+    if repository in SATELLITE:
+        note = SATELLITE_NOTE
     weights = read_weights(_fetched_weights(repository, described.revision, progress).path)
     model = _build(weights, config, name, default_size)
     owner = repository.split("/")[0]

@@ -33,6 +33,7 @@ PUBLISHED = {
     "dinov3-7b": Repository("facebook/dinov3-vit7b16-pretrain-lvd1689m", "b80367753773648a6793235ab9c65cdbb029506f"),
 }
 """DINOv3's are gated: the hub gives them to accounts that accepted their terms."""
+SATELLITE = ("facebook/dinov3-vitl16-pretrain-sat493m", "facebook/dinov3-vit7b16-pretrain-sat493m")
 DINOV3_LICENCE = "DINOv3 License"
 _SIZES = {
     "small": "S",

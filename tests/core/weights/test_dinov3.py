@@ -12,7 +12,7 @@ import core
 from core import exchange
 from core.records import runs
 from core.weights import dinov3, layouts
-from core.weights.names import PUBLISHED
+from core.weights.names import PUBLISHED, SATELLITE
 from tests.data.dinov3 import SHAPES, TINY, is_factor, made
 from tests.hub_server import Hub
 
@@ -299,3 +299,13 @@ def test_published_models_come_from_one_file_or_from_several(hub, monkeypatch):
     source = loaded.source
     assert (source.title, source.licence) == ("DINOv3 ViT-7B/16", "DINOv3 License") and len(source.sha256) == 64
     assert loaded.default_size == 512
+
+
+def test_models_of_satellite_pictures_say_that_pictures_are_prepared_otherwise(hub):
+    for repository, said in ((SATELLITE[0], "satellite pictures, normalised by their own"), ("owner/tiny", "")):
+        hub.files[repository] = {
+            "model.safetensors": save(layouts.to_hugging_face(made(TINY).state_dict(), TINY)),
+            "config.json": json.dumps(layouts.config_to_hugging_face(TINY)).encode(),
+        }
+        note = core.load_model(f"hf:{repository}", device="cpu").source.note
+        assert said in note and bool(note) == bool(said)
