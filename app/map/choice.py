@@ -13,7 +13,7 @@ from app.map.handlers import MapRoom, MapState
 from app.map.neighbours import near_prop
 from app.map.points import Atlas
 from app.map.tab import Map
-from app.page import facets, marked, payloads
+from app.page import marked, payloads
 from app.page.linked import Filtered, Sought
 from app.page.marked import Undo
 from app.page.shared import Shared
@@ -22,6 +22,7 @@ from app.page.wiring import answer, any_of
 from app.server.session import Tray
 from app.server.spool import spool
 from core import RequestError
+from core.collection.facets import Filter
 
 SHOWN_CHOSEN = 60
 TO_EXPLORE = "() => { location.hash = 'explore'; }"
@@ -115,7 +116,7 @@ class Choice:
         atlas = self.room.known(shown.token) if visible == "Map" else None
         if atlas is None or atlas.shelved is None:
             return None
-        only = facets.chosen(held)
+        only = Filter.chosen(held)
         if filtered == Filtered(atlas.shelved.key, only):
             return None
         return self._filtered(atlas, shown.chosen, held) | {"filtered": filtered.after(atlas.shelved.key, only)}
@@ -125,12 +126,12 @@ class Choice:
         atlas = self.room.known(shown.token) if visible == "Map" else None
         if atlas is None or atlas.shelved is None:
             return None
-        wanted = filtered.only if filtered.collection == atlas.shelved.key else facets.chosen(held)
-        _, updates, lit = filtering(atlas, shown.chosen, wanted, facets.chosen(held))
+        wanted = filtered.only if filtered.collection == atlas.shelved.key else Filter.chosen(held)
+        _, updates, lit = filtering(atlas, shown.chosen, wanted, Filter.chosen(held))
         return updates | {"atlas": gr.HTML(lit=lit)}
 
     def _filtered(self, atlas: Atlas, points: Sequence[int], held: dict, **props) -> dict:
-        only = facets.chosen(held)
+        only = Filter.chosen(held)
         _, updates, lit = filtering(atlas, points, only, only)
         return updates | {"atlas": gr.HTML(lit=lit, **props)}
 

@@ -15,7 +15,6 @@ from app.map.handlers import LAYOUTS, MapRoom, MapState
 from app.map.payloads import colours_prop, places_prop
 from app.map.points import Atlas
 from app.map.tab import Map
-from app.page import facets
 from app.page.linked import Filtered
 from app.page.shared import Shared, Tab
 from app.page.told import Told
@@ -25,6 +24,7 @@ from app.server.lines import Line
 from app.server.session import FeatureSettings, Tray
 from app.server.spool import spool
 from core import DinoError, RequestError
+from core.collection.facets import Filter
 from core.errors import AnalysisError
 from core.projection.umap import UmapSettings
 from core.projection.workers import WORKERS
@@ -125,7 +125,7 @@ class MapEvents:
         same = shown.token == atlas.token
         shown = replace(shown, wish=wish) if same else MapState(atlas.token, wish)
         shown = replace(shown, arrived=isinstance(self.room.look(shown), np.ndarray))
-        held = facets.chosen(values)
+        held = Filter.chosen(values)
         wanted = filtered.of(source) if filtered.collection == source or not same else held
         _, filters, lit = filtering(atlas, shown.chosen, wanted, held)
         update = self._atlas(atlas, shown, values, lit=lit, **({} if same else {"chosen": {}, "near": {}}))

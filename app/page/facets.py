@@ -1,6 +1,5 @@
 """Dropdowns that filter the pictures of a collection by tag, label, folder and day, each choice with its count."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +25,6 @@ def lay_out(prefix: str) -> dict[str, FittedChoice]:
         )
         for kind in KINDS
     }
-
-
-def chosen(values: Mapping[str, Any]) -> Filter:
-    """The filter from the values of the dropdowns, by kind."""
-    return Filter(**{kind: tuple(values.get(kind) or ()) for kind in KINDS})
 
 
 def hidden() -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from app.page import facets
 from app.search.question import UNLIKE_ALONE, QueryPart, fitting_mode
 from app.server.engine import Engine
 from app.server.session import Tray
@@ -46,7 +45,7 @@ class SearchSettings:
 
     @property
     def only(self) -> Filter:
-        return facets.chosen(vars(self))
+        return Filter.chosen(vars(self))
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def settings_of(values: dict) -> SearchSettings:
     k = int(values["k"])
     if not 1 <= k <= LARGEST_K:
         raise RequestError(f"{k} results are asked for; choose 1 to {LARGEST_K}.")
-    only = facets.chosen(values)
+    only = Filter.chosen(values)
     chosen = {kind: getattr(only, kind) for kind in KINDS}
     return SearchSettings(values["collection"] or "", values["mode"], values["order"], k, **chosen)
 

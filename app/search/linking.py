@@ -13,7 +13,7 @@ from app.page.wiring import answer, any_of
 from app.search import question
 from app.search.question import QueryPart
 from app.search.tab import Search, States
-from core.collection.facets import KINDS
+from core.collection.facets import KINDS, Filter
 from core.collection.query import Mode
 from core.collection.records import Records
 
@@ -47,7 +47,7 @@ class Linking:
 
     def adopted(self, visible: str, filtered: Filtered, model: str, collection: str, **values) -> dict | None:
         """The filter that was chosen elsewhere meanwhile, where it is of the collection that is searched."""
-        shown = facets.chosen(values)
+        shown = Filter.chosen(values)
         if visible != "Search" or filtered.collection != collection or filtered.only == shown:
             return None
         return facets.fitted(self._records(collection, model), filtered.only, shown)[1]
@@ -73,5 +73,5 @@ class Linking:
 
 def filtered(visible: str, filtered: Filtered, model: str, collection: str, **values) -> dict | None:
     """The filter that was chosen here, for other tabs; what they changed themselves they know."""
-    after = filtered.after(collection, facets.chosen(values))
+    after = filtered.after(collection, Filter.chosen(values))
     return {"filtered": after} if visible == "Search" and after != filtered else None

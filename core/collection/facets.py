@@ -5,8 +5,9 @@ Values of one kind are alternatives, except tags, which a picture can have sever
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Kind = Literal["tags", "labels", "folders", "days"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -31,6 +32,11 @@ class Filter:
     """Pictures that were added on one of these days, as YYYY-MM-DD in UTC."""
     among: tuple[int, ...] | None = None
     """Pictures of these ids; None for any."""
+
+    @classmethod
+    def chosen(cls, values: Mapping[str, Any]) -> "Filter":
+        """The filter from what was chosen of each kind: a list, or nothing."""
+        return cls(**{kind: tuple(values.get(kind) or ()) for kind in KINDS})
 
     def __bool__(self) -> bool:
         return self.among is not None or any(getattr(self, kind) for kind in KINDS)
