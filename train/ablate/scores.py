@@ -57,7 +57,7 @@ class ScoreConfig:
 
 def scores(model: VisionTransformer, config: ScoreConfig, size: int, features: Path) -> dict[str, float]:
     """Figures by name, shares in 0..1 but for errors; the same names for every model."""
-    world = World(0, 1, model.pos_embed.device)
+    world = World(0, 1, model.device)
     size = config.size or size
     found: dict[str, float] = {}
     if config.labelled:

@@ -105,7 +105,7 @@ class Monitor:
         labels = labelled.train_labels, labelled.test_labels
         k = min(self.sizes.neighbours, len(train.cls))
         nearest = knn_accuracy(train.cls, labels[0], test.cls, labels[1], [k])[k]
-        device = model.pos_embed.device
+        device = model.device
         train_x, train_y, test_x, test_y = (
             part.to(device) for part in (torch.cat(train, dim=1), labels[0], torch.cat(test, dim=1), labels[1])
         )

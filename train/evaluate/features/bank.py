@@ -69,7 +69,7 @@ def feature_bank(
         parts = [_chunk(model, source, chunk, size, precision) for chunk in indices.split(CHUNK)]
         return _joined(parts, len(indices))
     place = folder / f"{model.loaded_from().sha256[:16]}-{size}px-{precision}" / _named(source, indices)
-    world = world or dist.World(0, 1, model.pos_embed.device)
+    world = world or dist.World(0, 1, model.device)
     paths = kept_chunks(
         place, indices.split(CHUNK), lambda chunk: _chunk(model, source, chunk, size, precision)._asdict(), world
     )
@@ -89,7 +89,7 @@ def _joined(parts: Sequence[Bank], images: int) -> Bank:
 
 @torch.inference_mode()
 def _chunk(model: VisionTransformer, source: Source, indices: Tensor, size: int, precision: Precision) -> Bank:
-    device, config = model.pos_embed.device, model.config
+    device, config = model.device, model.config
     batch = max(1, batch_patches(model) // (size // config.patch) ** 2)
     mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     blocks = min(BLOCKS, config.depth)

@@ -79,7 +79,7 @@ def tokens_of(
     `batch`: images at once, by default as many as the device likes. Neither the model's mode nor any gradient or
     random state changes.
     """
-    device, patch = model.pos_embed.device, model.config.patch
+    device, patch = model.device, model.config.patch
     patches = (pixels.shape[-2] // patch) * (pixels.shape[-1] // patch)
     batch = batch or max(1, BATCH_PATCHES.get(device.type, BATCH_PATCHES["cpu"]) // max(patches, 1))
     centre, spread = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (mean, std))

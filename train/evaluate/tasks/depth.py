@@ -140,7 +140,7 @@ def measure_depth(
         raise DataError("No training picture has depth; values are metres, 0 where unknown.")
     low, high = dataset.depth_range or (float(every.min()) * 0.9, float(every.max()) * 1.1)
     centres = bin_centres(low, high)
-    moved = centres.to(model.pos_embed.device)
+    moved = centres.to(model.device)
 
     def patches_of(number: int) -> Rows:
         return Rows(features(maps[places[number]]).flatten(0, 1), known[places[number]].flatten())

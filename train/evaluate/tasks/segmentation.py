@@ -151,7 +151,7 @@ def measure_segmentation(
     def tested(one: Pictured) -> np.ndarray:
         return confusion(dataset.truth(one), picture_labels(model, load_image(one.image), head, viewing), classes)
 
-    device = model.pos_embed.device
+    device = model.device
     head = chosen_head(patches_of, len(known), classes, soft_cross_entropy, error, rates, steps, generator, device)
     tables = [table for _, table in lost[1].readable(tqdm(dataset.test, desc="test", unit="picture"), tested)]
     counts = Counts(len(known), len(tables), left_out + lost[1].tell(len(tables)))

@@ -1,0 +1,22 @@
+"""What a repository of the hub holds, fetched into its cache."""
+
+from pathlib import Path
+
+from core.weights.hub import MissingFileError, fetch
+from core.weights.stored import FOLDER_NAMES, INDEX, parts_of
+from core.weights.transfer import Progress
+
+
+def fetched_weights(repository: str, revision: str, progress: Progress | None) -> Path:
+    """The weights of a repository, or the index of several files that were all fetched. HubError where it has none."""
+    missing: list[MissingFileError] = []
+    for name in FOLDER_NAMES:
+        try:
+            path = fetch(repository, name, revision, progress).path
+        except MissingFileError as error:
+            missing.append(error)
+            continue
+        for part in parts_of(path) if name.endswith(INDEX) else ():
+            fetch(repository, part, revision, progress)
+        return path
+    raise missing[0]
