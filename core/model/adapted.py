@@ -45,6 +45,13 @@ class AttentionParts:
     output: str
 
 
+def require_own(model: VisionTransformer, done: str) -> None:
+    """ModelError for another library's encoder; `done` names what is done with networks of core's own only."""
+    if isinstance(model, AdaptedEncoder):
+        where = f" {model.source.where} holds it as that library has it." if model.source else ""
+        raise ModelError(f"{model.traits.family} is an encoder of another library: it cannot be {done} here.{where}")
+
+
 class AdaptedBlock(nn.Module):
     """A library's transformer layer, [B, T, D] and a mask that there is none of → [B, T, D], over packed tokens [S, D]."""
 
@@ -178,14 +185,14 @@ class AdaptedEncoder(VisionTransformer):
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Vectors of texts, [n, D'] float32 of unit length, in the space of `in_words`. ModelError without a text tower."""
-        return self._tower()(texts)
+        return self.tower()(texts)
 
     def in_words(self, features: Tensor) -> Tensor:
         """Features [..., D] after the final norm, cls tokens or patches → [..., D'] of unit length, comparable with texts.
 
         A factor of the features does not matter for CLIP, whose way there is linear. Raises ModelError without a text tower.
         """
-        self._tower()
+        self.tower()
         return F.normalize(features if self.project is None else self.project(features), dim=-1)
 
     def patches_in_words(self, pixels: Tensor) -> Tensor:
@@ -194,7 +201,7 @@ class AdaptedEncoder(VisionTransformer):
         Attention mixes a picture into each of its patches, so that all answer for all of it. What a patch alone says is
         its value: in the last block where a cls token is compared with texts, in the pooling where that is.
         """
-        self._tower()
+        self.tower()
         block, x, packing = self.entering(pixels)
         if self.pool is not None:
             (patches,) = (group.patches for group in map(self.normed, self._tokens(block(x, packing), packing)))
@@ -204,7 +211,8 @@ class AdaptedEncoder(VisionTransformer):
             alone = self.norm(tokens[:, self.has_cls + self.config.registers :])
         return self.in_words(alone)
 
-    def _tower(self) -> TextTower:
+    def tower(self) -> TextTower:
+        """Its text tower. ModelError where it has none."""
         if self.text is None:
             raise ModelError(
                 f"{self.traits.family} has no text tower beside it: it cannot be asked in words. {ASKABLE}"

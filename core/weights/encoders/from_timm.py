@@ -95,8 +95,11 @@ def open_encoder(name: str, beside: Beside) -> AdaptedEncoder:
 def _library(architecture: str) -> ModuleType:
     try:
         import timm  # here: none of core's own networks needs it
-    except ImportError as error:
-        raise ModelError(f"{architecture} is opened with timm, which is not installed ({error}): {INSTALL}") from error
+    except (ImportError, RuntimeError) as error:  # the second by torchvision, where it is built for another torch
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{architecture} is opened with timm, which cannot be imported ({reason}): {INSTALL}"
+        ) from error
     return timm
 
 

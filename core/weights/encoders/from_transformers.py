@@ -84,8 +84,11 @@ def open_encoder(kind: str, name: str, beside: Beside) -> AdaptedEncoder:
 def _library(family: str) -> ModuleType:
     try:
         import transformers  # here: none of core's own networks needs it
-    except ImportError as error:
-        raise ModelError(f"{family} is opened with transformers, which is not installed: {INSTALL}") from error
+    except (ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{family} is opened with transformers, which cannot be imported ({reason}): {INSTALL}"
+        ) from error
     return transformers
 
 
@@ -128,8 +131,8 @@ def _floats(stored: object, where: str) -> dict[str, Tensor]:
 
 def _filled(library: ModuleType, family: Family, described: Any, state: dict[str, Tensor], where: str) -> nn.Module:
     """The library's model with all those weights. ModelError where one is missing, of another shape, NaN or not known."""
-    made = getattr(library, family.architecture)
     try:
+        made = getattr(library, family.architecture)  # it is imported only now, with all that it needs
         with torch.device("meta"), _quiet(library):  # nothing is allocated until the file is seen to hold as much
             expected = sum(one.numel() for one in made(described, **dict(family.options)).parameters())
         held = sum(one.numel() for one in state.values())
