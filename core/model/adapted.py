@@ -215,7 +215,7 @@ class AdaptedEncoder(VisionTransformer):
         """Its text tower. ModelError where it has none."""
         if self.text is None:
             raise ModelError(
-                f"{self.traits.family} has no text tower beside it: it cannot be asked in words. {ASKABLE}"
+                f"{self.traits.family} has no text tower, with its tokenizer, beside it: it cannot be asked in words. {ASKABLE}"
             )
         return self.text
 
