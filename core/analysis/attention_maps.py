@@ -13,6 +13,7 @@ from core.errors import RequestError
 from core.features import Geometry, Picture, preprocess_for, require_pictures
 from core.model.vit import VisionTransformer
 
+NO_CLS = "This encoder has no cls token whose attention could be shown: pin a patch and ask for its attention."
 Query = Literal["cls"] | tuple[Literal["register"], int] | tuple[int, int]
 """`"cls"`, `("register", i)`, or a patch (row, column)."""
 
@@ -48,7 +49,7 @@ class AttentionCapture:
         if query == "cls" and self.has_cls:
             return 0
         if query == "cls":
-            raise RequestError("This encoder has no cls token; ask for the attention of a patch.")
+            raise RequestError(NO_CLS)
         if isinstance(query, tuple) and query[0] == "register" and 0 <= query[1] < self.registers:
             return self.has_cls + query[1]
         if isinstance(query, tuple) and query[0] != "register" and 0 <= query[0] < rows and 0 <= query[1] < columns:

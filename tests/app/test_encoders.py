@@ -1,0 +1,125 @@
+"""Encoders of another library through the engine, the views, the tabs and the endpoints: a CLIP, and a SigLIP without cls."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import core
+from app.compare.handlers import compare
+from app.explore import handlers
+from app.explore.endpoints import ExploreApi
+from app.explore.settings import Settings
+from app.explore.views import VIEWS
+from app.map.endpoints import MapApi
+from app.match.endpoints import MatchApi
+from app.page.model_panel import described
+from app.search.endpoints import SearchApi
+from app.server.engine import Engine
+from app.server.models import Models
+from app.server.session import Tray
+from app.server.shelf import Shelf
+from app.server.uploads import add_bytes
+from core.analysis.attention_maps import NO_CLS
+from core.exchange import to_hugging_face, to_onnx
+from core.records.runs import BACKBONE, save_backbone
+from tests.app.small import photograph
+from tests.data import encoders
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module", params=["clip", "siglip"])
+def name(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    encoders.saved(request.param, folder)
+    encoders.add_processor(folder)
+    encoders.add_tokenizer(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def engine(name, tmp_path):
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
+    load = lambda asked, progress=None: core.load_model(asked, device="cpu", progress=progress)  # noqa: E731
+    return Engine(name, models=Models(name, load=load), shelf=shelf)
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{seed}.png" for seed in range(6)]
+    drawn = np.random.default_rng(0).integers(0, 256, (len(paths), 3, 4, 3), dtype=np.uint8)
+    for values, path in zip(drawn, paths, strict=True):
+        Image.fromarray(values).resize((160, 120), Image.Resampling.NEAREST).save(path)
+    return [str(path) for path in paths]
+
+
+def test_every_view_is_painted_or_says_why_not(engine, name):
+    tray = Tray("ada")
+    for seed in range(2):
+        tray = add_bytes(engine.library, tray, photograph(seed), f"{seed}.png")
+    model = engine.models.get(name)
+    for view in VIEWS:
+        settings = Settings(size=SIZE, view=view.name)
+        if view.attends and not model.model.has_cls:
+            with pytest.raises(core.RequestError, match="no cls token"):
+                handlers.show(engine, tray, model, settings)
+            continue
+        screen = handlers.show(engine, tray, model, settings)
+        assert len(screen.painted.layers) == 2
+        assert len(compare(engine, tray, [model, model], settings)["columns"]) == 2
+
+
+def test_who_can_be_asked_for_attention_is_who_there_is(engine, name):
+    model = engine.models.get(name)
+    choices = described(model)["asking"]["choices"]
+    offered = [choice[0] if isinstance(choice, tuple) else choice for choice in choices]
+    assert offered == (["cls", "pinned patch"] if model.model.has_cls else ["pinned patch"])
+
+
+def test_the_endpoints_answer(engine, name, files):
+    model = engine.models.get(name)
+    explore = ExploreApi(engine)
+    for view in VIEWS:
+        if not view.endpoint:
+            continue
+        ask = explore.view(view, view.endpoint)
+        if view.attends and not model.model.has_cls:
+            with pytest.raises(core.RequestError, match=NO_CLS):
+                ask(files[0], SIZE)
+            continue
+        image, numbers = ask(files[0], SIZE)
+        assert isinstance(image, Image.Image) and np.isfinite(np.array(numbers["values"], float)).all()
+    assert explore.similarity(files[0], 80, 60, size=SIZE)[1]["best"]["cosine"] == pytest.approx(1, abs=1e-3)
+    found = MatchApi(engine).match(files[0], files[1], SIZE, inside=False)[1]
+    assert found["grid"] == [6, 8]
+    assert len(MapApi(engine).atlas(files, method="pca")[1]["points"]) == 6
+
+
+def test_a_collection_is_filled_and_searched(engine, files):
+    search = SearchApi(engine)
+    assert len(search.add_images("Mine", files, size=SIZE)["added"]) == 6
+    _, numbers = search.search("Mine", files[2], k=3)
+    assert numbers["results"][0]["name"].endswith("2.png") and numbers["results"][0]["score"] > 0.99
+    _, numbers = search.search("Mine", files[2], mode="region", point="80, 60", k=3)
+    assert len(numbers["results"]) == 3
+
+
+def test_what_is_core_s_own_is_refused_with_a_sentence(engine, name, tmp_path):
+    model = engine.models.get(name).model
+    for export in (
+        lambda: to_onnx(model, tmp_path / "model.onnx"),
+        lambda: to_hugging_face(model, tmp_path / "folder"),
+        lambda: save_backbone(model, tmp_path / BACKBONE),
+    ):
+        with pytest.raises(core.ModelError, match="encoder of another library: it cannot be"):
+            export()
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+
+
+def test_features_are_exported(name, tmp_path):
+    from core.export import main
+
+    picture = tmp_path / "one.png"
+    picture.write_bytes(photograph())
+    assert main([str(picture), "--model", name, "--out", str(tmp_path / "out"), "--size", str(SIZE)]) == 0
+    assert list((tmp_path / "out").iterdir())
