@@ -1,7 +1,10 @@
 """Encoders of another library through the engine, the views, the tabs and the endpoints: a CLIP, and a SigLIP without cls."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import core
@@ -14,12 +17,16 @@ from app.map.endpoints import MapApi
 from app.match.endpoints import MatchApi
 from app.page.model_panel import described
 from app.search.endpoints import SearchApi
+from app.search.events import SearchEvents
+from app.search.handlers import Listing, SearchSettings, listed
 from app.server.engine import Engine
 from app.server.models import Models
 from app.server.session import Tray
 from app.server.shelf import Shelf
 from app.server.uploads import add_bytes
 from core.analysis.attention_maps import NO_CLS
+from core.collection.facets import KINDS
+from core.collection.words import search_words
 from core.exchange import to_hugging_face, to_onnx
 from core.records.runs import BACKBONE, save_backbone
 from tests.app.small import photograph
@@ -102,6 +109,47 @@ def test_a_collection_is_filled_and_searched(engine, files):
     assert numbers["results"][0]["name"].endswith("2.png") and numbers["results"][0]["score"] > 0.99
     _, numbers = search.search("Mine", files[2], mode="region", point="80, 60", k=3)
     assert len(numbers["results"]) == 3
+
+
+def test_a_collection_is_asked_in_words(engine, name, files):
+    search = SearchApi(engine)
+    key = search.add_images("Mine", files, size=SIZE)["collection"]
+    model = engine.models.get(name).model
+    _, numbers = search.search("Mine", None, k=3, words="a wheel")
+    scores = [one["score"] for one in numbers["results"]]
+    assert scores == sorted(scores, reverse=True) and len(scores) == 3 and numbers["method"].startswith("exact")
+    collection = engine.shelf.open(key, engine.models.get(name))
+    found = listed(
+        engine, collection, Tray("ada"), (), SearchSettings(key, k=4), Listing("words", words="a wheel", page=1)
+    )
+    assert (found.first, found.pages, len(found.hits)) == (5, 2, 2) and "“a wheel”" in found.facts
+    ids = [hit.id for hit in found.hits]
+    assert ids == [hit.id for hit in search_words(collection, "a wheel", 6)[4:]]
+    cosines = collection.vectors("cls")[1].astype(np.float32)
+    with torch.inference_mode():
+        wanted = model.in_words(torch.from_numpy(cosines)) @ model.encode_text(["a wheel"])[0]
+    assert found.hits[0].score == pytest.approx(float(wanted.sort(descending=True).values[4]), abs=1e-5)
+
+
+def test_words_take_the_place_of_the_question_until_they_are_gone(engine, name, files):
+    key = SearchApi(engine).add_images("Mine", files, size=SIZE)["collection"]
+    events = SearchEvents(SimpleNamespace(engine=engine), None, None)
+    tray = add_bytes(engine.library, Tray("ada"), photograph(), "0.png")
+    settings = {"collection": key, "mode": "cls", "order": "added", "k": 6, **{kind: [] for kind in KINDS}}
+
+    def painted(words, listing):
+        known = {"tray": tray, "model": name, "asked": None, **settings}
+        listing = events.listing_by_words(words, listing=listing, **known)["listing"]
+        told = {}
+        for part in events.paint(listing=listing, **known):
+            told |= part
+        return told
+
+    told = painted("a wheel", Listing())
+    assert told["words"]["visible"] and "“a wheel”" in told["facts"]
+    assert told["results"].props["results"]["lit"] and told["question"].props["question"] == {}
+    told = painted(" ", told["listing"])
+    assert "wheel" not in told["facts"] and told["question"].props["question"]["parts"]
 
 
 def test_what_is_core_s_own_is_refused_with_a_sentence(engine, name, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -54,6 +55,15 @@ class _Pool(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         return self.norm(patches.mean(dim=1) if self.attention is None else self.attention(patches))
+
+
+def is_described(path: Path) -> bool:
+    """Whether a `config.json` is one of timm's."""
+    try:
+        values = read_object(path)
+    except ModelError:  # whoever reads it next says what is wrong with it
+        return False
+    return bool(text_of(values, "architecture")) and isinstance(values.get("pretrained_cfg"), Mapping)
 
 
 def open_encoder(name: str, beside: Beside) -> AdaptedEncoder:

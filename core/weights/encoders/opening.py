@@ -20,6 +20,6 @@ def opener_of(described: Path) -> Opener | None:
     kind = kind_of(described, "model_type")
     if kind in FAMILIES:
         return functools.partial(from_transformers.open_encoder, kind)
-    if not kind and kind_of(described, "architecture"):
+    if not kind and from_timm.is_described(described):
         return from_timm.open_encoder
     return None
