@@ -64,7 +64,7 @@ def resolution(model: Loaded, size: float, before: int) -> Resolution:
 def model_name(words: str) -> str:
     """A model's name as typed, without the spaces about it; ModelError where nothing is left."""
     if not (words or "").strip():
-        raise ModelError("Type the path of a run folder or of a file of weights, or hf:owner/name.")
+        raise ModelError("Type the path of a run folder or of a file of weights, or hf:owner/name, or timm:name.")
     return words.strip()
 
 

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parents[2] / "assets" / runs.BACKBONE
 UNTRAINED_SEED = 0
+WEB_DINO = "facebook/webssl-dino"
+"""Beginning of repositories of Web-DINO, which resizes position embeddings as DINOv2 without registers does (the README of
+facebookresearch/webssl)."""
 TIMM = "timm:"
 """Before the name of a model of timm, whose weights the hub keeps under the owner timm."""
 
@@ -185,6 +188,8 @@ def _from_hub(name: str, progress: Progress | None, where: str = "") -> VisionTr
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
+    if repository.startswith(WEB_DINO):
+        config, note = replace(config, pos_offset=0.1, pos_antialias=False), ""
     weights = read_weights(fetched_weights(repository, described.revision, progress))
     model = _build(weights, config, name, default_size)
     owner = repository.split("/")[0]
