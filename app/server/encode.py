@@ -80,11 +80,11 @@ def encode(
     for done, part in _parts(engine, model, lacking, size):
         yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
         engine.feature_maps(model, part, layer, size, stop)
-    if settings.attends:
-        lacking = engine.missing_attention(model, items, layer, size)
+    if settings.takes:
+        lacking = engine.missing_captures(model, items, settings.takes, layer, size)
         for done, item in enumerate(lacking):
             yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
-            engine.attention(model, [item], layer, size, stop)
+            engine.captures(model, [item], settings.takes, layer, size, stop)
 
 
 def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> Encoded:
@@ -94,7 +94,7 @@ def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: Featur
         raise RequestError(NOTHING_SELECTED)
     items, layer = engine.items(tray), settings.layer(model.depth)
     maps = engine.feature_maps(model, items, layer, settings.size)
-    captures = engine.attention(model, items, layer, settings.size) if settings.attends else []
+    captures = engine.captures(model, items, settings.takes, layer, settings.size) if settings.takes else []
     ids, names = (tuple(getattr(picture, name) for picture in chosen) for name in ("id", "name"))
     return Encoded(ids, names, items, maps, captures, layer)
 

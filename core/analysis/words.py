@@ -3,7 +3,7 @@
 D' width of the space that pictures share with words, h w patch grid, n texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +24,8 @@ class WordsCapture:
     whole: Tensor
     """[D'], the vector that the model learned to compare with texts."""
     geometry: Geometry
+    encode: Callable[[Sequence[str]], Tensor]
+    """Texts → their vectors [n, D'], as `encode_text` of the model that it is of."""
 
     def similarity(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines of texts [n, D'] (`encode_text`) with the whole [n] and with each patch [n, h, w], in -1..1."""
@@ -51,7 +53,7 @@ def capture_words(model: VisionTransformer, image: Picture, size: int | None = N
     pixels = pixels.unsqueeze(0).to(model.device)
     patches = asked.patches_in_words(pixels)[0].unflatten(0, (geometry.rows, geometry.columns))
     whole = asked.in_words(asked(pixels).cls)[0]
-    return WordsCapture(patches.float().cpu().clone(), whole.float().cpu().clone(), geometry)
+    return WordsCapture(patches.float().cpu().clone(), whole.float().cpu().clone(), geometry, asked.encode_text)
 
 
 def require_words(model: VisionTransformer) -> AdaptedEncoder:

@@ -1,5 +1,6 @@
 """Encoders of another library through the engine, the views, the tabs and the endpoints: a CLIP, and a SigLIP without cls."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from app.compare.handlers import compare
 from app.explore import handlers
 from app.explore.endpoints import ExploreApi
 from app.explore.settings import Settings
-from app.explore.views import VIEWS
+from app.explore.views import VIEWS, words
 from app.map.endpoints import MapApi
 from app.match.endpoints import MatchApi
 from app.page.model_panel import described
@@ -29,7 +30,7 @@ from core.collection.facets import KINDS
 from core.collection.words import search_words
 from core.exchange import to_hugging_face, to_onnx
 from core.records.runs import BACKBONE, save_backbone
-from tests.app.small import photograph
+from tests.app.small import photograph, small_model
 from tests.data import encoders
 
 SIZE = 64
@@ -74,6 +75,35 @@ def test_every_view_is_painted_or_says_why_not(engine, name):
         screen = handlers.show(engine, tray, model, settings)
         assert len(screen.painted.layers) == 2
         assert len(compare(engine, tray, [model, model], settings)["columns"]) == 2
+
+
+def test_the_place_of_words_is_painted_and_its_code_gives_the_same(engine, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tray = Tray("ada")
+    for seed in range(2):
+        (tmp_path / f"{seed}.png").write_bytes(photograph(seed))
+        tray = add_bytes(engine.library, tray, photograph(seed), f"{seed}.png")
+    model, settings = engine.models.get(name), Settings(size=SIZE, view="Words", options=words.Options("a wheel"))
+    screen = handlers.show(engine, tray, model, settings)
+    assert engine.forwards == 4  # features and words of two pictures
+    assert engine.missing_captures(model, engine.items(tray), "words", 0, SIZE) == []
+    other = handlers.show(engine, tray, model, replace(settings, options=words.Options("a cat")))
+    assert engine.forwards == 4 and not np.allclose(other.painted.values[0], screen.painted.values[0])
+    scope: dict = {}
+    exec(screen.program, scope)
+    for value, wanted in zip(scope["values"], screen.painted.values, strict=True):
+        np.testing.assert_allclose(value, wanted, atol=1e-5)
+    for colours, layer in zip(scope["colours"], screen.painted.layers, strict=True):
+        assert np.abs(colours.astype(int) - layer.astype(int)).max() <= 1
+    with pytest.raises(core.RequestError, match="no words to look for"):
+        handlers.show(engine, tray, model, replace(settings, options=words.Options(" ")))
+
+
+def test_a_model_of_pictures_alone_says_so_where_it_is_asked_in_words(tmp_path):
+    engine = Engine("small", models=Models("small", load=small_model), shelf=Shelf(tmp_path, tmp_path, gallery=[]))
+    tray = add_bytes(engine.library, Tray("ada"), photograph(), "0.png")
+    with pytest.raises(core.ModelError, match=r"cannot be asked in words\. Take a CLIP or SigLIP"):
+        handlers.show(engine, tray, engine.models.get("small"), Settings(size=112, view="Words"))
 
 
 def test_who_can_be_asked_for_attention_is_who_there_is(engine, name):
