@@ -53,6 +53,7 @@ class Text:
     name: str
     label: str
     example: str
+    info: str | None = None
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,6 @@ def _widget(one: Any, value: Any) -> Component:
         case controls.Switch():
             return gr.Checkbox(**given)
         case controls.Text():
-            return gr.Textbox(placeholder=one.example, max_lines=1, max_length=LONGEST_TEXT, **given)
+            return gr.Textbox(placeholder=one.example, info=one.info, max_lines=1, max_length=LONGEST_TEXT, **given)
         case _:
             raise TypeError(f"{one!r} is no control.")

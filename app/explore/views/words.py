@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.explore.controls import Hint, Text
+from app.explore.controls import Text
 from app.explore.view import Code, Painted, Program, Reading, Scene, View
 from core import RequestError
 from core.analysis.render import colourise
@@ -69,8 +69,12 @@ WORDS = View(
     program,
     Options,
     (
-        Text("looked_for", "Words to look for", "a wheel"),
-        Hint("Enter looks for them. For models with a text tower (CLIP, SigLIP), features of the last block."),
+        Text(
+            "looked_for",
+            "Words to look for",
+            "a wheel",
+            "Enter looks for them. For models that learned with texts: CLIP, SigLIP.",
+        ),
     ),
     takes="words",
 )
