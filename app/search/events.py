@@ -180,7 +180,8 @@ class SearchEvents:
                 yield self._said(opened, tray, asked, parts) | _mode(fitted, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
             kept, filters = facet_choices(collection, fitted)
-            listing = listing if listing.of == belongs_to(parts, kept) else Listing(of=belongs_to(parts, kept))
+            still = listing.of == belongs_to(parts, kept) and (listing.kind != "words" or has_words(loaded.model))
+            listing = listing if still else Listing(of=belongs_to(parts, kept))
             found = handlers.listed(self.engine, collection, tray, parts, kept, listing)
             idle["status"] = sentences.status(loaded, collection.about.size)
             told = found.facts if listing.kind != "answer" else ""

@@ -127,6 +127,10 @@ class AdaptedEncoder(VisionTransformer):
         for name, values in (("spread", spread), ("shift", shift)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
     def forward_packed(
         self,
         pixels: Sequence[Tensor],

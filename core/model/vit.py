@@ -83,6 +83,11 @@ class VisionTransformer(nn.Module):
         if not self.pos_embed.is_meta:  # there, torch imports its compiler for 2 s to draw nothing
             self.initialise()
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.cls_token.device
+
     def initialise(self, generator: torch.Generator | None = None) -> None:
         """Draw all parameters anew as the reference does: normal with 0.02, with 1e-6 for cls and registers."""
         for name, parameter in self.named_parameters():
@@ -104,11 +109,6 @@ class VisionTransformer(nn.Module):
         the patch is hidden behind the mask token. Raises RequestError on other shapes.
         """
         return self.forward_packed([pixels], [masks])[0]
-
-    @property
-    def device(self) -> torch.device:
-        """Where its weights are."""
-        return next(self.parameters()).device
 
     def normed(self, tokens: Tokens) -> Tokens:
         """Tokens of a block, whatever their leading dimensions, after the final norm."""

@@ -47,7 +47,7 @@ def name(request, tmp_path_factory):
 
 @pytest.fixture
 def engine(name, tmp_path):
-    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", gallery=[])
+    shelf = Shelf(tmp_path / "collections", tmp_path / "cache", shipped=())
     load = lambda asked, progress=None: core.load_model(asked, device="cpu", progress=progress)  # noqa: E731
     return Engine(name, models=Models(name, load=load), shelf=shelf)
 
@@ -100,7 +100,7 @@ def test_the_place_of_words_is_painted_and_its_code_gives_the_same(engine, name,
 
 
 def test_a_model_of_pictures_alone_says_so_where_it_is_asked_in_words(tmp_path):
-    engine = Engine("small", models=Models("small", load=small_model), shelf=Shelf(tmp_path, tmp_path, gallery=[]))
+    engine = Engine("small", models=Models("small", load=small_model), shelf=Shelf(tmp_path, tmp_path, shipped=()))
     tray = add_bytes(engine.library, Tray("ada"), photograph(), "0.png")
     with pytest.raises(core.ModelError, match=r"cannot be asked in words\. Take a CLIP or SigLIP"):
         handlers.show(engine, tray, engine.models.get("small"), Settings(size=112, view="Words"))

@@ -18,7 +18,9 @@ class Beside(Protocol):
     """A folder of a model, or its repository on the hub."""
 
     name: str
-    """For a reader, and for errors."""
+    """Where it lies, for errors."""
+    title: str
+    """For a reader."""
     owner: str
     revision: str
 
@@ -35,7 +37,7 @@ class Folder:
     owner, revision = "unknown", ""
 
     def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+        self.path, self.name, self.title = path, str(path), path.resolve().name
 
     def find(self, file: str) -> Path | None:
         return self.path / file if (self.path / file).is_file() else None
@@ -51,7 +53,7 @@ class OnHub:
     """The files of a repository of the hub, fetched when they are asked for."""
 
     def __init__(self, name: str, revision: str, progress: Progress | None):
-        self.name, self.revision, self.progress = name, revision, progress
+        self.name, self.title, self.revision, self.progress = name, name, revision, progress
         self.owner = name.split("/")[0]
 
     def find(self, file: str) -> Path | None:

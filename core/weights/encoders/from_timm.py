@@ -96,7 +96,7 @@ def open_encoder(name: str, beside: Beside) -> AdaptedEncoder:
     encoder = _assembled(model, shape, Traits(architecture, preparation.mean, preparation.std))
     encoder.resample = preparation.resample
     encoder.default_size = whole_size(shape.image_size, shape.patch)
-    title = f"{architecture} of timm from {beside.name}"
+    title = f"{architecture} of timm from {beside.title}"
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
     encoder.source = ModelSource(name, title, beside.name, sha256, parameters, beside.owner, revision=beside.revision)
     return encoder

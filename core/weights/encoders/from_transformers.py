@@ -70,7 +70,7 @@ def open_encoder(kind: str, name: str, beside: Beside) -> AdaptedEncoder:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     model.source = ModelSource(
         name,
-        f"{title} from {beside.name}",
+        f"{title} from {beside.title}",
         beside.name,
         sha256,
         parameters,

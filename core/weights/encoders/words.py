@@ -54,8 +54,11 @@ def open_words(
     found = {file: path for file in FILES if (path := beside.find(file)) is not None}
     if "tokenizer.json" not in found and "vocab.json" not in found and "spiece.model" not in found:
         return None, None, NO_TOKENIZER
-    folder = next(iter(found.values())).parent
-    tokenizer, length = _tokenizer(library, folder), described.text_config.max_position_embeddings
+    try:
+        tokenizer = _tokenizer(library, next(iter(found.values())).parent)
+    except ModelError as error:
+        return None, None, f"{error} The model cannot be asked in words."
+    length = described.text_config.max_position_embeddings
     text_projection = getattr(whole, "text_projection", None)
     causal = text_projection is not None
     return (
@@ -72,7 +75,7 @@ def _tokenizer(library: ModuleType, folder: Path) -> Any:
         return library.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a tokenizer's file is read by several packages, each with its own errors
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ModelError(f"The tokenizer in {folder} cannot be read: {reason}") from error
+        raise ModelError(f"The tokenizer in {folder.name} cannot be read ({reason}); download it anew.") from error
 
 
 def _tokens(tokenizer: Any, length: int, causal: bool) -> Callable[[list[str]], list[Tensor]]:

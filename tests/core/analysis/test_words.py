@@ -90,3 +90,12 @@ def test_texts_that_are_none_are_refused(texts, tmp_path):
     _, ours = opened("clip", tmp_path)
     with pytest.raises(core.RequestError):
         encode_text(ours, texts)
+
+
+def test_a_tokenizer_that_cannot_be_read_leaves_the_pictures(tmp_path):
+    encoders.saved("clip", tmp_path)
+    encoders.add_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    untold = core.load_model(tmp_path, device="cpu")
+    assert not has_words(untold) and "tokenizer" in untold.source.note and "cannot be asked" in untold.source.note
+    assert core.extract(untold, picture(), 48).patches.shape == (4, 6, 32)

@@ -57,8 +57,8 @@ def model_encoder(model: VisionTransformer, size: int, title: str = "") -> Encod
 
 
 def untrained_like(model: VisionTransformer) -> VisionTransformer:
-    """The same architecture with random weights, on the same device. LayerScale is 1, as in `core.load_model`'s
-    `untrained`: with training's 1e-5 the blocks would add nothing."""
+    """The same architecture with random weights, on the same device; core's own of that shape for another library's
+    encoder. LayerScale is 1, as in `core.load_model`'s `untrained`: with training's 1e-5 the blocks would add nothing."""
     other = VisionTransformer(replace(model.config, layer_scale=1.0))
     other.initialise(torch.Generator().manual_seed(UNTRAINED_SEED))
     return other.to(model.device).eval()
