@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 import core
-from app.compare.handlers import compare
+from app.compare.columns import Column
+from app.compare.handlers import compare, compare_differences
 from app.explore import handlers
 from app.explore.endpoints import ExploreApi
 from app.explore.settings import Settings
@@ -48,7 +49,10 @@ def name(request, tmp_path_factory):
 @pytest.fixture
 def engine(name, tmp_path):
     shelf = Shelf(tmp_path / "collections", tmp_path / "cache", shipped=())
-    load = lambda asked, progress=None: core.load_model(asked, device="cpu", progress=progress)  # noqa: E731
+
+    def load(asked, progress=None):
+        return small_model(asked) if asked == "small" else core.load_model(asked, device="cpu", progress=progress)
+
     return Engine(name, models=Models(name, load=load), shelf=shelf)
 
 
@@ -74,7 +78,7 @@ def test_every_view_is_painted_or_says_why_not(engine, name):
             continue
         screen = handlers.show(engine, tray, model, settings)
         assert len(screen.painted.layers) == 2
-        assert len(compare(engine, tray, [model, model], settings)["columns"]) == 2
+        assert len(compare(engine, tray, [Column(model, settings)] * 2)["columns"]) == 2
 
 
 def test_the_place_of_words_is_painted_and_its_code_gives_the_same(engine, name, tmp_path, monkeypatch):
@@ -104,6 +108,12 @@ def test_a_model_of_pictures_alone_says_so_where_it_is_asked_in_words(tmp_path):
     tray = add_bytes(engine.library, Tray("ada"), photograph(), "0.png")
     with pytest.raises(core.ModelError, match=r"cannot be asked in words\. Take a CLIP or SigLIP"):
         handlers.show(engine, tray, engine.models.get("small"), Settings(size=112, view="Words"))
+
+
+def test_it_is_compared_with_a_model_of_ours(engine, name):
+    tray = add_bytes(engine.library, Tray("ada"), photograph(), "0.png")
+    columns = [Column(engine.models.get(one), Settings(size=112)) for one in (name, "small")]
+    assert len(compare_differences(engine, tray, columns)["columns"]) == 2
 
 
 def test_who_can_be_asked_for_attention_is_who_there_is(engine, name):
