@@ -28,7 +28,16 @@ INSTALL = "python -m pip install 'transformers>=5'"
 UNSAID_PREPARATION = (
     "No {name} lies beside the weights: pixels are normalised as is usual for {family}, by mean {mean} and std {std}."
 )
-_NOT_SHAPE = ("auto_map", "quantization_config", "dtype", "torch_dtype", "attn_implementation", "_name_or_path")
+_NOT_SHAPE = (
+    "auto_map",
+    "quantization_config",
+    "dtype",
+    "torch_dtype",
+    "attn_implementation",
+    "experts_implementation",
+)
+"""Settings of a description, at any depth, that name code, a way of computing or a storage; those that begin with an
+underscore are the library's own."""
 _COUNTED, _NUMBERS = ".position_ids", "summary_idxs"
 """Ends of names of whole numbers: those that old files hold and a model counts anew, and those of C-RADIO."""
 
@@ -43,7 +52,7 @@ def open_encoder(kind: str, name: str, beside: Beside) -> AdaptedEncoder:
     path = beside.find(DESCRIPTION)
     assert path is not None  # it said which kind
     where = f"{beside.name} ({family.title})"
-    values = {key: value for key, value in read_object(path).items() if key not in _NOT_SHAPE}
+    values = _shape_alone(read_object(path))
     try:
         described = getattr(library, family.config).from_dict(values)
         vision = getattr(described, family.section) if family.section else described
@@ -79,6 +88,15 @@ def open_encoder(kind: str, name: str, beside: Beside) -> AdaptedEncoder:
         note=note,
     )
     return model
+
+
+def _shape_alone(values: Mapping) -> dict[str, Any]:
+    """A description without what could name code to fetch, such as a kernel of the hub for attention."""
+    return {
+        key: _shape_alone(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if key not in _NOT_SHAPE and not key.startswith("_")
+    }
 
 
 def _library(family: str) -> ModuleType:

@@ -191,13 +191,23 @@ def test_without_the_library_the_message_says_what_to_install(tmp_path, monkeypa
         core.load_model(tmp_path, device="cpu")
 
 
-def test_code_of_a_folder_is_not_run(tmp_path):
-    encoders.saved("vit", tmp_path)
+@pytest.mark.parametrize("name", ["vit", "clip"])
+def test_code_that_a_folder_holds_or_names_is_not_run(name, tmp_path):
+    encoders.saved(name, tmp_path)
     path = tmp_path / "config.json"
-    own = {"auto_map": {"AutoModel": "trap.Trap", "AutoConfig": "trap.Trap"}}
-    path.write_text(json.dumps(json.loads(path.read_text()) | own))
+    named = dict.fromkeys(
+        ("attn_implementation", "_attn_implementation", "_attn_implementation_internal"), "some/kernel"
+    )
+    own = named | {"auto_map": {"AutoModel": "trap.Trap", "AutoConfig": "trap.Trap"}}
+    values = json.loads(path.read_text()) | own
+    for section in ("vision_config", "text_config"):
+        if section in values:
+            values[section] |= named
+    path.write_text(json.dumps(values))
     (tmp_path / "trap.py").write_text("raise SystemExit('it ran')")
-    assert core.load_model(tmp_path, device="cpu").traits.family == "ViT"
+    opened = core.load_model(tmp_path, device="cpu")
+    ways = {one.config._attn_implementation for one in opened.modules() if hasattr(one, "config") and one is not opened}
+    assert ways == {"sdpa"}
 
 
 def test_an_encoder_comes_from_the_hub_and_stays_when_it_is_gone(tmp_path, monkeypatch):
