@@ -33,7 +33,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         "--model",
         default="embedded",
         help="embedded, untrained, dinov2-small (-base, -large, -giant, each also with -reg), "
-        "dinov3-small (-small-plus, -base, -large, -huge-plus, -7b), hf:owner/name, or the path of a run folder or a file of weights (default: %(default)s)",
+        "dinov3-small (-small-plus, -base, -large, -huge-plus, -7b), hf:owner/name, timm:name, or the path of a run folder or a file of weights (default: %(default)s)",
     )
     parser.add_argument(
         "--collections",

@@ -30,6 +30,7 @@ from core.command import run_command
 from core.errors import ExportError, RequestError
 from core.features import IMAGENET_MEAN, IMAGENET_STD
 from core.files import Output, replacing, require_output
+from core.model.adapted import require_own
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import LARGEST_SIZE
 from core.tensor_files import save_tensors
@@ -55,9 +56,10 @@ def to_hugging_face(model: VisionTransformer, folder: Path) -> Path:
     Outputs there equal ours at every size for models with registers, and for DINOv3's. transformers (looked at in 5.23) resizes
     position embeddings without the offset of 0.1 that models without registers are published with; of those,
     outputs agree at the model's own picture size only, which is logged. Raises RequestError where `folder` holds
-    something, ExportError for a shape that transformers cannot describe.
+    something, ExportError for a shape that transformers cannot describe, ModelError for another library's encoder.
     """
     require_output(folder, Output.NEW_FOLDER)
+    require_own(model, "exported")
     difference = layouts.difference_there(model.config)
     if difference:
         log.warning("%s", difference)
@@ -139,9 +141,10 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
 
     Without a size, for squares of the model's `default_size`. Positions are baked in for it; the batch may
     be of any size. The file is kept only if onnxruntime computes with it what torch does. Raises RequestError for a size that is no multiple of the
-    patch and a path that cannot be written, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
+    patch and a path that cannot be written, ModelError for another library's encoder, ExportError where the packages are missing, the model exceeds ONNX's 2 GiB or the outputs differ.
     """
     require_output(path, Output.FILE)
+    require_own(model, "exported to ONNX")
     height, width = size or (model.default_size, model.default_size)
     if height % model.config.patch or width % model.config.patch or min(height, width) < model.config.patch:
         raise RequestError(f"size {height}×{width}: both sides must be multiples of the patch, {model.config.patch}.")

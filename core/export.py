@@ -18,7 +18,7 @@ from tqdm import tqdm
 from core.bounds import Bounds, require_bounds
 from core.command import run_command
 from core.errors import AnalysisError, ImageError, RequestError
-from core.features import FeatureMap, batch_patches, extract_stream, preprocess, require_pictures
+from core.features import FeatureMap, batch_patches, extract_stream, preprocess_for, require_pictures
 from core.files import Output
 from core.model.precision import Precision
 from core.model.vit import VisionTransformer
@@ -179,7 +179,7 @@ def _export(
     model: VisionTransformer, size: int, todo: list[Picture], store: Store, options: Export, result: ExportResult
 ) -> None:
     def prepare(picture: Picture) -> Prepared:
-        return preprocess(load_image(picture.path, alpha=options.alpha), size, model.config.patch)
+        return preprocess_for(model, load_image(picture.path, alpha=options.alpha), size)
 
     read: deque[Picture] = deque()
     # as many as a batch takes should be ready when the model has finished one

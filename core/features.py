@@ -14,14 +14,13 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import AnalysisError, ModelError, RequestError
+from core.model.config import IMAGENET_MEAN, IMAGENET_STD
 from core.model.precision import Precision, inference
-from core.model.vit import Tokens, VisionTransformer
+from core.model.vit import Resample, Tokens, VisionTransformer
 from core.pictures.geometry import Geometry, plan_grid
 from core.pictures.image import Reduced, whole
 from core.wording import counted
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 BATCH_PATCHES = {"cpu": 4096, "cuda": 16_384}
 """Patches computed at once. A processor gains nothing from more, and the first result comes sooner; 16,384 fill a
 GPU and take 100 MB of activations for ViT-S."""
@@ -85,11 +84,16 @@ def require_finite(*features: Tensor) -> None:
             )
 
 
-def preprocess(image: Picture, size: int, patch: int) -> tuple[Tensor, Geometry]:
+def preprocess_for(model: VisionTransformer, image: Picture, size: int) -> tuple[Tensor, Geometry]:
+    """`preprocess` for that model."""
+    return preprocess(image, size, model.config.patch, model.resample)
+
+
+def preprocess(image: Picture, size: int, patch: int, resample: Resample = "bicubic") -> tuple[Tensor, Geometry]:
     """Pixels [3, H, W] float32, ImageNet-normalised, H and W multiples of `patch`, and where on the original they lie.
 
-    `image` is RGB (`core.load_image`), or RequestError is raised. Bicubic with antialiasing, as the reference
-    evaluates; edge pixels are repeated where the grid sticks out.
+    `image` is RGB (`core.load_image`), or RequestError is raised. Resampled with antialiasing, bicubic as DINOv2's
+    reference evaluates; edge pixels are repeated where the grid sticks out.
     """
     pixels = image.image if isinstance(image, Reduced) else image
     if not isinstance(pixels, Image.Image) or pixels.mode != "RGB":
@@ -97,12 +101,12 @@ def preprocess(image: Picture, size: int, patch: int) -> tuple[Tensor, Geometry]
         raise RequestError(f"Features are taken of RGB pictures, this is {given}; pass it through core.load_image.")
     picture = image if isinstance(image, Reduced) else whole(pixels)
     geometry = plan_grid(picture.height, picture.width, size, patch)
-    scaled = np.asarray(_resample(picture, geometry), dtype=np.float32) / 255
+    scaled = np.asarray(_resample(picture, geometry, Image.Resampling[resample.upper()]), dtype=np.float32) / 255
     normalised = (scaled - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(normalised).permute(2, 0, 1).contiguous(), geometry
 
 
-def _resample(picture: Reduced, geometry: Geometry) -> Image.Image:
+def _resample(picture: Reduced, geometry: Geometry, way: Image.Resampling) -> Image.Image:
     """The part of the picture that the grid covers, at `geometry.patch` pixels a patch."""
     image, factor = picture.image, picture.factor
     width, height = geometry.columns * geometry.patch, geometry.rows * geometry.patch
@@ -114,7 +118,7 @@ def _resample(picture: Reduced, geometry: Geometry) -> Image.Image:
         wide = top < first_y
         size = (width, image.height) if wide else (image.width, height)
         box = (left, 0, right, image.height) if wide else (0, top, image.width, bottom)
-        image = image.resize(size, Image.Resampling.BICUBIC, box=box)
+        image = image.resize(size, way, box=box)
         over = max(-top, bottom - image.height) if wide else max(-left, right - image.width)
         margin = max(math.ceil(over), 0)
         pad_y, pad_x = (margin, 0) if wide else (0, margin)
@@ -122,7 +126,7 @@ def _resample(picture: Reduced, geometry: Geometry) -> Image.Image:
         image = Image.fromarray(padded)
         left, right = (0, width) if wide else (left + pad_x, right + pad_x)
         top, bottom = (top + pad_y, bottom + pad_y) if wide else (0, height)
-    return image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
+    return image.resize((width, height), way, box=(left, top, right, bottom))
 
 
 @overload
@@ -165,7 +169,7 @@ def extract(
     """
     size = model.default_size if size is None else size
     pictures = [image] if isinstance(image, Picture) else image
-    prepared = (preprocess(picture, size, model.config.patch) for picture in pictures)
+    prepared = (preprocess_for(model, picture, size) for picture in pictures)
     maps = list(extract_stream(model, prepared, size, layer=layer, precision=precision))
     return maps[0] if isinstance(image, Picture) else maps
 
@@ -239,7 +243,8 @@ def _forward(
     device = model.device
     with torch.inference_mode(), inference(model, precision) as fast:
         (raw,) = fast.intermediate_packed([batch.to(device) for batch in pixels], [layer], norm=False)
-        tokens = [Tokens(*(model.norm(part.float()).cpu() for part in group)) for group in raw]
+        normed = [model.normed(Tokens(*(part.float() for part in group))) for group in raw]
+        tokens = [Tokens(*(part.cpu() for part in group)) for group in normed]
         norms = [group.patches.float().norm(dim=-1).cpu() for group in raw]
     return tokens, norms
 

@@ -8,6 +8,9 @@ import pytest
 import torch
 
 NO_GPU = "needs a CUDA device"
+NO_TIMM = "needs timm"
+"""It is not among the requirements of tests: it brings torchvision, which PyPI has for CUDA only, and beside a torch for
+processors that one can be imported neither by timm nor, once it is there, by transformers."""
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -30,12 +33,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
-    """With CI set, a skip for any reason but a missing GPU fails the run."""
+    """With CI set, a skip for any reason but a missing GPU or timm fails the run."""
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     if not os.environ.get("CI") or reporter is None or exitstatus not in (0, pytest.ExitCode.OK):
         return
     reasons = [(report.nodeid, str(report.longrepr)) for report in reporter.stats.get("skipped", [])]
-    unexpected = [f"{name}: {reason}" for name, reason in reasons if NO_GPU not in reason]
+    unexpected = [f"{name}: {reason}" for name, reason in reasons if NO_GPU not in reason and NO_TIMM not in reason]
     if unexpected:
         reporter.write_line("Unexpected skips:\n  " + "\n  ".join(unexpected), red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

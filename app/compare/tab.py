@@ -193,7 +193,8 @@ def lay_out(shared: Shared) -> Compare:
             )
             for place in range(MOST_MODELS)
         )
-        shown = [view.name for view in views.VIEWS] + [difference.NAME]
+        shown = [view.name for view in views.VIEWS if view.takes != "words"]  # few models know any
+        shown.append(difference.NAME)
         view = gr.Radio(
             shown,
             value=shown[0],

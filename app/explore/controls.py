@@ -47,6 +47,16 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class Text:
+    """A line of text, taken once Enter is pressed; `example` stands in it while it is empty."""
+
+    name: str
+    label: str
+    example: str
+    info: str | None = None
+
+
+@dataclass(frozen=True)
 class Hint:
     """A sentence in place of a control."""
 
@@ -77,4 +87,4 @@ class Fold:
     inside: "Controls"
 
 
-Controls = tuple[Slider | Choice | Menu | Switch | Hint | Part | Row | Fold, ...]
+Controls = tuple[Slider | Choice | Menu | Switch | Text | Hint | Part | Row | Fold, ...]

@@ -52,7 +52,8 @@ class ExploreApi:
             options = endpoint.options(*more, **named)
             item, feature_map, model = encoded(self.engine, image, size, layer)
             origin = feature_map.origin
-            captures = self.engine.attention(model, [item], origin.layer, origin.size) if view.attends else ()
+            more = (view.takes, origin.layer, origin.size)
+            captures = self.engine.captures(model, [item], *more) if view.takes else ()
             painted = view.paint(Scene(options, [item.image], [feature_map], captures))
             return _picture(painted, item, feature_map), {
                 **about(feature_map, model),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -80,12 +81,7 @@ class ExploreEvents:
         """Everything on the tab, and the Stop button of the bar."""
         self.refresh(self.shared.due["Explore"].change)
         settings = self.tab.controls.settings
-        # a dropdown tells its input twice, on the choice and on leaving it
-        triggers = [
-            widget.change if isinstance(widget, gr.Dropdown) else widget.input
-            for name, widget in settings.items()
-            if name not in COSTLY
-        ]
+        triggers = [_told(widget) for name, widget in settings.items() if name not in COSTLY]
         triggers += [settings[name].release for name in COSTLY]
         # the page opens with the view of its address and is then drawn as every tab is: only a hand asks for it here
         self.refresh(any_of([self.tab.view.input, *triggers]), trigger_mode="always_last")
@@ -267,6 +263,14 @@ class ExploreEvents:
             return {"file": str(make(spool().folder, screen, settings, loaded))}
 
         return made
+
+
+def _told(widget: Any) -> Callable:
+    """The event by which a control says that it was set."""
+    if isinstance(widget, gr.Textbox):
+        return widget.submit
+    # a dropdown tells its input twice, on the choice and on leaving it
+    return widget.change if isinstance(widget, gr.Dropdown) else widget.input
 
 
 def _read_basis(file: str) -> dict:

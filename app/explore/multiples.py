@@ -43,7 +43,10 @@ def multiples(engine: Engine, tray: Tray, model: Loaded, settings: Settings, pin
         raise RequestError(NOTHING_SELECTED)
     chosen = next((one for one in tray.chosen if pin is not None and one.id == pin.picture), tray.chosen[0])
     alone = replace(tray, selected=(chosen.id,))
-    every = {"block": _blocks(model, settings)} | ({"head": _heads(model, settings)} if settings.attends else {})
+    every = (
+        {} if settings.takes == "words" else {"block": _blocks(model, settings)}
+    )  # words are of the last block alone
+    every |= {"head": _heads(model, settings)} if settings.attends else {}
     for one in [one for those in every.values() for one in those]:
         for update in waits(engine, alone, model, one):
             yield {name: value for name, value in update.items() if name != "stage"}

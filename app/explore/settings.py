@@ -6,7 +6,7 @@ from typing import Any
 from app.explore import views
 from app.explore.view import View
 from app.server.models import Loaded
-from app.server.session import FeatureSettings
+from app.server.session import Captured, FeatureSettings
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Settings(FeatureSettings):
     @property
     def shown(self) -> View:
         return views.find(self.view)
+
+    @property
+    def takes(self) -> Captured:
+        return self.shown.takes
 
     @property
     def attends(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from app.explore.controls import Controls
+from app.server.session import Captured
 from core.analysis.foreground import Foreground
 from core.analysis.pca import PcaBasis
 from core.features import FeatureMap
@@ -31,7 +32,7 @@ class Scene:
     images: Sequence[Image.Image]
     maps: Sequence[FeatureMap]
     captures: Sequence = ()
-    """One `AttentionCapture` per picture, for a view that `attends`."""
+    """One `AttentionCapture` per picture, for a view that `attends`, one `WordsCapture` for one of words."""
     asked: PinnedPatch | None = None
     """The pinned patch."""
     basis: PcaBasis | None = None
@@ -142,14 +143,18 @@ class View:
     """For layers that are scores: the histogram with its threshold, and the facts, of `Painted.found` and options."""
     in_browser: tuple[str, ...] = ()
     """Options that the browser follows by itself, so that nothing is painted anew for them."""
-    attends: bool = False
-    """Whether it is painted from attention, which takes a forward pass of its own."""
+    takes: Captured = ""
+    """What it is painted from beside features, which takes a forward pass of its own."""
     asks: Callable[[Any], bool] = lambda options: False
     """Whether, with these options, the pinned patch changes what is painted."""
     turns: bool = False
     """Whether its colours have no direction of their own, so that those of two models may be turned to be alike."""
     compared: str = ""
     """The caption where models stand side by side, if it is another one."""
+
+    @property
+    def attends(self) -> bool:
+        return self.takes == "attention"
 
     @property
     def key(self) -> str:

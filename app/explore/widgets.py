@@ -11,6 +11,7 @@ from app.explore import controls, views
 from app.page import modules
 from app.page.sending import SendButton
 from app.page.shared import Fitted, Shared
+from core.model.language import LONGEST_TEXT
 
 
 def threshold_component(elem_id: str = "threshold") -> gr.HTML:
@@ -90,5 +91,7 @@ def _widget(one: Any, value: Any) -> Component:
             return gr.Dropdown(list(one.choices), min_width=60, **given)
         case controls.Switch():
             return gr.Checkbox(**given)
+        case controls.Text():
+            return gr.Textbox(placeholder=one.example, info=one.info, max_lines=1, max_length=LONGEST_TEXT, **given)
         case _:
             raise TypeError(f"{one!r} is no control.")

@@ -54,7 +54,10 @@ def lay_out(names: list[str], access: Access, help_texts: tuple[str, str]) -> Ba
             elem_id="model-choice",
         )
         path = gr.Textbox(
-            label="Run folder, file of weights, or hf:owner/name", visible=False, elem_id="model-path", max_lines=1
+            label="Run folder, folder of transformers, file of weights, hf:owner/name or timm:name",
+            visible=False,
+            elem_id="model-path",
+            max_lines=1,
         )
         with gr.Row():
             load = gr.Button("Load", variant="primary", size="sm", elem_id="model-load", min_width=96)

@@ -73,11 +73,12 @@ def described(model: Loaded) -> dict:
     """The page's words on a model, and the controls made to fit it: values for `Shared.fitted`."""
     config, source = model.model.config, model.source
     registers = [f"register {number}" for number in range(1, config.registers + 1)]
+    asking = [*["cls"] * model.model.has_cls, *registers, "pinned patch"]
     return {
         "chip": sentences.chip(source),
         "banner": gr.update(value=sentences.banner(source.note), visible=bool(source.note)),
         "progress": f"In use: {sentences.plain(source.title)}.",
         "block": gr.update(maximum=config.depth, value=config.depth),
-        "asking": gr.update(choices=["cls", *registers, "pinned patch"], value="cls"),
+        "asking": gr.update(choices=asking, value=asking[0]),
         "head": gr.update(choices=["mean", *map(str, range(1, config.heads + 1))], value="mean"),
     }

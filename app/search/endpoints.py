@@ -16,11 +16,14 @@ from app.server.access import Access
 from app.server.agents import list_of_files
 from app.server.engine import Engine
 from core import RequestError
-from core.collection.collection import Collection
+from core.collection.collection import Collection, Hit
+from core.collection.facets import Filter
 from core.collection.incoming import Limits
 from core.collection.query import Mode
+from core.collection.words import search_words
 
 SIZE = 224
+EXACT = "exact: the words compared with every one"
 
 
 def lay_out(engine: Engine, access: Access) -> None:
@@ -38,8 +41,9 @@ def lay_out(engine: Engine, access: Access) -> None:
     point = gr.Textbox("", label="point: x, y in pixels, or empty")
     k = SentNumber(24, label="results", precision=0)
     tags = gr.Textbox("", label="tags with commas between, or empty")
+    words = gr.Textbox("", label="words: what to look for instead of a picture, or empty")
     size = SentNumber(SIZE, label="longer side in pixels, for a new collection", precision=0)
-    offer(api.search, [collection, image_widget(), mode, box, point, k, tags])
+    offer(api.search, [collection, image_widget(), mode, box, point, k, tags, words])
     offer(add_images, [collection, images, tags, size], documented=api.add_images, **LONG)
 
 
@@ -52,29 +56,30 @@ class SearchApi:
     def search(
         self,
         collection: str,
-        image: str,
+        image: str | None = None,
         mode: Mode = "cls",
         box: str = "",
         point: str = "",
         k: int = 24,
         tags: str = "",
+        words: str = "",
     ) -> tuple[Image.Image, dict]:
         """The pictures of a collection most like a picture or a part of it, each with the place where it matches.
 
         collection: its key or title ("photographs" and "gallery" ship with the app). image: a file. mode: cls, mean, region.
         box: "left, top, right, bottom" or point: "x, y", pixels of the picture, or neither. k: 1 to 200. tags: only
-        pictures with all of these, commas between. Picture: contact sheet. Numbers: model, collection, method, credit (where
-        pictures that ship are whose), problems (a sentence for whatever is damaged and left out), results, best first: [{id, name, label, tags, score, box [left,
+        pictures with all of these, commas between. words: a text instead of the image, for a model with a text tower
+        (CLIP, SigLIP). Picture: contact sheet. Numbers: model, collection, method, credit (where pictures that ship are
+        whose), problems (a sentence for whatever is damaged and left out), results, best first: [{id, name, label, tags, score, box [left,
         top, right, bottom] in pixels, width, height, sha256}].
         """
         opened = self._open(collection)
         if not 1 <= int(k) <= LARGEST_K:
             raise RequestError(f"k is {k}; choose 1 to {LARGEST_K}.")
-        if not image:
-            raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
-        picture = self.engine.library.decode(Path(image).read_bytes(), Path(image).name)
-        parts: dict[str, Any] = {"box": _numbers(box, 4, "box"), "point": _numbers(point, 2, "point")}
-        hits = opened.search(picture, int(k), mode=mode, tags=split_tags(tags), **parts)
+        if words.strip():
+            hits, method = search_words(opened, words, int(k), only=Filter(split_tags(tags))), EXACT
+        else:
+            hits, method = self._like(opened, image, mode, box, point, int(k), tags), opened.method(mode).sentence
         results = [
             {
                 "id": hit.id,
@@ -89,11 +94,20 @@ class SearchApi:
             }
             for hit in hits
         ]
-        about = {"model": opened.about.model, "collection": opened.title, "method": opened.method(mode).sentence}
+        about = {"model": opened.about.model, "collection": opened.title, "method": method}
         if credit := self.engine.shelf.credit(self._key(collection)):
             about["credit"] = credit
         self.engine.shelf.index_if_damaged(opened)
         return contact_sheet(opened, hits), {**about, "problems": opened.problems, "results": results}
+
+    def _like(
+        self, opened: Collection, image: str | None, mode: Mode, box: str, point: str, k: int, tags: str
+    ) -> list[Hit]:
+        if not image:
+            raise RequestError("No image was sent: pass a file, for instance gradio_client.handle_file('photo.jpg').")
+        picture = self.engine.library.decode(Path(image).read_bytes(), Path(image).name)
+        parts: dict[str, Any] = {"box": _numbers(box, 4, "box"), "point": _numbers(point, 2, "point")}
+        return opened.search(picture, k, mode=mode, tags=split_tags(tags), **parts)
 
     def add_images(self, collection: str, images: list[str], tags: str = "", size: int = SIZE) -> dict:
         """Pictures into a collection, which is made where none has that key or title; files, zip or tar archives.

@@ -25,6 +25,7 @@ from app.server.latest import Latest
 from app.server.models import Loaded
 from app.server.session import Tray
 from core import DinoError, RequestError
+from core.analysis.words import has_words
 from core.collection.collection import Collection
 from core.collection.facets import KINDS
 from core.collection.query import Mode
@@ -80,6 +81,9 @@ class SearchEvents:
         self._wire_listing("diverse", self.tab.diverse, self.tab.count)
         for title, button in self.tab.examples.items():
             self._wire_example(title, button)
+        words = self.inputs | {"words": self.tab.words}
+        spoken = answer(self.tab.words.submit, self.listing_by_words, words, {"listing": self.states.listing})
+        self.refresh(spoken.success, **LONG)
 
     def _wire_listing(self, kind: Kind, button: gr.Button, value: gr.Slider) -> None:
         def chosen(**values) -> dict:
@@ -104,6 +108,7 @@ class SearchEvents:
         tab, states = self.tab, self.states
         kinds = {kind: tab.settings[kind] for kind in (*KINDS, "collection", "mode", "order")}
         outputs = kinds | {
+            "words": tab.words,
             "results": tab.results,
             "facts": tab.facts,
             "credit": tab.credit,
@@ -128,6 +133,14 @@ class SearchEvents:
         asked = self.asked_now(asked, tray, model, settings)
         return {"listing": Listing(kind, float(value), 0, belongs_to(asked, settings))}
 
+    def listing_by_words(
+        self, words: str, tray: Tray, model: str, asked: Asked | None, listing: Listing, **values
+    ) -> dict:
+        """Pictures that are what the words say, in place of the answer; without words, the answer again."""
+        of = belongs_to(*self._question(asked, tray, model, self._chosen(handlers.settings_of(values))))
+        text = (words or "").strip()
+        return {"listing": Listing("words", words=text, of=of) if text else Listing(of=of)}
+
     def asked_now(self, asked: Asked | None, tray: Tray, model: str, settings: SearchSettings) -> Asked:
         """The question as far as it can still be asked; the first example, for who opens the page and asks nothing."""
         shelf = self.engine.shelf
@@ -151,7 +164,10 @@ class SearchEvents:
         settings = self._chosen(handlers.settings_of(values))
         opened = self._safely(lambda: self.engine.shelf.open(settings.collection, loaded), None)
         parts, fitted = self._question(asked, tray, model, settings)
-        choices = {"collection": gr.update(choices=self._choices(), value=settings.collection or None)}
+        choices = {
+            "collection": gr.update(choices=self._choices(), value=settings.collection or None),
+            "words": gr.update(visible=has_words(loaded.model)),
+        }
         yield self._said(opened, tray, asked, parts) | _mode(fitted, settings) | choices
         idle = IDLE | {"status": sentences.status(loaded, loaded.default_size)}
         if not settings.collection:
@@ -164,11 +180,15 @@ class SearchEvents:
                 yield self._said(opened, tray, asked, parts) | _mode(fitted, settings)
             collection = self.engine.shelf.open(settings.collection, loaded)
             kept, filters = facet_choices(collection, fitted)
-            listing = listing if listing.of == belongs_to(parts, kept) else Listing(of=belongs_to(parts, kept))
+            still = listing.of == belongs_to(parts, kept) and (listing.kind != "words" or has_words(loaded.model))
+            listing = listing if still else Listing(of=belongs_to(parts, kept))
             found = handlers.listed(self.engine, collection, tray, parts, kept, listing)
             idle["status"] = sentences.status(loaded, collection.about.size)
             told = found.facts if listing.kind != "answer" else ""
-            shown = self.shown(collection, found, lit=fitted.mode == "region", told=told)
+            by_words = listing.kind == "words"
+            shown = self.shown(collection, found, lit=fitted.mode == "region" or by_words, told=told)
+            if by_words:
+                shown["question"] = gr.HTML(question={})  # the pictures are not what is asked now
             shown["credit"] = sentences.plain(self.engine.shelf.credit(settings.collection))
             yield idle | shown | filters | {"listing": replace(listing, page=found.page)}
         except DinoError as error:

@@ -15,11 +15,12 @@ from core.collection.collection import Collection, Example, Hit, Record
 from core.collection.diverse import farthest_points
 from core.collection.facets import KINDS, Filter
 from core.collection.query import MODES, Mode
+from core.collection.words import search_words
 from core.wording import counted
 
 LARGEST_K = 200
 Order = Literal["added", "newest"]
-Kind = Literal["answer", "duplicates", "diverse"]
+Kind = Literal["answer", "duplicates", "diverse", "words"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 MODE_WORDS = {
     "cls": "whole pictures, by their cls token",
@@ -58,6 +59,8 @@ class Listing:
     page: int = 0
     of: tuple = ()
     """The question and settings that it belongs to; with others, the first page of their answer is listed."""
+    words: str = ""
+    """What is looked for, of a listing by words."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def listed(
         return near_duplicates(engine, collection, settings, listing.value)
     if listing.kind == "diverse":
         return diverse(collection, settings, int(listing.value))
+    if listing.kind == "words":
+        return in_words(collection, settings, listing.words, listing.page)
     if all(one.against for one in asked):
         found = browse(collection, settings, listing.page)
         return replace(found, facts=f"{UNLIKE_ALONE} {found.facts}") if asked else found
@@ -137,6 +142,17 @@ def search(
     method = collection.method(mode).sentence.capitalize()
     facts = f"{_range(page, settings.k, len(hits), total)}{_of(settings, collection, total)}, best first. "
     facts += f"Compared: {MODE_WORDS[mode]}. {method}."
+    return Results((Group("", tuple(hits)),), facts, page, pages, page * settings.k + 1)
+
+
+def in_words(collection: Collection, settings: SearchSettings, text: str, page: int = 0) -> Results:
+    """One page of the pictures, those first that are most what a text says; ModelError where the model knows no words."""
+    page, pages, total = _paged(collection, settings, page)
+    hits = search_words(collection, text, settings.k, only=settings.only, offset=page * settings.k)
+    facts = (
+        f"{_range(page, settings.k, len(hits), total)}{_of(settings, collection, total)}, most like “{text}” first. "
+    )
+    facts += "Compared: whole pictures with the words, exact; lit where a patch by itself is most like them."
     return Results((Group("", tuple(hits)),), facts, page, pages, page * settings.k + 1)
 
 

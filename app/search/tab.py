@@ -38,6 +38,8 @@ class Search:
 
     examples: dict[str, gr.Button]
     settings: dict[str, Any]
+    words: gr.Textbox
+    """For models that can be asked in words; hidden for others."""
     query: gr.HTML
     question: gr.HTML
     results: gr.HTML
@@ -93,6 +95,14 @@ def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
         with gr.Column(scale=1, min_width=240, elem_id="search-query-side"):
             settings["collection"] = FittedChoice([], label="Collection", elem_id="search-collection")
             settings["mode"] = gr.Radio(MODES, value="cls", label="Compare", elem_id="search-mode")
+            words = gr.Textbox(
+                label="In words",
+                placeholder="a wheel",
+                info="Enter looks for it. Empty, the pictures are asked with again.",
+                max_lines=1,
+                elem_id="search-words",
+                visible=False,
+            )
             query = query_component()
             _facets(settings)
         with gr.Column(scale=5, min_width=320, elem_id="search-result-side"):
@@ -128,8 +138,8 @@ def lay_out(access: Access, examples: Sequence[str] = ()) -> Search:
         gr.Markdown(lesson())
     dock = shelves.lay_out_dock()
     return Search(
-        buttons, settings, query, question, results, facts, credit, threshold, duplicates, count, diverse, downloads, file,
-        fill, dock, manage, curated,
+        buttons, settings, words, query, question, results, facts, credit, threshold, duplicates, count, diverse, downloads,
+        file, fill, dock, manage, curated,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ class Access:
     def reason(self) -> str:
         """One line for the page."""
         if self.own:
-            return "A run folder, a file of weights, or hf:owner/name may be given too."
+            return "A run folder, a folder of transformers, a file of weights, hf:owner/name or timm:name may be given too."
         return "Own paths are off: this server can be reached by others and asks for no password (--auth)."
 
     def check(self, name: str, headers: dict[str, str] | None = None) -> None:

@@ -61,7 +61,7 @@ def resolution(model: Loaded, size: float, before: int) -> Resolution:
 def model_name(words: str) -> str:
     """A model's name as typed, without the spaces about it; ModelError where nothing is left."""
     if not (words or "").strip():
-        raise ModelError("Type the path of a run folder or of a file of weights, or hf:owner/name.")
+        raise ModelError("Type the path of a run folder or of a file of weights, or hf:owner/name, or timm:name.")
     return words.strip()
 
 
@@ -77,11 +77,11 @@ def encode(
     for done, part in _parts(engine, model, lacking, size):
         yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
         engine.feature_maps(model, part, layer, size, stop)
-    if settings.attends:
-        lacking = engine.missing_attention(model, items, layer, size)
+    if settings.takes:
+        lacking = engine.missing_captures(model, items, settings.takes, layer, size)
         for done, item in enumerate(lacking):
             yield _waiting(engine, model, lacking[done:], size, done, len(lacking))
-            engine.attention(model, [item], layer, size, stop)
+            engine.captures(model, [item], settings.takes, layer, size, stop)
 
 
 def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: FeatureSettings) -> Encoded:
@@ -91,7 +91,7 @@ def encode_selection(engine: Engine, tray: Tray, model: Loaded, settings: Featur
         raise RequestError(NOTHING_SELECTED)
     items, layer = engine.items(tray), settings.layer(model.depth)
     maps = engine.feature_maps(model, items, layer, settings.size)
-    captures = engine.attention(model, items, layer, settings.size) if settings.attends else []
+    captures = engine.captures(model, items, settings.takes, layer, settings.size) if settings.takes else []
     ids, names = (tuple(getattr(picture, name) for picture in chosen) for name in ("id", "name"))
     return Encoded(ids, names, items, maps, captures, layer)
 

@@ -19,12 +19,13 @@ from app.server.memory import Memory, give_freed_pixels_back
 from app.server.models import Loaded, Models
 from app.server.presence import CALLER
 from app.server.returning import Returning
+from app.server.session import Captured, Tray
 from app.server.session import Picture as TrayPicture
-from app.server.session import Tray
 from app.server.shelf import Shelf
 from app.server.turns import Stopped
 from app.server.uploads import GALLERY, RETURN_S, Library
 from core.analysis.attention_maps import AttentionCapture, capture_attention
+from core.analysis.words import WordsCapture, capture_words
 from core.features import FeatureMap, Geometry, Picture, plan_grid
 from core.model.interrupt import between_blocks
 from core.pictures.image import LARGEST_PIXELS, Reduced
@@ -139,10 +140,28 @@ class Engine:
         self, model: Loaded, items: Sequence[Item], layer: int, size: int, stop: threading.Event | None = None
     ) -> list[AttentionCapture]:
         """An `AttentionCapture` of one block for each picture, computed and kept like features."""
-        return [self._attention(model, item, layer, size, stop) for item in items]
+        return self.captures(model, items, "attention", layer, size, stop)
 
-    def missing_attention(self, model: Loaded, items: Sequence[Item], layer: int, size: int) -> list[Item]:
-        return [item for item in items if ("attention", *_features_key(model, item, layer, size)) not in self.features]
+    def captures(
+        self,
+        model: Loaded,
+        items: Sequence[Item],
+        kind: Captured,
+        layer: int,
+        size: int,
+        stop: threading.Event | None = None,
+    ) -> list:
+        """What is captured of each picture beside features, kept like them: attention of a block, or its words, which
+        are of the last block whatever the layer."""
+        layer = -1 if kind == "words" else layer
+        return [self._capture(model, item, kind, layer, size, stop) for item in items]
+
+    def missing_captures(
+        self, model: Loaded, items: Sequence[Item], kind: Captured, layer: int, size: int
+    ) -> list[Item]:
+        """The pictures of which it would have to be computed."""
+        layer = -1 if kind == "words" else layer
+        return [item for item in items if (kind, *_features_key(model, item, layer, size)) not in self.features]
 
     def compute(
         self, model: Loaded, images: Sequence[Picture], layer: int, size: int, stop: threading.Event | None = None
@@ -169,10 +188,10 @@ class Engine:
             self.features.put(_features_key(model, item, layer, size), feature_map)
         return maps
 
-    def _attention(
-        self, model: Loaded, item: Item, layer: int, size: int, stop: threading.Event | None
-    ) -> AttentionCapture:
-        key = ("attention", *_features_key(model, item, layer, size))
+    def _capture(
+        self, model: Loaded, item: Item, kind: Captured, layer: int, size: int, stop: threading.Event | None
+    ) -> AttentionCapture | WordsCapture:
+        key = (kind, *_features_key(model, item, layer, size))
         capture = self.features.get(key)
         if capture is not None:
             return capture
@@ -180,7 +199,10 @@ class Engine:
             capture = self.features.get(key)
             if capture is None:
                 started = time.perf_counter()
-                capture = capture_attention(model.model, item.picture, size, layer)
+                if kind == "attention":
+                    capture = capture_attention(model.model, item.picture, size, layer)
+                else:
+                    capture = capture_words(model.model, item.picture, size)
                 model.last_ms = 1000 * (time.perf_counter() - started)
                 self.forwards += 1
                 self.features.put(key, capture)

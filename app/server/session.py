@@ -5,6 +5,7 @@ loads) do not write over each other's half.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from core.errors import RequestError
 
@@ -93,6 +94,10 @@ class Pin:
     y: float
 
 
+Captured = Literal["", "attention", "words"]
+"""What of a picture is computed beside its features: nothing, attention, or its patches in the space of words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureSettings:
     """Which features of a picture: the resolution and the block that they are taken after."""
@@ -103,9 +108,9 @@ class FeatureSettings:
     """Counted from 1 as the page does; 0 is the last."""
 
     @property
-    def attends(self) -> bool:
-        """Whether attention is wanted beside them, which takes a forward pass of its own."""
-        return False
+    def takes(self) -> Captured:
+        """What is wanted beside them, which takes a forward pass of its own."""
+        return ""
 
     def layer(self, depth: int) -> int:
         """The block counted from the end, as `core.extract` takes it; the last where this model has fewer."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.encoding import picture_bytes
-from core.features import FeatureMap, Origin, Picture, extract_stream, preprocess, require_finite
+from core.features import FeatureMap, Origin, Picture, extract_stream, preprocess_for, require_finite
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import Geometry
 
@@ -82,7 +82,7 @@ class Encoder:
         return Origin(source.name if source else "", weights, self.layer % depth - depth, self.size)
 
     def prepare(self, image: Picture) -> tuple[Tensor, Geometry]:
-        return preprocess(image, self.size, self.model.config.patch)
+        return preprocess_for(self.model, image, self.size)
 
     def maps(self, prepared: Sequence[tuple[Tensor, Geometry]]) -> list[FeatureMap]:
         """The feature maps of one batch."""

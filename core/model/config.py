@@ -6,6 +6,9 @@ from typing import Annotated, Literal, get_args, get_type_hints
 from core.bounds import Bounds, require_bounds
 from core.errors import RequestError
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of the channels of ImageNet's pictures, in 0..1: the normalisation of all pixels that a model is given."""
 LEAST_PATCHES = 24
 """Along the longer side of a picture, for a model that nobody measured. The small models of this project learn on
 crops of 4 to 8 patches a side; on so few a picture has no parts, and the shipped one finds most eyes at 24."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import RequestError
+from core.model.adapted import AdaptedBlock, AdaptedEncoder
 from core.model.layers import Block, LinearWithoutKeyBias, Mlp
 from core.model.vit import VisionTransformer
 
@@ -75,6 +76,8 @@ def _version(parameter: Tensor) -> int:
 
 @torch.no_grad()
 def _make_twin(model: VisionTransformer) -> VisionTransformer:
+    if isinstance(model, AdaptedEncoder):
+        return _adapted_twin(model)
     twin = copy.deepcopy(model).eval().requires_grad_(False)
     for block in twin.blocks:
         assert isinstance(block, Block)
@@ -99,6 +102,27 @@ def _make_twin(model: VisionTransformer) -> VisionTransformer:
     if twin.config.positions == "learned":
         twin.fixed_positions = functools.lru_cache(maxsize=16)(twin.position_embedding)
     return twin
+
+
+def _adapted_twin(model: AdaptedEncoder) -> AdaptedEncoder:
+    """The linear layers of another library's blocks in bfloat16; what they give is added to a float32 residual stream."""
+    blocks = []
+    for block in model.blocks:
+        assert isinstance(block, AdaptedBlock)
+        copied = copy.deepcopy(block).eval().requires_grad_(False)
+        for part in list(copied.modules()):
+            for name, layer in list(part.named_children()):
+                if type(layer) is nn.Linear:  # those of its subclasses may be read by their owner, not called
+                    part.add_module(name, nn.Sequential(_Rounded(), _to_bfloat16(layer)))
+        blocks.append(copied)
+    return model.with_blocks(blocks).eval()
+
+
+class _Rounded(nn.Module):
+    """A float32 tensor in bfloat16."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(torch.bfloat16)
 
 
 def _to_bfloat16(linear: nn.Linear) -> nn.Module:

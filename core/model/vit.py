@@ -8,7 +8,7 @@ several picture sizes always share one packed pass, and stochastic depth is an a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from core.model.config import ViTConfig
 from core.model.interrupt import before_block
 from core.model.layers import Block, PatchEmbed
 from core.model.rope import Rotation, rotation
+
+Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+"""How a picture is brought to another size, by the names of Pillow's filters."""
 
 
 class Tokens(NamedTuple):
@@ -55,6 +58,12 @@ class VisionTransformer(nn.Module):
 
     default_size: int
     """Longer side in pixels at which this model is best: the one taken for a picture where nobody names another."""
+    has_cls: bool = True
+    """Whether its first token is a cls; if not, `Tokens.cls` is what stands for the whole picture in its place."""
+    has_attention: bool = True
+    """Whether `attention` and `capture` can be asked for."""
+    resample: Resample = "bicubic"
+    """How pictures are brought to a size for it."""
     source: ModelSource | None = None
     """None for a model that was made in memory."""
     fixed_positions: Callable[[int, int], Tensor] | None = None
@@ -103,6 +112,21 @@ class VisionTransformer(nn.Module):
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device
+
+    def normed(self, tokens: Tokens) -> Tokens:
+        """Tokens of a block, whatever their leading dimensions, after the final norm."""
+        return Tokens(*(self.norm(part) for part in tokens))
+
+    def require_pixels(self, pixels: Tensor) -> None:
+        """RequestError unless they are a batch of this model's channels whose sides are multiples of its patch."""
+        config = self.config
+        fits = pixels.ndim == 4 and pixels.shape[1] == config.channels
+        if not fits or any(side % config.patch or not side for side in pixels.shape[2:]):
+            prepared = "; core.extract prepares any picture" if config.channels == 3 else ""
+            raise RequestError(
+                f"Pixels of shape {tuple(pixels.shape)}: this model takes [B, {config.channels}, H, W] with H and W "
+                f"multiples of {config.patch}{prepared}."
+            )
 
     def loaded_from(self) -> ModelSource:
         """Its source. ModelError for a model that was made in memory."""
@@ -230,13 +254,7 @@ class VisionTransformer(nn.Module):
 
     def _embed_batch(self, pixels: Tensor, mask: Tensor | None) -> Tensor:
         config = self.config
-        fits = pixels.ndim == 4 and pixels.shape[1] == config.channels
-        if not fits or any(side % config.patch or not side for side in pixels.shape[2:]):
-            prepared = "; core.extract prepares any picture" if config.channels == 3 else ""
-            raise RequestError(
-                f"Pixels of shape {tuple(pixels.shape)}: this model takes [B, {config.channels}, H, W] with H and W "
-                f"multiples of {config.patch}{prepared}."
-            )
+        self.require_pixels(pixels)
         rows, columns = (side // config.patch for side in pixels.shape[2:])
         patches = self.patch_embed(pixels)  # [B, N, D]
         if mask is not None:

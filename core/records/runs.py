@@ -36,6 +36,7 @@ import torch
 
 from core.errors import ModelError
 from core.files import write_whole
+from core.model.adapted import require_own
 from core.model.config import ViTConfig
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import LARGEST_SIZE, whole_size
@@ -64,8 +65,9 @@ def save_backbone(
     """Write `model` as a backbone file at `path`, whole or not at all; `notes` go into its metadata.
 
     `dtype`: float32, or float16 for half the size (`load_model` computes in float32 either way). Raises RequestError
-    where the model's `default_size` is no size that it can be shown a picture at.
+    where the model's `default_size` is no size that it can be shown a picture at, ModelError for another library's encoder.
     """
+    require_own(model, "saved as a run's backbone")
     metadata = (notes or {}) | {
         _CONFIG_KEY: json.dumps(dataclasses.asdict(model.config)),
         _SIZE_KEY: str(whole_size(model.default_size, model.config.patch)),

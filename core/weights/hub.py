@@ -8,7 +8,8 @@ hash. They are read from its session as they come (`core.weights.transfer`), and
     HF_HUB_CACHE (HF_HOME/hub)
     ├── .locks/models--OWNER--NAME/HASH.lock     held while a file is fetched
     └── models--OWNER--NAME/
-        ├── refs/REVISION                        the commit that a branch or tag meant at the download
+        ├── .no_exist/COMMIT/FILE                    a file that the commit does not have
+    ├── refs/REVISION                        the commit that a branch or tag meant at the download
         ├── snapshots/COMMIT/FILE                a link to the blob; a copy where a file system has no links
         └── blobs/
             ├── HASH                             complete, and compared with its name at every use
@@ -20,7 +21,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -70,6 +71,22 @@ def fetch(repository: str, file: str, revision: str, progress: Progress | None =
     if not fits:
         raise HubError(f"{path} is not the file that was downloaded (its hash changed); delete it to fetch it again.")
     return Fetched(path, path.relative_to(_folder(repository) / "snapshots").parts[0], digest)
+
+
+def fetch_if_there(repository: str, file: str, revision: str, progress: Progress | None = None) -> Fetched | None:
+    """`fetch`, or None for a file that the repository does not have. Of a commit that is remembered, in `.no_exist`
+    of the cache as the hub's client does, so that it is not asked again."""
+    absent = _folder(repository) / ".no_exist" / revision / file
+    if _COMMIT.fullmatch(revision) and absent.exists():
+        return None
+    try:
+        return fetch(repository, file, revision, progress)
+    except MissingFileError:
+        if _COMMIT.fullmatch(revision):
+            with suppress(OSError):
+                absent.parent.mkdir(parents=True, exist_ok=True)
+                absent.touch()
+        return None
 
 
 def check_name(repository: str, revision: str = "main") -> None:

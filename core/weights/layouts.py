@@ -207,7 +207,8 @@ def config_from_hugging_face(values: Mapping) -> ViTConfig:
         )
     if kind not in ("dinov2", "dinov2_with_registers"):
         raise ModelError(
-            f"it describes a {kind!r} model; only dinov2, dinov2_with_registers and {dinov3.MODEL_TYPE} can be opened."
+            f"it describes a {kind!r} model; only dinov2, dinov2_with_registers, {dinov3.MODEL_TYPE} and "
+            "the encoders of other libraries (vit, vit_mae, clip, siglip, siglip2 …) can be opened."
         )
     for key, only in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-6)):
         if values.get(key, only) != only:

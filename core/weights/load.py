@@ -17,18 +17,25 @@ from core.model.layers import Block
 from core.model.vit import ModelSource, VisionTransformer
 from core.records import runs
 from core.weights import layouts
+from core.weights.checks import named, require_finite
 from core.weights.dinov3 import PERIODS
-from core.weights.hub import REPOSITORY, Fetched, MissingFileError, fetch
+from core.weights.encoders.beside import Folder, OnHub
+from core.weights.encoders.opening import opener_of
+from core.weights.fetched import fetched_weights
+from core.weights.hub import REPOSITORY, fetch
 from core.weights.names import PUBLISHED, SATELLITE, licence, title
-from core.weights.stored import FOLDER_NAMES, INDEX, SUFFIXES, Weights, find_weights, parts_of, read_weights
+from core.weights.stored import FOLDER_NAMES, SUFFIXES, Weights, find_weights, read_weights
 from core.weights.transfer import Progress
 
 log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parents[2] / "assets" / runs.BACKBONE
 UNTRAINED_SEED = 0
-NAMED_KEYS = 10
-"""Keys that an error spells out before it only counts them."""
+WEB_DINO = "facebook/webssl-dino"
+"""Beginning of repositories of Web-DINO, which resizes position embeddings as DINOv2 without registers does (the README of
+facebookresearch/webssl)."""
+TIMM = "timm:"
+"""Before the name of a model of timm, whose weights the hub keeps under the owner timm."""
 
 
 UNTRAINED_NOTE = (
@@ -66,7 +73,7 @@ def load_model(
     and its `.default_size`.
 
     `name` is `embedded` (shipped), `untrained` (a random ViT-S/14), `dinov2-{small,base,large,giant}` with or
-    without `-reg`, `dinov3-{small,small-plus,base,large,huge-plus,7b}`, `hf:owner/name[@revision]`, or a path: a run folder, a folder in the Hugging Face layout, a
+    without `-reg`, `dinov3-{small,small-plus,base,large,huge-plus,7b}`, `hf:owner/name[@revision]`, `timm:name`, or a path: a run folder, a folder in the Hugging Face layout, a
     `.safetensors` file, or one of torch's (`.pth`), official or a training's. `owner/name[@revision]` is the hub's
     where it is no path. `progress` is called with (bytes done, bytes in all) of a download.
     Raises ModelError where the name or the weights are wrong, HubError where the hub does not give them, and
@@ -81,6 +88,8 @@ def load_model(
         model = _published(name, progress)
     elif name.startswith("hf:"):
         model = _from_hub(name, progress)
+    elif name.startswith(TIMM):
+        model = _from_hub(name, progress, f"timm/{name.removeprefix(TIMM)}")
     elif _may_be_on_the_hub(name):
         try:
             model = _from_hub(name, progress)
@@ -145,7 +154,7 @@ def _untrained() -> VisionTransformer:
 
 def _published(name: str, progress: Progress | None) -> VisionTransformer:
     repository = PUBLISHED[name]
-    file = _fetched_weights(repository.name, repository.revision, progress)
+    file = fetched_weights(repository.name, repository.revision, progress)
     weights = read_weights(file.path)
     model = _build(weights, BACKBONES[name], str(file.path))
     model.source = ModelSource(
@@ -154,18 +163,22 @@ def _published(name: str, progress: Progress | None) -> VisionTransformer:
     return model
 
 
-def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
-    repository, _, revision = name.removeprefix("hf:").partition("@")
+def _from_hub(name: str, progress: Progress | None, where: str = "") -> VisionTransformer:
+    repository, _, revision = (where or name.removeprefix("hf:")).partition("@")
     if repository.count("/") != 1:
         raise ModelError(f"{name!r} names no repository; write hf:owner/name, or hf:owner/name@revision.")
     described = fetch(repository, "config.json", revision or "main", progress)
+    if opened := opener_of(described.path):
+        return opened(name, OnHub(repository, described.revision, progress))
     config, note, default_size = _hugging_face_config(described.path)
     for published, (owner_and_name, _) in PUBLISHED.items():
         if repository == owner_and_name:  # it was trained with the convention that its description leaves out
             config, note = BACKBONES[published], ""
+    if repository.startswith(WEB_DINO):
+        config, note = replace(config, pos_offset=0.1, pos_antialias=False), ""
     if repository in SATELLITE:
         note = SATELLITE_NOTE
-    weights = read_weights(_fetched_weights(repository, described.revision, progress).path)
+    weights = read_weights(fetched_weights(repository, described.revision, progress).path)
     model = _build(weights, config, name, default_size)
     owner = repository.split("/")[0]
     model.source = ModelSource(
@@ -179,21 +192,6 @@ def _from_hub(name: str, progress: Progress | None) -> VisionTransformer:
         note=_together(note, _said_of(weights)),
     )
     return model
-
-
-def _fetched_weights(repository: str, revision: str, progress: Progress | None) -> Fetched:
-    """The weights of a repository, or the index of several files that were all fetched."""
-    missing: list[MissingFileError] = []
-    for name in FOLDER_NAMES:
-        try:
-            file = fetch(repository, name, revision, progress)
-        except MissingFileError as error:
-            missing.append(error)
-            continue
-        for part in parts_of(file.path) if name.endswith(INDEX) else ():
-            fetch(repository, part, file.revision, progress)
-        return file
-    raise missing[0]
 
 
 def _hugging_face_config(path: Path) -> tuple[ViTConfig, str, int]:
@@ -216,6 +214,8 @@ def _from_path(name: str, path: Path) -> VisionTransformer:
     described = path / "config.json"
     if not described.is_file():
         return _from_file(name, weights, note=ASSUMED_SHAPE)
+    if opened := opener_of(described):
+        return opened(name, Folder(path))
     config, note, default_size = _hugging_face_config(described)
     return _from_file(name, weights, config, default_size, note=note)
 
@@ -293,9 +293,9 @@ def _build(weights: Weights, config: ViTConfig, where: str, default_size: int | 
         log.info("%s: %s", where, NO_MASK_TOKEN)
         state["mask_token"] = torch.zeros(1, config.width)
     problems = [
-        *_named("missing", expected.keys() - state.keys()),
-        *_named("unexpected", state.keys() - expected.keys()),
-        *_named("of another shape", {
+        *named("missing", expected.keys() - state.keys()),
+        *named("unexpected", state.keys() - expected.keys()),
+        *named("of another shape", {
             f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
             for key in expected.keys() & state.keys() if state[key].shape != expected[key].shape
         }),
@@ -305,29 +305,10 @@ def _build(weights: Weights, config: ViTConfig, where: str, default_size: int | 
             f"{where} does not fit a ViT of width {config.width} and depth {config.depth}: {'; '.join(problems)}."
         )
     state = {key: value.float() for key, value in state.items()}
-    _require_finite(state, where)
+    require_finite(state, where)
     model.load_state_dict(state, strict=True, assign=True)
     model.default_size = model.default_size if default_size is None else default_size
     return model.requires_grad_(True)
-
-
-def _require_finite(state: layouts.State, where: str) -> None:
-    """ModelError, with names and counts, where weights are NaN or infinite in float32: no feature would be a number."""
-    broken = {name: int((~value.isfinite()).sum()) for name, value in state.items() if not value.isfinite().all()}
-    if broken:
-        counted = {f"{name} ({count:,} of {state[name].numel():,})" for name, count in broken.items()}
-        raise ModelError(
-            f"{where} cannot be used: {'; '.join(_named('NaN or infinity in', counted))}. Did the training diverge, or the "
-            "numbers leave float16? Take an earlier checkpoint, or download it anew."
-        )
-
-
-def _named(what: str, keys: set[str]) -> list[str]:
-    if not keys:
-        return []
-    ordered = sorted(keys)
-    more = f" and {len(ordered) - NAMED_KEYS} more" if len(ordered) > NAMED_KEYS else ""
-    return [f"{what} {', '.join(ordered[:NAMED_KEYS])}{more}"]
 
 
 def _count(model: VisionTransformer) -> int:

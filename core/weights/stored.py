@@ -47,10 +47,7 @@ def read_weights(path: Path) -> Weights:
 
     Raises ModelError where they are damaged, would have to run code to be opened, or are no floating-point weights.
     """
-    if path.name.endswith(INDEX):
-        stored, sha256 = _read_parts(path)
-    else:
-        stored, sha256 = _read(path), file_sha256(path)
+    stored, sha256 = read_as_stored(path)
     try:
         tensors, note = unwrapped(stored)
         require_floats(tensors)
@@ -60,6 +57,16 @@ def read_weights(path: Path) -> Weights:
     if note:
         log.info("%s: %s", path, note)
     return Weights(state, note, sha256)
+
+
+def read_as_stored(path: Path) -> tuple[dict, str]:
+    """What a file of weights holds, or those that an index names, as it is named there; and a SHA-256 of it.
+
+    Raises ModelError where they are damaged, or would have to run code to be opened.
+    """
+    if path.name.endswith(INDEX):
+        return _read_parts(path)
+    return _read(path), file_sha256(path)
 
 
 def parts_of(index: Path) -> dict[str, list[str]]:

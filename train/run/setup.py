@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from core import RequestError, VisionTransformer, ViTConfig, load_model
+from core.model.adapted import require_own
 from core.model.precision import has_fast_bfloat16
 from core.records.runs import CONFIG, find_backbone, stored_step
 from core.wording import counted
@@ -86,6 +87,7 @@ def _best_precision(device: torch.device) -> Literal["float32", "bfloat16"]:
 def _start_model(config: RunConfig) -> VisionTransformer:
     """The model that a run goes on from, in the patches that it is to have."""
     model = load_model(config.start_from, device="cpu")
+    require_own(model, "trained further")
     if config.start_patch and config.start_patch != model.config.patch:
         reshape_backbone(model, config.start_patch, config.augment.global_size)
     return model

@@ -6,9 +6,10 @@ from app.explore.views.foreground import FOREGROUND
 from app.explore.views.norms import NORMS
 from app.explore.views.pca import PCA
 from app.explore.views.segments import SEGMENTS
+from app.explore.views.words import WORDS
 from core.errors import RequestError
 
-VIEWS = (PCA, FOREGROUND, ATTENTION, NORMS, SEGMENTS)
+VIEWS = (PCA, FOREGROUND, ATTENTION, NORMS, SEGMENTS, WORDS)
 
 
 def find(name: str) -> View:

@@ -133,7 +133,7 @@ ATTENTION = View(
     (Part("asking"), Part("head")),
     Endpoint(asked, digits=6),
     blend=0.8,
-    attends=True,
+    takes="attention",
     asks=lambda options: options.asking == PINNED,
     compared=COMPARED,
 )

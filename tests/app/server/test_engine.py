@@ -70,7 +70,7 @@ def test_attention_is_kept_as_well(engine):
     first = engine.attention(model, items, -1, SIZE)
     assert engine.attention(model, items, -1, SIZE)[0] is first[0]
     assert engine.forwards == 2
-    assert engine.missing_attention(model, items, -1, SIZE) == []
+    assert engine.missing_captures(model, items, "attention", -1, SIZE) == []
 
 
 def test_a_pass_ends_at_the_next_block_once_it_is_stopped(engine, monkeypatch):

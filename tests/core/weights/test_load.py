@@ -295,3 +295,15 @@ def test_what_is_no_tensor_is_named_as_the_file_names_it():
     query = "encoder.layer.0.attention.attention.query.weight"
     with pytest.raises(core.ModelError, match=rf"^{query}: no tensors"):
         unwrapped({"embeddings.cls_token": torch.zeros(1, 1, 4), query: "nothing"})
+
+
+def test_web_dino_resizes_its_positions_as_dinov2_does(hub):
+    """Which its descriptions do not say, being transformers'."""
+    files = dict(hub.files["owner/vit_plain"])
+    described = json.loads(files["config.json"])
+    del described["pos_offset"], described["pos_antialias"]
+    files["config.json"] = json.dumps(described).encode()
+    hub.files |= {"owner/copy": files, "facebook/webssl-dino1-small": files}
+    assert core.load_model("hf:owner/copy", device="cpu").config.pos_offset == 0
+    loaded = core.load_model("hf:facebook/webssl-dino1-small", device="cpu")
+    assert loaded.config.pos_offset == 0.1 and "resized" not in loaded.source.note

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from core import Geometry, ImageError, VisionTransformer, load_image, load_model
-from core.features import batch_patches, extract_stream, preprocess, require_pictures
+from core.features import batch_patches, extract_stream, preprocess_for, require_pictures
 from core.files import write_whole
 from core.pictures.ahead import ahead
 from core.pictures.geometry import plan_grid
@@ -174,7 +174,7 @@ def _embed_part(
 
     def prepared() -> Iterator[tuple[Tensor, Geometry]]:
         def make(place: int) -> _Prepared:
-            return _prepare(given, place, config.size, model.config.patch)
+            return _prepare(given, place, model, config.size)
 
         for _, future in ahead(make, places, config.threads, 2 * config.threads + batch):
             one = future.result()
@@ -193,7 +193,7 @@ def _embed_part(
     return rows, vectors
 
 
-def _prepare(given: Given, place: int, size: int, patch: int) -> _Prepared:
+def _prepare(given: Given, place: int, model: VisionTransformer, size: int) -> _Prepared:
     name, path = as_text(given.source.name(place)), given.path_of(place)
     try:
         encoded = given.source.read(place)
@@ -201,7 +201,7 @@ def _prepare(given: Given, place: int, size: int, patch: int) -> _Prepared:
     except ImageError as error:
         return _Prepared(ImageRow(name, path, None, 0, 0, 0, str(error)), None)
     row = ImageRow(name, path, encoded.label, image.height, image.width, len(encoded.data), None)
-    return _Prepared(row, preprocess(image, size, patch))
+    return _Prepared(row, preprocess_for(model, image, size))
 
 
 def _list_unreadable(root: Path, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core import VisionTransformer
-from core.features import extract_stream, preprocess
+from core.features import extract_stream, preprocess_for
 from train.evaluate.emergence.world_set import patch_of_pixels
 
 UNTRAINED_SEED = 1
@@ -43,7 +43,7 @@ def model_encoder(model: VisionTransformer, size: int, title: str = "") -> Encod
     """Tokens after the final norm, in float32 whatever the device; `title` is that of the progress bar."""
 
     def encode(images: Sequence[np.ndarray]) -> Features:
-        prepared = (preprocess(Image.fromarray(image), size, model.config.patch) for image in images)
+        prepared = (preprocess_for(model, Image.fromarray(image), size) for image in images)
         maps = extract_stream(model, prepared, size, precision="float32")
         patches, cls = None, None
         for place, one in enumerate(tqdm(maps, total=len(images), desc=title, unit="picture", disable=not title)):
@@ -57,8 +57,8 @@ def model_encoder(model: VisionTransformer, size: int, title: str = "") -> Encod
 
 
 def untrained_like(model: VisionTransformer) -> VisionTransformer:
-    """The same architecture with random weights, on the same device. LayerScale is 1, as in `core.load_model`'s
-    `untrained`: with training's 1e-5 the blocks would add nothing."""
+    """The same architecture with random weights, on the same device; core's own of that shape for another library's
+    encoder. LayerScale is 1, as in `core.load_model`'s `untrained`: with training's 1e-5 the blocks would add nothing."""
     other = VisionTransformer(replace(model.config, layer_scale=1.0))
     other.initialise(torch.Generator().manual_seed(UNTRAINED_SEED))
     return other.to(model.device).eval()

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from core import Geometry, ImageError, RequestError, VisionTransformer, load_image
-from core.features import batch_patches, preprocess, require_pictures
+from core.features import batch_patches, preprocess_for, require_pictures
 from core.model.precision import Precision, inference
 from core.pictures.geometry import plan_grid
 from train import dist
@@ -51,7 +51,7 @@ def token_maps(
     waiting: list[tuple[Tensor, Geometry]] = []
     patches = 0
     for image in images:
-        pixels, geometry = preprocess(image, size, model.config.patch)
+        pixels, geometry = preprocess_for(model, image, size)
         more = geometry.rows * geometry.columns
         if waiting and patches + more > batch_patches(model):
             yield from _seen(model, waiting, blocks, precision)
