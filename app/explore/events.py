@@ -216,8 +216,9 @@ class ExploreEvents:
             if is_open:
                 loaded = self.engine.models.get(model)
                 chosen = handlers.settings_of(values, tray, loaded, threshold)
-                yield from multiples(self.engine, tray, loaded, chosen, pin)
-                yield {"status": sentences.status(loaded, chosen.size)}
+                for update in multiples(self.engine, tray, loaded, chosen, pin):  # the last one brings everything
+                    said = {"status": sentences.status(loaded, chosen.size)} if "multiples" in update else {}
+                    yield update | said
 
         def chosen(event: Told) -> dict:
             number = event.whole("number")
