@@ -56,7 +56,7 @@ def search(page: Page) -> None:
     """A petal of a sunflower asked, and found."""
     _open(page, "search")
     expect(page.locator("#search-results img").nth(7)).to_be_attached()
-    page.get_by_role("button", name="One petal of it").click()
+    page.get_by_role("button", name="One petal").click()
     expect(page.locator("#search-facts")).to_contain_text("most alike part")
     page.wait_for_timeout(2000)
     page.locator("#search-sides").evaluate("node => node.scrollIntoView()")

@@ -54,7 +54,7 @@ def tiny() -> RunConfig:
 
 
 def shipped() -> RunConfig:
-    """The first half of the model in `assets/`: a ViT of 192 × 4 on 56 px crops, then 112 px ones, for a processor.
+    """The first part of the model in `assets/`: a ViT of 192 × 4 on 56 px crops, then 112 px ones, for a processor.
 
     `python -m train.pretrain --recipe shipped --data FOLDER … --out RUN`: 180 images a second and 65 minutes on one
     core with bfloat16, 40 a second on one without. `assets/MODEL_CARD.md` has the whole's
@@ -89,7 +89,7 @@ def shipped() -> RunConfig:
 
 
 def shipped_longer() -> RunConfig:
-    """The second half of the model in `assets/`: many images on crops of 3 × 3 patches, then finer ones, 56 to 112 px.
+    """The second part of the model in `assets/`: many images on crops of 3 × 3 patches, then finer ones, 56 to 112 px.
 
     `python -m train.pretrain --recipe shipped_longer --start-from RUN --data FOLDER … --out LONGER`, RUN one of
     `shipped`: 56 minutes of one core with bfloat16, beside other work. Coarse crops first, since at equal work they see
@@ -106,6 +106,25 @@ def shipped_longer() -> RunConfig:
         phases=(
             PhaseConfig(300, lr_share=0.5, global_size=56, local_size=28),
             PhaseConfig(200, lr_share=0.3, batch=128, global_size=112, local_size=56),
+        ),
+    )
+
+
+def shipped_finer() -> RunConfig:
+    """The third part of the model in `assets/`: most of its work on crops of 84 and 112 px, where the second won most.
+
+    `python -m train.pretrain --recipe shipped_finer --start-from LONGER --data FOLDER … --out FINER`, LONGER one of
+    `shipped_longer`: half an hour of one core with bfloat16. The first steps, on coarse crops, are for the new heads.
+    """
+    start = shipped_longer()
+    return replace(
+        start,
+        model=replace(start.model, image_size=112),
+        augment=replace(start.augment, global_size=56, local_size=28),
+        optim=replace(start.optim, steps=300, base_lr=0.002, temperature_warmup_steps=300),
+        phases=(
+            PhaseConfig(250, lr_share=0.6, batch=128, global_size=84, local_size=42),
+            PhaseConfig(450, lr_share=0.4, batch=128, global_size=112, local_size=56),
         ),
     )
 
@@ -224,7 +243,18 @@ def vitg14() -> RunConfig:
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
     recipe.__name__: recipe
-    for recipe in (tiny, shipped, shipped_longer, dense, vits14_small_gpu, vits14, vitb14, vitl14, vitg14)
+    for recipe in (
+        tiny,
+        shipped,
+        shipped_longer,
+        shipped_finer,
+        dense,
+        vits14_small_gpu,
+        vits14,
+        vitb14,
+        vitl14,
+        vitg14,
+    )
 }
 
 

@@ -13,7 +13,7 @@ from app.server.shelf import Shelf
 from core import RequestError
 from core.collection.collection import Collection
 
-FIRST, LEAST = 8, 7
+FIRST, LEAST = 8, 6
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Example:
 
 EXAMPLES = {
     "A sunflower": Example("sunflower/sunflower_0060.webp"),
-    "One petal of it": Example("sunflower/sunflower_0060.webp", (0.844, 0.531)),
+    "One petal": Example("sunflower/sunflower_0079.webp", (0.531, 0.125)),
     "A car": Example("car_side/car_side_0001.webp"),
     "An accordion": Example("accordion/accordion_0042.webp"),
     "A leopard": Example("Leopards/Leopards_0160.webp"),

@@ -45,7 +45,7 @@ UNTRAINED_NOTE = (
 
 
 SHIPPED_NOTE = (
-    "The shipped model is tiny and learned for two hours on a processor: it sees textures and simple shapes. For "
+    "The shipped model is tiny and learned for 2.5 hours on a processor: it sees textures and simple shapes. For "
     "DINOv2's own features click the model's name and choose dinov2-small."
 )
 

@@ -48,7 +48,7 @@ def found(engine: Engine, title: str) -> tuple[QueryPart, Results]:
 
 
 @pytest.mark.parametrize("title", examples.EXAMPLES)
-def test_of_the_first_eight_others_seven_or_more_are_of_its_class(shipped, title):
+def test_of_the_first_eight_others_six_or_more_are_of_its_class(shipped, title):
     asked, results = found(shipped, title)
     assert asked.record == results.hits[0].id, "what is asked with is most like itself"
     label = examples.EXAMPLES[title].name.split("/")[0]
@@ -57,7 +57,7 @@ def test_of_the_first_eight_others_seven_or_more_are_of_its_class(shipped, title
 
 
 def test_the_petal_is_found_on_petals(shipped):
-    _, results = found(shipped, "One petal of it")
+    _, results = found(shipped, "One petal")
     collection = shipped.shelf.open(PHOTOGRAPHS, shipped.models.get("embedded"))
     yellow = 0
     for hit in results.hits[1 : examples.FIRST + 1]:
@@ -110,11 +110,11 @@ def precision_by_class(engine: Engine, first: int = 5) -> dict[str, float]:
 
 @pytest.fixture
 def events(engine, tmp_path) -> SearchEvents:
-    """The tab's events with a small model and twelve photographs, among them the first example's; no page."""
+    """The tab's events with a small model and twelve photographs, among them those of the sunflowers; no page."""
     real = built_in()[0]
-    wanted = examples.EXAMPLES["A sunflower"].name
+    wanted = {examples.EXAMPLES[title].name for title in ("A sunflower", "One petal")}
     world = replace(built_in()[1], pictures=built_in()[1].pictures[:1])
-    few = replace(real, pictures=[one for one in real.pictures if one.name == wanted or one.name.startswith("crab/")])
+    few = replace(real, pictures=[one for one in real.pictures if one.name in wanted or one.name.startswith("crab/")])
     engine.shelf = Shelf(tmp_path / "collections", tmp_path / "cache", [few, world])
     return SearchEvents(SimpleNamespace(engine=engine), None, None)
 
@@ -158,4 +158,4 @@ def test_an_example_is_asked_from_wherever_one_is(events):
     assert not waiting and last["mode"] == "cls"
     with pytest.raises(RequestError, match="choose another example"):
         list(events.example("A car", SAMPLES, "small", None, "cls"))
-    assert examples.offered(events.engine.shelf) == ["A sunflower", "One petal of it"]
+    assert examples.offered(events.engine.shelf) == ["A sunflower", "One petal"]

@@ -72,5 +72,5 @@ def test_it_is_better_than_untrained_and_colour_where_its_card_says_so(other):
 def test_the_timeline_shows_the_shipped_model_among_its_steps():
     timeline = load_timeline(TIMELINE)
     steps = [moment.step for moment in timeline.moments]
-    assert steps[0] == 0 and runs.stored_step(SHIPPED) in steps and len(steps) == 20
+    assert steps[0] == 0 and runs.stored_step(SHIPPED) in steps and len(steps) == 33
     assert len(timeline.pictures) == 8 and timeline.curves
