@@ -289,7 +289,7 @@ PICTURE = {"path": "sent.png", "meta": {"_type": "gradio.FileData"}}
         ("pca", [PICTURE, HUGE, -1], "no number that can be meant"),
         ("pca", [PICTURE, SIZE, [1]], "no number"),
         ("pca", [PICTURE, -14, -1], "size is -14"),
-        ("search", [None, PICTURE, "cls", "", "", 3, ""], "There is no collection"),
+        ("search", [None, PICTURE, "cls", "", "", 3, "", ""], "There is no collection"),
         ("match", [PICTURE, PICTURE, SIZE, -1, HUGE, True, False, 1], "density"),
         ("atlas", [[PICTURE] * 6, "umap", 0, 15, -1], "seed is -1"),
         ("atlas", [[PICTURE] * 6, "pca", 2, 15, -1], "seed is -1"),
