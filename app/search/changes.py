@@ -88,9 +88,11 @@ class Changes:
         self._long(manage.bring_in.upload, self.brought_in, self.inputs | {"file": manage.bring_in})
         again = self.inputs | {"path": manage.originals, "size": manage.size_again}
         self._long(any_of([manage.again.click, manage.originals.submit]), self.embedded_again, again)
-        shown = {"really": gr.update(visible=True)}
-        answer(manage.delete.click, lambda collection: shown, {"collection": self.inputs["collection"]}, self.outputs)
-        self._change(manage.really.click, self.deleted, self.inputs)
+        named, chosen = gr.State(""), {"collection": self.inputs["collection"]}
+        asked = {"really": manage.really, "named": named}
+        answer(manage.delete.click, self.asked_to_delete, chosen, asked)
+        answer(self.inputs["collection"].change, self.asked_no_more, chosen | {"named": named}, asked)
+        self._change(manage.really.click, self.deleted, self.inputs | {"named": named})
         file = {"file": self.tab.file, "progress": self.dock.progress, "cancel": self.dock.cancel}
         idle = {"cancel": gr.update(visible=False), "progress": ""}
         ready = answer(manage.export.click, self.exported, self.inputs, file, idle=idle, **LONG)
@@ -202,9 +204,26 @@ class Changes:
             yield {"progress": told, "cancel": gr.update(visible=not stopped)}
         self.jobs.pop(tray.visitor, None)
 
-    def deleted(self, collection: str, **others) -> dict:
+    def asked_to_delete(self, collection: str) -> dict:
+        """The button that deletes, with the name of what it deletes."""
+        title = self._title(collection)
+        return {"really": gr.update(value=f"Really delete {title[:60]}", visible=True), "named": collection}
+
+    def _title(self, collection: str) -> str:
+        """As it is listed, whether it can be opened or not."""
+        return next((one.title for one in self.shelf.listed() if one.key == collection), collection)
+
+    def asked_no_more(self, collection: str, named: str) -> dict | None:
+        """Another collection has been chosen, by whomever: what was asked of the one before is forgotten."""
+        return {"really": gr.update(visible=False), "named": ""} if named and named != collection else None
+
+    def deleted(self, collection: str, named: str, **others) -> dict:
+        """Delete what the button names, unless another is chosen by now."""
+        if not named or named != collection:
+            raise RequestError("Another collection is chosen now, and nothing was deleted; press Delete once more.")
+        title = self._title(collection)
         self.shelf.remove(collection)
-        return {"progress": "Deleted.", "really": gr.update(visible=False)}
+        return {"progress": f"*{sentences.plain(title)}* is deleted.", "really": gr.update(visible=False)}
 
     def _sent(self, collection: str, title: str, files: list[str] | None, **others) -> Iterator[dict]:
         """Files that were sent; their temporary copies are deleted."""

@@ -103,6 +103,7 @@ def visit(browser: Browser, address: str, times: Times, size: int) -> None:
         typed = page.locator("#size input[type=number]")
         typed.fill(str(size))
         typed.press("Enter")
+        typed.press("Tab")  # which earlier versions wait for
         holds(page, "#status", f"{size} px ·")
     page.locator("#model-chip").click()
     pick(page, "model-choice", "untrained")

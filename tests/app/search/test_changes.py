@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
+import gradio as gr
 import pytest
 
 from app.search.changes import SLASH, Changes, title_for
@@ -171,3 +172,18 @@ def test_embedding_again_that_is_stopped_goes_on_when_it_is_asked_for_once_more(
     assert stopped.startswith("Stopped. 2 of 4 pictures") and stopped.endswith("Do the same once more to go on.")
     many = again_summary(Reembedded(1, [f"<b>{number}" for number in range(30)]))
     assert "30 others were not" in many and "- and 10 more" in many and "<b>" not in many
+
+
+def test_only_the_collection_that_was_named_is_deleted(engine, changes):
+    model = engine.models.get("small")
+    old, fresh = (engine.shelf.create(title, model, 112) for title in ("Old", "Fresh"))
+    asked = changes.asked_to_delete(old)
+    assert asked["really"]["value"] == "Really delete Old" and asked["named"] == old
+    with pytest.raises(RequestError, match="nothing was deleted"):
+        changes.deleted(collection=fresh, named=old)
+    with pytest.raises(RequestError, match="nothing was deleted"):
+        changes.deleted(collection=fresh, named="")
+    assert changes.asked_no_more(fresh, old) == {"really": gr.update(visible=False), "named": ""}
+    assert changes.asked_no_more(old, old) is None
+    assert changes.deleted(collection=old, named=old)["progress"] == "*Old* is deleted."
+    assert [one.key for one in engine.shelf.listed() if one.key in (old, fresh)] == [fresh]

@@ -88,6 +88,7 @@ def test_a_collection_is_made_filled_asked_and_taken_away(engine, page, tmp_path
     assert {row["name"] for row in rows} == {f"'{NAMES[0]}", *NAMES[1:]}
     open_fold(page, "search-manage")
     page.locator("#search-delete").click()
+    expect(page.locator("#search-really")).to_contain_text("Really delete ")
     page.locator("#search-really").click()
     expect(page.locator("#search-facts")).to_contain_text("no collection yet")
 
