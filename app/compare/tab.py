@@ -95,12 +95,7 @@ class CompareEvents:
             write = partial(written, usual=FIRST_CHOICE[place])
             keep(f"model{number}", tab.models[place], write, partial(self._model, place))
             for name, widget in (("block", tab.blocks[place]), ("size", tab.sizes[place])):
-                keep(
-                    f"{name}{number}",
-                    widget,
-                    partial(written, usual=PAGES),
-                    partial(number_named_by, f"{name}{number}"),
-                )
+                keep(f"{name}{number}", widget, number_written, partial(number_named_by, f"{name}{number}"))
 
     def _model(self, place: int, text: str) -> str:
         return model_named_by(self.shared.engine, self.shared.access, text, may_be_none=place == MOST_MODELS - 1)
@@ -246,6 +241,17 @@ def written(value: str | None, usual: str) -> str:
     return "" if value == usual else WRITTEN.get(str(value), str(value or ""))
 
 
+def number_written(value: str | None) -> str:
+    """A column's block or resolution as in an address: nothing for the page's own, or for what is no number."""
+    number = str(value or "").removesuffix("px").strip()
+    return number if is_number(number) else ""
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a whole number from 1 that a block or a resolution can have."""
+    return text.isascii() and text.isdigit() and len(text) < 7 and int(text) > 0
+
+
 def view_named_by(text: str) -> str:
     """The name of the view that an address names; RequestError where there is none."""
     return difference.NAME if text == difference.NAME.lower() else views.named_by(text)
@@ -253,7 +259,7 @@ def view_named_by(text: str) -> str:
 
 def number_named_by(name: str, text: str) -> str:
     """A column's block or resolution from an address; RequestError where it is no number."""
-    if not (text.isascii() and text.isdigit() and len(text) < 7 and int(text)):
+    if not is_number(text):
         raise RequestError(f"{name} is {text[:20]!r}; give a whole number from 1.")
     return text
 

@@ -319,8 +319,10 @@ def sources_of(files: Sequence[Path]) -> tuple[list[Path | Incoming], list[Path]
 
 def on_this_machine(typed: str) -> Path:
     """The file or folder of a typed path; RequestError where there is none."""
-    place = Path((typed or "").strip()).expanduser()
-    if not (typed or "").strip() or not place.exists():
+    if not (typed or "").strip():
+        raise RequestError("Type the path of a folder, a zip or a tar first.")
+    place = Path(typed.strip()).expanduser()
+    if not place.exists():
         raise RequestError(f"{typed!r} is not on this machine; give the path of a folder, a zip or a tar.")
     return place
 

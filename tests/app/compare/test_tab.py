@@ -11,6 +11,7 @@ from app.compare.tab import (
     CompareEvents,
     model_named_by,
     number_named_by,
+    number_written,
     view_named_by,
     views_turn,
     written,
@@ -59,8 +60,13 @@ def test_who_may_not_load_a_model_or_names_none_is_told(engine):
 
 
 def test_an_address_holds_what_is_not_as_at_first():
-    assert written(PAGES, PAGES) == written(NONE, NONE) == written(None, PAGES) == ""
-    assert (written(IN_USE, "untrained"), written(NONE, IN_USE), written("12", PAGES)) == ("in-use", "none", "12")
+    assert written(NONE, NONE) == written(None, NONE) == ""
+    assert (written(IN_USE, "untrained"), written(NONE, IN_USE)) == ("in-use", "none")
+
+
+@pytest.mark.parametrize(("held", "number"), [("12", "12"), ("336 px", "336"), ("page's", ""), ("abc", ""), (None, "")])
+def test_a_number_that_is_refused_is_not_in_the_address(held, number):
+    assert number_written(held) == number
     assert view_named_by("difference") == "Difference" and view_named_by("pca") == "PCA"
     assert views_turn("PCA") and not views_turn("Difference") and not views_turn("Norms")
     for text in ("0", "-1", "x", "1234567", "¹"):

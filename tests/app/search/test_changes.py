@@ -158,8 +158,10 @@ def test_a_collection_is_embedded_again_from_the_files_of_this_machine(engine, c
     assert told["collection"]["value"] == new and told["progress"].startswith("3 of 3 pictures") and len(opened) == 3
     told = last(changes.embedded_again(**again | {"model": "small"}, request=home))
     assert "choose another model or resolution" in told["progress"] and not told["cancel"]["visible"]
-    with pytest.raises(RequestError, match="is not on this machine"):
+    with pytest.raises(RequestError, match="Type the path"):
         last(changes.embedded_again(**again | {"path": " "}, request=home))
+    with pytest.raises(RequestError, match="is not on this machine"):
+        last(changes.embedded_again(**again | {"path": "/nowhere"}, request=home))
     with pytest.raises(RequestError, match="comes with the app"):
         last(changes.embedded_again(**again | {"collection": KEYS[0]}, request=home))
     stranger = SimpleNamespace(headers={"x-forwarded-for": "198.51.100.7"})
