@@ -13,8 +13,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,6 +32,7 @@ from core.files import Output, replacing, require_output
 from core.model.adapted import require_own
 from core.model.vit import VisionTransformer
 from core.pictures.geometry import LARGEST_SIZE
+from core.quiet import quiet
 from core.tensor_files import save_tensors
 from core.weights import layouts
 from core.weights.load import load_model
@@ -163,7 +163,7 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
     example = torch.randn(2, model.config.channels, height, width, generator=torch.Generator().manual_seed(0))
     batch = torch.export.Dim("batch", min=1, max=4096)
     with replacing(path) as partial:
-        with warnings.catch_warnings(), _quiet("torch.onnx"):  # it warns of torchvision, which nothing here needs
+        with warnings.catch_warnings(), quiet("torch.onnx"):  # it warns of torchvision, which nothing here needs
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 fixed, (example,), partial, input_names=["pixels"], output_names=["cls", "patches"],
@@ -171,18 +171,6 @@ def to_onnx(model: VisionTransformer, path: Path, size: tuple[int, int] | None =
             )  # fmt: skip
         _compare(fixed, onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"]), example)
     return path
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Only errors of that logger, for a while."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _detached_copy(model: VisionTransformer) -> VisionTransformer:

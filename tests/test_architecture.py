@@ -15,7 +15,7 @@ FILES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 CORE_ROOMS = (
-    "core.errors", "core.bounds", "core.wording", "core.files", "core.command", "core.tensor_files", "core.parquet_files",
+    "core.errors", "core.bounds", "core.wording", "core.quiet", "core.files", "core.command", "core.tensor_files", "core.parquet_files",
     "core.tables", "core.templates", "core.encoding", "core.pictures", "core.model",
     "core.features", "core.analysis", "core.records", "core.figures", "core.weights", "core.projection", "core.collection",
     "core.export", "core.publish", "core.exchange",

@@ -140,24 +140,6 @@ class AdaptedEncoder(VisionTransformer):
             raise RequestError(f"forward_packed: {self.traits.family} is not trained here; leave out drop_rate.")
         return self.intermediate_packed(pixels, [-1], masks=masks)[0]
 
-    def intermediate_packed(
-        self,
-        pixels: Sequence[Tensor],
-        layers: int | Sequence[int] = 2,
-        norm: bool = True,
-        masks: Sequence[Tensor | None] | None = None,
-    ) -> list[list[Tokens]]:
-        wanted = self._layer_indices(layers)
-        x, packing = self._entering(pixels, masks)
-        outputs = {}
-        for index, block in enumerate(self.blocks[: max(wanted) + 1]):
-            before_block()
-            x = block(x, packing)
-            if index in wanted:
-                tokens = self._tokens(x, packing)
-                outputs[index] = [self.normed(group) for group in tokens] if norm else tokens
-        return [outputs[index] for index in wanted]
-
     def normed(self, tokens: Tokens) -> Tokens:
         """Tokens of a block after the final norm; where there is no cls token, with what pools the patches for it."""
         cls, registers, patches = (self.norm(part) for part in tokens)
@@ -175,7 +157,7 @@ class AdaptedEncoder(VisionTransformer):
     def entering(self, pixels: Tensor, layer: int = -1) -> tuple[AdaptedBlock, Tensor, Packing]:
         """A block, and the tokens [B·T, D] that enter it."""
         (index,) = self._layer_indices([layer])
-        x, packing = self._entering([pixels], None)
+        x, packing = self._embed([pixels], None)
         for block in self.blocks[:index]:
             before_block()
             x = block(x, packing)
@@ -221,9 +203,8 @@ class AdaptedEncoder(VisionTransformer):
 
     def with_blocks(self, blocks: Sequence[AdaptedBlock]) -> "AdaptedEncoder":
         """The same encoder around other blocks; all else is shared."""
-        return AdaptedEncoder(self.config, self.traits, self.front, blocks, self.norm, self.has_cls, self.pool).to(
-            self.device
-        )
+        parts = self.front, blocks, self.norm, self.has_cls, self.pool, self.text, self.project
+        return AdaptedEncoder(self.config, self.traits, *parts).to(self.device)
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
         raise ModelError(f"{self.traits.family} adds its position embedding itself; it cannot be taken out here.")
@@ -231,7 +212,12 @@ class AdaptedEncoder(VisionTransformer):
     def initialise(self, generator: torch.Generator | None = None) -> None:
         raise ModelError(f"{self.traits.family} is another library's encoder; here it is used as it was trained.")
 
-    def _entering(self, pixels: Sequence[Tensor], masks: Sequence[Tensor | None] | None) -> tuple[Tensor, Packing]:
+    def _embed(
+        self,
+        pixels: Sequence[Tensor],
+        masks: Sequence[Tensor | None] | None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Packing]:
         if masks is not None and any(mask is not None for mask in masks):
             raise RequestError(f"{self.traits.family} has no mask token; leave out masks.")
         if not pixels:

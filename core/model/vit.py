@@ -185,7 +185,8 @@ class VisionTransformer(nn.Module):
             before_block()
             x = block(x, packing)
             if index in wanted:
-                outputs[index] = self._tokens(self.norm(x) if norm else x, packing)
+                tokens = self._tokens(x, packing)
+                outputs[index] = [self.normed(group) for group in tokens] if norm else tokens
         return [outputs[index] for index in wanted]
 
     def attention(self, pixels: Tensor, layer: int = -1, queries: Sequence[int] | None = None) -> Tensor:

@@ -1,8 +1,6 @@
 """A Vision Transformer with timm's own modules: described by its config.json, filled from the weights beside it, strictly."""
 
-import contextlib
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +13,7 @@ from core.model.adapted import AdaptedBlock, AdaptedEncoder, AttentionParts, Tra
 from core.model.config import IMAGENET_MEAN, IMAGENET_STD, ViTConfig
 from core.model.vit import ModelSource, Resample
 from core.pictures.geometry import whole_size
+from core.quiet import quiet
 from core.weights.checks import named, require_finite
 from core.weights.encoders.beside import DESCRIPTION, Beside, read_object, text_of
 from core.weights.encoders.preparation import FILTERS, Preparation, read_preparation
@@ -83,7 +82,7 @@ def open_encoder(name: str, beside: Beside) -> AdaptedEncoder:
             {f"image_{key}": said[key] for key in ("mean", "std") if key in said},
             Preparation(IMAGENET_MEAN, IMAGENET_STD, _filter_of(said)),
         )
-        with torch.device("meta"), _quiet():  # nothing is allocated
+        with torch.device("meta"), quiet("timm"):  # nothing is allocated
             model = _made(library, architecture, values.get("model_args"), said)
         shape = _shape(model)
     except DinoError as error:
@@ -209,14 +208,3 @@ def _assembled(model: Any, shape: ViTConfig, traits: Traits) -> AdaptedEncoder:
     for taken in ("blocks", "norm", "attn_pool", "fc_norm"):
         setattr(model, taken, None)
     return AdaptedEncoder(shape, traits, _Front(model), blocks, norm, has_cls, pool)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("timm")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
